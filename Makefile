@@ -1,0 +1,69 @@
+# Each target sets up .venv by itself. The set-up runs again only when pyproject.toml or
+# constraints.txt changes.
+
+PYTHON ?= python3
+WORKERS ?= 2
+BENCH ?= $(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
+
+VENV := .venv
+PY := $(VENV)/bin/python
+DEV := $(VENV)/.dev-installed
+DOCS := $(VENV)/.docs-installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint types docs bench clean
+
+help:
+	@echo "make demo    run examples/quickstart.py"
+	@echo "make test    all checks: lint, types, tests and doctests (WORKERS=$(WORKERS))"
+	@echo "make lint    ruff check, ruff format --check, lint-imports"
+	@echo "make types   mypy"
+	@echo "make docs    build the site in docs/_build/html"
+	@echo "make bench   run the benchmarks (BENCH=benchmarks/NAME.py for one)"
+	@echo "make setup   only create or refresh .venv (PYTHON=$(PYTHON))"
+	@echo "make clean   remove what was built; .venv stays"
+
+setup: $(DEV)
+
+$(DEV): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV); the first time takes some minutes."
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(DOCS): $(DEV)
+	@$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
+demo: $(DEV)
+	$(PY) examples/quickstart.py
+
+lint: $(DEV)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo
+
+types: $(DEV)
+	$(PY) -m mypy
+
+# One thread for each worker: more only makes the workers wait for each other.
+test: export OMP_NUM_THREADS := 1
+test: export MKL_NUM_THREADS := 1
+test: export SCIPY_ARRAY_API := 1
+test: export MPLBACKEND := Agg
+test: lint types
+	$(PY) -m pytest -n $(WORKERS)
+
+docs: $(DOCS)
+	$(PY) -m sphinx -b html -W --keep-going docs docs/_build/html
+
+bench: $(DEV)
+	@test -n "$(BENCH)" || echo "benchmarks/ holds no script."
+	@set -e; for script in $(BENCH); do echo "$$script"; $(PY) $$script; done
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.hypothesis docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

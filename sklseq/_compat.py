@@ -1,0 +1,34 @@
+"""What scikit-learn keeps private or experimental, imported in this one place.
+
+A scikit-learn release that moves one of these names is followed here and nowhere else.
+"""
+
+from sklearn.base import _fit_context as fit_context
+from sklearn.callback import CallbackSupportMixin
+from sklearn.metrics._scorer import _SCORERS as SCORERS
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    make_constraint,
+)
+from sklearn.utils.validation import _check_feature_names, _check_sample_weight
+
+__all__ = [
+    "SCORERS",
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Interval",
+    "InvalidParameterError",
+    "StrOptions",
+    "check_feature_names",
+    "check_matplotlib_support",
+    "check_sample_weight",
+    "fit_context",
+    "make_constraint",
+]
+
+check_feature_names = _check_feature_names
+check_sample_weight = _check_sample_weight

@@ -1,0 +1,1 @@
+"""Torch modules and kernels: tensors in, tensors out."""

@@ -1,0 +1,51 @@
+"""The generator that random layers draw from, so that the global one is never touched.
+
+Torch's own dropout draws from the process-wide generator: two fits in two threads would take
+each other's numbers. A context variable is private to its thread.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Dropout", "current_generator", "drawing_from"]
+
+_generator: ContextVar[torch.Generator | None] = ContextVar("generator", default=None)
+
+
+@contextmanager
+def drawing_from(generator: torch.Generator) -> Iterator[None]:
+    """Make `generator` the source of all random layers within this context and thread."""
+    token = _generator.set(generator)
+    try:
+        yield
+    finally:
+        _generator.reset(token)
+
+
+def current_generator() -> torch.Generator | None:
+    """The generator in force here; None stands for torch's global one."""
+    return _generator.get()
+
+
+class Dropout(nn.Module):
+    """Dropout that draws from the generator in force; the identity outside training.
+
+    Parameters
+    ----------
+    p : float
+        Probability of a value to be dropped; the others are divided by ``1 - p``.
+    """
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=current_generator())
+        return x * keep.div_(1 - self.p)

@@ -1,0 +1,396 @@
+"""Ridge regression from sums that can be added up, split and taken apart again.
+
+The sums over the rows (weight, means, centred products) are all that a ridge readout needs, so
+neither the rows nor the states behind them have to exist at once.
+"""
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["LeaveOneOut", "RidgePath", "RidgeStatistics"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class RidgeStatistics:
+    """Weighted sums over rows of features and targets: a sufficient statistic of ridge.
+
+    Means and centred products are kept apart, so that features with a large mean lose no digits
+    (Chan, Golub & LeVeque 1983, Algorithms for computing the sample variance).
+
+    Parameters
+    ----------
+    n_features, n_targets : int
+        Columns of the features and of the targets.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows of positive weight.
+    weight : float
+        Their sum of weights.
+    feature_mean : ndarray of shape (n_features,)
+        Weighted mean of the features.
+    target_mean : ndarray of shape (n_targets,)
+        Weighted mean of the targets.
+    products : ndarray of shape (n_features, n_features)
+        Sum of weighted products of centred features.
+    cross : ndarray of shape (n_features, n_targets)
+        Sum of weighted products of centred features and targets.
+    squares : ndarray of shape (n_targets,)
+        Sum of weighted squares of centred targets.
+
+    Examples
+    --------
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [5.0]])
+    >>> half = RidgeStatistics(1, 1).update(X[:1], y[:1])
+    >>> half.merge(RidgeStatistics(1, 1).update(X[1:], y[1:])).products
+    array([[2.]])
+    """
+
+    n_features: int
+    n_targets: int
+    n_rows: int = field(default=0, init=False)
+    weight: float = field(default=0.0, init=False)
+    feature_mean: Array = field(init=False, repr=False)
+    target_mean: Array = field(init=False, repr=False)
+    products: Array = field(init=False, repr=False)
+    cross: Array = field(init=False, repr=False)
+    squares: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.feature_mean = np.zeros(self.n_features)
+        self.target_mean = np.zeros(self.n_targets)
+        self.products = np.zeros((self.n_features, self.n_features))
+        self.cross = np.zeros((self.n_features, self.n_targets))
+        self.squares = np.zeros(self.n_targets)
+
+    def update(
+        self, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None
+    ) -> "RidgeStatistics":
+        """Add rows.
+
+        Parameters
+        ----------
+        features : array-like of shape (n_rows, n_features)
+            Such as the states of a block.
+        targets : array-like of shape (n_rows, n_targets)
+            The targets of these rows.
+        weights : array-like of shape (n_rows,) or None, default=None
+            At least 0; None is 1 each.
+
+        Returns
+        -------
+        self : RidgeStatistics
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit or a weight is negative.
+        """
+        x, y = np.array(features, dtype=np.float64), np.array(targets, dtype=np.float64)
+        n = len(x)
+        if x.shape != (n, self.n_features) or y.shape != (n, self.n_targets):
+            raise ValueError(
+                f"Expected (n, {self.n_features}) features and (n, {self.n_targets}) targets, "
+                f"got {x.shape} and {y.shape}."
+            )
+        w = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+        if w.shape != (n,) or (w < 0).any():
+            raise ValueError("The weights must be one number at least 0 for each row.")
+        if not (total := float(w.sum())):
+            return self
+        x_mean, y_mean = w @ x / total, w @ y / total
+        x -= x_mean
+        y -= y_mean
+        if weights is not None:
+            root = np.sqrt(w)[:, None]
+            x *= root
+            y *= root
+        # Numpy sees that both factors are one array and computes half of the products.
+        self.products += x.T @ x
+        self.cross += x.T @ y
+        self.squares += np.einsum("ij,ij->j", y, y)
+        return self._join(int(np.count_nonzero(w)), total, x_mean, y_mean)
+
+    def merge(self, other: "RidgeStatistics") -> "RidgeStatistics":
+        """Add the rows of another statistic; both as if seen at once, to rounding.
+
+        Parameters
+        ----------
+        other : RidgeStatistics
+            Of as many features and targets.
+
+        Returns
+        -------
+        self : RidgeStatistics
+        """
+        self._check(other)
+        self.products += other.products
+        self.cross += other.cross
+        self.squares += other.squares
+        return self._join(other.n_rows, other.weight, other.feature_mean, other.target_mean)
+
+    def without(self, part: "RidgeStatistics") -> "RidgeStatistics":
+        """The statistic of the rows that are not in a part, such as a fold's training rows.
+
+        Parameters
+        ----------
+        part : RidgeStatistics
+            Of rows that are all in this statistic.
+
+        Returns
+        -------
+        rest : RidgeStatistics
+            A new one; this one is left as it is.
+
+        Raises
+        ------
+        ValueError
+            If the part has as many rows as the whole, or more.
+        """
+        self._check(part)
+        if part.n_rows >= self.n_rows:
+            raise ValueError(f"Nothing is left of {self.n_rows} rows without {part.n_rows}.")
+        rest = RidgeStatistics(self.n_features, self.n_targets)
+        rest.n_rows, rest.weight = self.n_rows - part.n_rows, self.weight - part.weight
+        share = part.weight / rest.weight
+        rest.feature_mean = self.feature_mean + share * (self.feature_mean - part.feature_mean)
+        rest.target_mean = self.target_mean + share * (self.target_mean - part.target_mean)
+        dx, dy = rest.feature_mean - part.feature_mean, rest.target_mean - part.target_mean
+        factor = rest.weight * part.weight / self.weight
+        rest.products = self.products - part.products - factor * np.outer(dx, dx)
+        rest.cross = self.cross - part.cross - factor * np.outer(dx, dy)
+        rest.squares = np.maximum(self.squares - part.squares - factor * dy**2, 0)
+        return rest
+
+    def copy(self) -> "RidgeStatistics":
+        """A statistic of the same rows that can grow on its own."""
+        return RidgeStatistics(self.n_features, self.n_targets).merge(self)
+
+    def uncentred(self) -> "RidgeStatistics":
+        """The same sums about zero instead of the means: for a fit without intercept."""
+        raw = RidgeStatistics(self.n_features, self.n_targets)
+        raw.n_rows, raw.weight, w = self.n_rows, self.weight, self.weight
+        raw.products = self.products + w * np.outer(self.feature_mean, self.feature_mean)
+        raw.cross = self.cross + w * np.outer(self.feature_mean, self.target_mean)
+        raw.squares = self.squares + w * self.target_mean**2
+        return raw
+
+    def path(self, fit_intercept: bool = True) -> "RidgePath":
+        """One eigendecomposition, from which every alpha is a product.
+
+        Parameters
+        ----------
+        fit_intercept : bool, default=True
+            Whether there is an intercept, which is not penalised.
+        """
+        if self.n_rows == 0:
+            raise ValueError("There are no rows to fit.")
+        source = self if fit_intercept else self.uncentred()
+        values, vectors = scipy.linalg.eigh(source.products, driver="evd", check_finite=True)
+        return RidgePath(source, np.maximum(values, 0), vectors, fit_intercept)
+
+    def _check(self, other: "RidgeStatistics") -> None:
+        mine, theirs = (self.n_features, self.n_targets), (other.n_features, other.n_targets)
+        if mine != theirs:
+            raise ValueError(f"Statistics of {mine} and {theirs} features and targets.")
+
+    def _join(self, n_rows: int, weight: float, x_mean: Array, y_mean: Array) -> "RidgeStatistics":
+        """Weights, means and the products of the means' difference (Chan et al.)."""
+        total = self.weight + weight
+        if weight:
+            dx, dy = x_mean - self.feature_mean, y_mean - self.target_mean
+            if factor := self.weight * weight / total:
+                self.products += factor * np.outer(dx, dx)
+                self.cross += factor * np.outer(dx, dy)
+                self.squares += factor * dy**2
+            self.feature_mean = self.feature_mean + weight / total * dx
+            self.target_mean = self.target_mean + weight / total * dy
+        self.n_rows, self.weight = self.n_rows + n_rows, total
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class RidgePath:
+    """Ridge solutions for any penalty, from the eigenvectors of the features' products.
+
+    ``coef(alpha) = Q (L + alpha)^-1 Q^T S_xy`` with ``S_xx = Q L Q^T``: minimises the weighted
+    squared error plus alpha times the squared coefficients. Made by `RidgeStatistics.path`.
+
+    Parameters
+    ----------
+    statistics : RidgeStatistics
+        The sums, about the means if there is an intercept, else about zero.
+    values : ndarray of shape (n_features,)
+        Eigenvalues L in ascending order.
+    vectors : ndarray of shape (n_features, n_features)
+        Eigenvectors Q, one a column.
+    fit_intercept : bool
+        Whether there is an intercept.
+
+    Examples
+    --------
+    >>> stats = RidgeStatistics(1, 1).update([[0.0], [1.0], [2.0]], [[1.0], [3.0], [5.0]])
+    >>> path = stats.path()
+    >>> path.coef(0.0).round(12), path.intercept(0.0).round(12)
+    (array([[2.]]), array([1.]))
+    >>> path.coef(2.0).round(12)
+    array([[1.]])
+    """
+
+    statistics: RidgeStatistics
+    values: Array
+    vectors: Array
+    fit_intercept: bool
+
+    @cached_property
+    def _cross(self) -> Array:
+        return np.asarray(self.vectors.T @ self.statistics.cross)
+
+    def inverse(self, alpha: float) -> Array:
+        """``(L + alpha)^-1``, and its pseudo-inverse where alpha is 0 and L singular.
+
+        Raises
+        ------
+        ValueError
+            If alpha is negative or not finite.
+
+        Warns
+        -----
+        scipy.linalg.LinAlgWarning
+            If alpha is 0 and L is singular to rounding.
+        """
+        if not (np.isfinite(alpha) and alpha >= 0):
+            raise ValueError(f"alpha={alpha}; it must be a finite number, at least 0.")
+        largest, smallest = self.values[-1], self.values[0]
+        floor = largest * len(self.values) * np.finfo(float).eps
+        if alpha > 0 or smallest > floor:
+            return np.asarray(1 / (self.values + alpha))
+        condition = largest / smallest if smallest else np.inf
+        warnings.warn(
+            f"The features are linearly dependent (condition number {condition:.1e}) and alpha is "
+            "0: the solution of least norm is taken. Give an alpha above 0.",
+            scipy.linalg.LinAlgWarning,
+            stacklevel=3,
+        )
+        kept = self.values > floor
+        return np.divide(1.0, self.values, out=np.zeros_like(self.values), where=kept)
+
+    def coef(self, alpha: float) -> Array:
+        """Coefficients of shape (n_features, n_targets)."""
+        return np.asarray(self.vectors @ (self.inverse(alpha)[:, None] * self._cross))
+
+    def intercept(self, alpha: float) -> Array:
+        """Intercepts of shape (n_targets,); zero without."""
+        if not self.fit_intercept:
+            return np.zeros(self.statistics.n_targets)
+        means = self.statistics
+        return np.asarray(means.target_mean - means.feature_mean @ self.coef(alpha))
+
+    def coefs(self, alphas: ArrayLike) -> Array:
+        """Coefficients of many alphas, of shape (n_alphas, n_features, n_targets)."""
+        inverse = np.stack([self.inverse(a) for a in np.atleast_1d(np.asarray(alphas, float))])
+        scaled = (inverse[:, :, None] * self._cross).swapaxes(0, 1)
+        flat = self.vectors @ scaled.reshape(len(self.values), -1)
+        return np.ascontiguousarray(flat.reshape(scaled.shape).swapaxes(0, 1))
+
+    def degrees_of_freedom(self, alpha: float) -> float:
+        """Trace of the hat matrix, the intercept included."""
+        return float(self.values @ self.inverse(alpha)) + self.fit_intercept
+
+    def squared_error(self, alpha: float) -> Array:
+        """Sum of weighted squared residuals on the rows seen, of shape (n_targets,)."""
+        inverse = self.inverse(alpha)
+        explained = inverse * (2 - self.values * inverse) @ self._cross**2
+        return np.maximum(self.statistics.squares - explained, 0)
+
+    def generalized_cross_validation(self, alphas: ArrayLike) -> Array:
+        """GCV ``n * error / (n - degrees of freedom)^2``, of shape (n_alphas, n_targets).
+
+        Golub, Heath & Wahba (1979); from the sums alone, without another pass. Its
+        errors are differences of large sums: below about 1e-14 of the targets' variance they
+        are rounding, and `LeaveOneOut` is the better guide. Infinite where no freedom is left.
+        """
+        n = self.statistics.n_rows
+        rows = []
+        for alpha in np.atleast_1d(np.asarray(alphas, float)):
+            left = n - self.degrees_of_freedom(alpha)
+            error = self.squared_error(alpha)
+            rows.append(n * error / left**2 if left > 1e-9 * n else np.full_like(error, np.inf))
+        return np.stack(rows)
+
+
+class LeaveOneOut:
+    """Exact leave-one-out errors of every alpha, by one more pass over the rows.
+
+    A residual of the fit without its own row is the residual with it divided by one minus its
+    leverage (Allen 1974; Cook & Weisberg 1982).
+
+    Parameters
+    ----------
+    path : RidgePath
+        Fitted on the rows of the pass, and on no others.
+    alphas : array-like of shape (n_alphas,)
+        The penalties.
+
+    Attributes
+    ----------
+    errors : ndarray of shape (n_alphas, n_targets)
+        Sum of weighted squared leave-one-out residuals so far; infinite where a row cannot be
+        predicted from the others.
+
+    Examples
+    --------
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [1.0], [5.0]])
+    >>> path = RidgeStatistics(1, 1).update(X, y).path()
+    >>> LeaveOneOut(path, [0.0]).update(X, y).errors.round(9)
+    array([[20.25]])
+    """
+
+    def __init__(self, path: RidgePath, alphas: ArrayLike):
+        self.path = path
+        grid = np.atleast_1d(np.asarray(alphas, float))
+        self._inverse = np.stack([path.inverse(a) for a in grid], axis=1)
+        self.errors = np.zeros((len(grid), path.statistics.n_targets))
+
+    def update(
+        self, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None
+    ) -> "LeaveOneOut":
+        """Add the errors of rows; arguments as of `RidgeStatistics.update`."""
+        means, n_targets = self.path.statistics, self.errors.shape[1]
+        x = (np.asarray(features, dtype=np.float64) - means.feature_mean) @ self.path.vectors
+        y = np.asarray(targets, dtype=np.float64) - means.target_mean
+        w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
+        leverage = x**2 @ self._inverse
+        leverage += 1 / means.weight if self.path.fit_intercept else 0.0
+        left = 1 - w[:, None] * leverage
+        alone = left < 1e-13
+        # All alphas of all targets in one product.
+        coefs = self._inverse[:, :, None] * self.path._cross[:, None, :]
+        predicted = (x @ coefs.reshape(len(coefs), -1)).reshape(*leverage.shape, n_targets)
+        residual = (y[:, None, :] - predicted) / np.where(alone, 1, left)[:, :, None]
+        self.errors += np.einsum("i,ijk,ijk->jk", w, residual, residual)
+        self.errors[(alone & (w[:, None] > 0)).any(axis=0)] = np.inf
+        return self
+
+    def merge(self, other: "LeaveOneOut") -> "LeaveOneOut":
+        """Add the errors of another part of the rows, of the same path and alphas."""
+        self.errors += other.errors
+        return self
+
+
+def merged(parts: Iterable[Any]) -> Any:
+    """All parts merged into the first, in order."""
+    first, *others = parts
+    for other in others:
+        first.merge(other)
+    return first

@@ -1,0 +1,5 @@
+"""Transformers for sequences."""
+
+from sklseq.preprocessing._per_step import PerStep
+
+__all__ = ["PerStep"]

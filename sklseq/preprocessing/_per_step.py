@@ -1,0 +1,166 @@
+"""Any scikit-learn transformer, applied to the steps of sequences."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import TransformerMixin, clone
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sklseq._compat import HasMethods, fit_context
+from sklseq.base import attribute, estimator, param
+from sklseq.data import Sequences, stack_steps
+from sklseq.sequence_base import SequenceEstimator
+
+__all__ = ["PerStep"]
+
+
+# Sequences have no columns that set_output could name: it would break every pipeline.
+@estimator
+class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None):
+    """Apply a transformer to the steps of sequences, as to the rows of one table.
+
+    The steps of all sequences are stacked, the transformer is fitted on and applied to that
+    table, and the result is given back in the container of X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklseq.preprocessing import PerStep
+    >>> X = [np.array([[1.0], [3.0]]), np.array([[5.0]])]
+    >>> PerStep(StandardScaler()).fit_transform(X)[0].ravel().round(3)
+    array([-1.225,  0.   ])
+    """
+
+    transformer: Any = param(
+        None,
+        "A transformer of tables; None is `StandardScaler()`. It is cloned, not changed.",
+        HasMethods(["fit", "transform"]),
+        None,
+        positional=True,
+    )
+
+    _attributes = {
+        "transformer_": attribute("estimator", "The transformer fitted on all steps."),
+        "n_features_in_": attribute("int", "Number of features seen in `fit`."),
+    }
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the transformer on the steps of all sequences.
+
+        Parameters
+        ----------
+        X : sequences
+            ``(n_sequences, n_steps, n_features)`` array; list or object array of
+            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)``
+            array; DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
+            ``(n_steps, n_features)``, one series. NaN where the transformer takes it.
+        y : array-like or None, default=None
+            Used by transformers that need it: a target for each sequence, which holds for all
+            of its steps, or for each step.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X is not valid, naming the sequence, step and feature.
+        """
+        with self._all_or_nothing():
+            context = self._init_callback_context()
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            sequences = self._read(X, reset=True)
+            transformer = self._new_transformer()
+            if get_tags(transformer).target_tags.required:
+                transformer.fit(sequences.steps, self._step_targets(y, sequences))
+            else:
+                transformer.fit(sequences.steps)
+            self.transformer_ = transformer
+            context.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes={"transformer_": transformer}
+            )
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Transform every step.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        array or DataFrame
+            In the container of X: ``(n_sequences, n_steps, n_features_out)`` for dense X
+            (``(n_sequences, n_steps)`` if X was 2-D and one feature comes out), a 1-D object
+            array of ``(n_steps, n_features_out)`` arrays for ragged X, a DataFrame for one.
+        """
+        return self._apply("transform", X)
+
+    @available_if(lambda self: hasattr(self._current_transformer(), "inverse_transform"))
+    def inverse_transform(self, X: Any) -> Any:
+        """Undo `transform` for every step.
+
+        Parameters
+        ----------
+        X : sequences
+            Transformed steps, in any of the containers of `fit`.
+
+        Returns
+        -------
+        array or DataFrame
+            In the container of X.
+        """
+        return self._apply("inverse_transform", X)
+
+    def _apply(self, method: str, X: Any) -> Any:
+        check_is_fitted(self)
+        if method == "transform":
+            sequences = self._read(X, reset=False)
+        else:
+            sequences = SequenceEstimator(target=self.target)._read_X(X, reset=True)
+        values = getattr(self.transformer_, method)(sequences.steps)
+        values = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+        if sequences.layout == "frame":
+            return self._frame(X, values, method)
+        restored = sequences.restore(values)
+        if np.ndim(X) == 2 and not self._per_step and restored.shape[-1] == 1:
+            return restored[..., 0]
+        return restored
+
+    def _frame(self, X: Any, values: NDArray[Any], method: str) -> Any:
+        names = getattr(self, "feature_names_in_", None)
+        if method == "transform" and hasattr(self.transformer_, "get_feature_names_out"):
+            names = self.transformer_.get_feature_names_out(names)
+        return type(X)(values, index=X.index, columns=names)
+
+    def _read(self, X: Any, reset: bool) -> Sequences:
+        return self._read_X(X, reset=reset, allow_nan=self._allow_nan)
+
+    def _step_targets(self, y: Any, X: Sequences) -> NDArray[Any]:
+        self._require_y(y)
+        return stack_steps(y, X) if self._per_step else np.repeat(np.asarray(y), X.lengths, axis=0)
+
+    def _new_transformer(self) -> Any:
+        return StandardScaler() if self.transformer is None else clone(self.transformer)
+
+    def _current_transformer(self) -> Any:
+        return getattr(self, "transformer_", None) or self.transformer or StandardScaler()
+
+    @property
+    def _allow_nan(self) -> bool:
+        return get_tags(self._current_transformer()).input_tags.allow_nan
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self._allow_nan
+        tags.target_tags.required = get_tags(self._current_transformer()).target_tags.required
+        return tags

@@ -1,0 +1,27 @@
+"""Recurrent networks as scikit-learn estimators."""
+
+from sklseq.recurrent._classifiers import (
+    GRUClassifier,
+    LSTMClassifier,
+    RecurrentClassifier,
+    RNNClassifier,
+)
+from sklseq.recurrent._regressors import (
+    GRURegressor,
+    LSTMRegressor,
+    RecurrentRegressor,
+    RNNRegressor,
+)
+from sklseq.recurrent._transformer import RecurrentTransformer
+
+__all__ = [
+    "GRUClassifier",
+    "GRURegressor",
+    "LSTMClassifier",
+    "LSTMRegressor",
+    "RNNClassifier",
+    "RNNRegressor",
+    "RecurrentClassifier",
+    "RecurrentRegressor",
+    "RecurrentTransformer",
+]

@@ -1,0 +1,251 @@
+"""Classifiers of sequences and of steps."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from sklseq._compat import fit_context
+from sklseq.base import choice, estimator, param
+from sklseq.recurrent._base import AnyCell, BaseRecurrent, weighted_mean
+from sklseq.sequence_base import SequenceClassifierMixin
+from sklseq.training.data import Batch
+
+__all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
+
+
+def _objective(module: nn.Module, batch: Batch) -> Tensor:
+    losses = cross_entropy(module(*batch.inputs), batch.target, reduction="none")
+    return weighted_mean(losses, batch.weight)
+
+
+@estimator
+class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
+    """Softmax output over a recurrent network, trained by cross-entropy."""
+
+    class_weight: Any = param(
+        None,
+        "Weights of the classes as a dict, or 'balanced' for weights inverse to their frequency "
+        "in `fit`.",
+        dict,
+        choice("balanced"),
+        None,
+    )
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : sequences
+            ``(n_sequences, n_steps, n_features)`` array; list or object array of
+            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences;
+            ``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex. With
+            ``target="step"`` also ``(n_steps, n_features)``, one series.
+        y : array-like
+            A label for each sequence, ``(n_sequences,)``; with ``target="step"`` one for each
+            step, in a container of the shape of X. None, NaN and -1 are steps without a label.
+        sample_weight : array-like or None, default=None
+            Weight of each sequence, or of each step.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X, y or a parameter is not valid, or training diverges; the estimator is then as
+            it was before.
+        """
+        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
+        with self._all_or_nothing():
+            return self._fit(X, y, sample_weight, fresh, self.max_epochs, None)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one more epoch on X and y.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+        classes : array-like or None, default=None
+            All labels that will come; needed in the first call.
+
+        Returns
+        -------
+        self
+        """
+        fresh = not self.__sklearn_is_fitted__()
+        if fresh and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if (
+            not fresh
+            and classes is not None
+            and not np.array_equal(np.unique(classes), self.classes_)
+        ):
+            raise ValueError(
+                f"classes={classes!r} is not the same as on the last call to partial_fit, "
+                f"{self.classes_.tolist()}."
+            )
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which does not see all "
+                "of y: compute the weights from all of it and give them as a dict."
+            )
+        with self._all_or_nothing():
+            return self._fit(X, y, sample_weight, fresh, 1, classes)
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, fresh: bool, epochs: int, classes: Any
+    ) -> Self:
+        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        sequences = self._read_training(X, fresh)
+        weights = self._read_weights(sample_weight, sequences)
+        codes, weights = self._read_labels(y, sequences, weights, classes, known=not fresh)
+        module = self._module_for(sequences, len(self.classes_), fresh)
+        self._fit_network(
+            module,
+            _objective,
+            sequences,
+            codes,
+            weights,
+            per_step=self._per_step,
+            epochs=epochs,
+            hold_out=self.early_stopping and classes is None,
+            data=data,
+            stratify=None if self._per_step else codes,
+        )
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_classes)
+            With ``target="step"``: ``(n_sequences, n_steps, n_classes)``, ``(n_steps,
+            n_classes)`` for one series, or an object array of them for ragged X.
+        """
+        sequences, logits = self._run(X)
+        return self._restore(sequences, softmax(logits, axis=1))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Most probable class.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,)
+            With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series,
+            or an object array of them for ragged X.
+        """
+        sequences, logits = self._run(X)
+        return self._restore(sequences, self.classes_[logits.argmax(axis=1)])
+
+
+@estimator
+class RecurrentClassifier(AnyCell, BaseRecurrentClassifier):
+    """Classify sequences, or their steps, by a recurrent network of any cell.
+
+    Sequences may differ in length; no padding enters a result. The network is trained to
+    minimise the cross-entropy of its softmax output.
+
+    References
+    ----------
+    .. [1] Elman (1990). "Finding structure in time". Cognitive Science 14.
+    .. [2] Hochreiter and Schmidhuber (1997). "Long short-term memory". Neural Computation 9.
+    .. [3] Cho et al. (2014). "Learning phrase representations using RNN encoder-decoder".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklseq.recurrent import RecurrentClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(c, 1, size=(rng.integers(5, 9), 2)) for c in (0, 1) * 20]
+    >>> y = ["low", "high"] * 20
+    >>> model = RecurrentClassifier(cell="lstm", hidden_size=8, learning_rate=0.01, random_state=0)
+    >>> model.fit(X, y).predict(X[:2])
+    array(['low', 'high'], dtype='<U4')
+    """
+
+
+@estimator
+class RNNClassifier(BaseRecurrentClassifier):
+    """Classify sequences, or their steps, by an Elman network with tanh units.
+
+    References
+    ----------
+    .. [1] Elman (1990). "Finding structure in time". Cognitive Science 14.
+
+    Examples
+    --------
+    >>> from sklseq.recurrent import RNNClassifier
+    >>> X = [[0.1, 0.2, 0.1], [0.9, 0.8], [0.2, 0.1], [0.8, 0.9, 0.7]]
+    >>> model = RNNClassifier(hidden_size=8, learning_rate=0.01, random_state=0)
+    >>> model.fit(X, [0, 1, 0, 1]).predict([[0.1, 0.1], [0.9, 0.9, 0.9]])
+    array([0, 1])
+    """
+
+    cell: ClassVar[str] = "rnn"
+
+
+@estimator
+class LSTMClassifier(BaseRecurrentClassifier):
+    """Classify sequences, or their steps, by a long short-term memory network.
+
+    References
+    ----------
+    .. [1] Hochreiter and Schmidhuber (1997). "Long short-term memory". Neural Computation 9.
+    .. [2] Gers, Schmidhuber and Cummins (2000). "Learning to forget". Neural Computation 12.
+
+    Examples
+    --------
+    >>> from sklseq.recurrent import LSTMClassifier
+    >>> words = ["anna", "otto", "abba", "paul", "mark", "lisa"] * 5
+    >>> y = ["palindrome" if w == w[::-1] else "other" for w in words]
+    >>> model = LSTMClassifier(hidden_size=16, learning_rate=0.02, random_state=0).fit(words, y)
+    >>> model.predict(["otto", "lisa"])
+    array(['palindrome', 'other'], dtype='<U10')
+    """
+
+    cell: ClassVar[str] = "lstm"
+
+
+@estimator
+class GRUClassifier(BaseRecurrentClassifier):
+    """Classify sequences, or their steps, by a network of gated recurrent units.
+
+    References
+    ----------
+    .. [1] Cho et al. (2014). "Learning phrase representations using RNN encoder-decoder for
+       statistical machine translation". EMNLP.
+
+    Examples
+    --------
+    A label for each step of one series: whether the running sum is positive.
+
+    >>> import numpy as np
+    >>> from sklseq.recurrent import GRUClassifier
+    >>> X = np.random.default_rng(0).normal(size=(200, 1))
+    >>> y = X.cumsum() > 0
+    >>> model = GRUClassifier(target="step", hidden_size=8, learning_rate=0.02, random_state=0)
+    >>> bool(model.fit(X, y).score(X, y) > 0.9)
+    True
+    """
+
+    cell: ClassVar[str] = "gru"

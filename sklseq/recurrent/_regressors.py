@@ -1,0 +1,228 @@
+"""Regressors of sequences and of steps."""
+
+from typing import Any, ClassVar, Self
+
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklseq._compat import fit_context
+from sklseq.base import attribute, estimator
+from sklseq.recurrent._base import AnyCell, BaseRecurrent, weighted_mean
+from sklseq.sequence_base import SequenceRegressorMixin, weighted_scale
+from sklseq.training.data import Batch
+
+__all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
+
+
+def _objective(module: nn.Module, batch: Batch) -> Tensor:
+    return weighted_mean((module(*batch.inputs) - batch.target).square(), batch.weight)
+
+
+@estimator
+class BaseRecurrentRegressor(SequenceRegressorMixin, BaseRecurrent):
+    """Linear output over a recurrent network, trained by squared error."""
+
+    _attributes = {
+        "target_mean_": attribute(
+            "ndarray of shape (n_outputs,)",
+            "Mean of y; the network is trained on y centred and scaled to unit variance.",
+        ),
+        "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : sequences
+            ``(n_sequences, n_steps, n_features)`` array; list or object array of
+            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences;
+            ``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex. With
+            ``target="step"`` also ``(n_steps, n_features)``, one series.
+        y : array-like
+            ``(n_sequences,)`` or ``(n_sequences, n_outputs)``; with ``target="step"`` one value
+            (or n_outputs) for each step, in a container of the shape of X. NaN is a step
+            without a target.
+        sample_weight : array-like or None, default=None
+            Weight of each sequence, or of each step.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X, y or a parameter is not valid, or training diverges; the estimator is then as
+            it was before.
+        """
+        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
+        with self._all_or_nothing():
+            return self._fit(X, y, sample_weight, fresh, self.max_epochs, self.early_stopping)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for one more epoch on X and y.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`. The first call settles the scale of y.
+
+        Returns
+        -------
+        self
+        """
+        with self._all_or_nothing():
+            fresh = not self.__sklearn_is_fitted__()
+            return self._fit(X, y, sample_weight, fresh, 1, False)
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, fresh: bool, epochs: int, hold_out: bool
+    ) -> Self:
+        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+        sequences = self._read_training(X, fresh)
+        row_weights = self._read_weights(sample_weight, sequences)
+        values, weights = self._read_values(y, sequences, row_weights)
+        if fresh:
+            self.target_mean_, self.target_scale_ = weighted_scale(values, weights)
+        elif values.shape[1] != len(self.target_mean_):
+            raise ValueError(
+                f"y has {values.shape[1]} outputs, but {type(self).__name__} was fitted on "
+                f"{len(self.target_mean_)}."
+            )
+        scaled = (values - self.target_mean_) / self.target_scale_
+        module = self._module_for(sequences, scaled.shape[1], fresh)
+        self._fit_network(
+            module,
+            _objective,
+            sequences,
+            scaled,
+            weights,
+            per_step=self._per_step,
+            epochs=epochs,
+            hold_out=hold_out,
+            data=data,
+        )
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predicted values.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
+            With ``target="step"``: ``(n_sequences, n_steps)`` or ``(n_sequences, n_steps,
+            n_outputs)``, without the first axis for one series, or an object array of them for
+            ragged X.
+        """
+        sequences, outputs = self._run(X)
+        values = outputs * self.target_scale_ + self.target_mean_
+        if self._n_target_dims == 1:
+            values = values[:, 0]
+        return self._restore(sequences, values)
+
+
+@estimator
+class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
+    """Predict real values of sequences, or of their steps, by a recurrent network of any cell.
+
+    Sequences may differ in length; no padding enters a result. The network is trained to
+    minimise the squared error of y scaled to unit variance.
+
+    References
+    ----------
+    .. [1] Elman (1990). "Finding structure in time". Cognitive Science 14.
+    .. [2] Hochreiter and Schmidhuber (1997). "Long short-term memory". Neural Computation 9.
+    .. [3] Cho et al. (2014). "Learning phrase representations using RNN encoder-decoder".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklseq.recurrent import RecurrentRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.uniform(size=(rng.integers(3, 8), 1)) for _ in range(100)]
+    >>> y = [x.sum() for x in X]
+    >>> model = RecurrentRegressor(cell="rnn", learning_rate=0.01, random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.95)
+    True
+    """
+
+
+@estimator
+class RNNRegressor(BaseRecurrentRegressor):
+    """Predict real values of sequences, or of their steps, by an Elman network with tanh units.
+
+    References
+    ----------
+    .. [1] Elman (1990). "Finding structure in time". Cognitive Science 14.
+
+    Examples
+    --------
+    The echo of a series two steps ago, one target for each step:
+
+    >>> import numpy as np
+    >>> from sklseq.recurrent import RNNRegressor
+    >>> X = np.random.default_rng(0).uniform(size=(300, 1))
+    >>> y = np.roll(X[:, 0], 2)
+    >>> y[:2] = np.nan
+    >>> model = RNNRegressor(target="step", learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model.predict(X).shape
+    (300,)
+    """
+
+    cell: ClassVar[str] = "rnn"
+
+
+@estimator
+class LSTMRegressor(BaseRecurrentRegressor):
+    """Predict real values of sequences, or of their steps, by long short-term memory.
+
+    References
+    ----------
+    .. [1] Hochreiter and Schmidhuber (1997). "Long short-term memory". Neural Computation 9.
+    .. [2] Gers, Schmidhuber and Cummins (2000). "Learning to forget". Neural Computation 12.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklseq.recurrent import LSTMRegressor
+    >>> X = np.random.default_rng(0).uniform(size=(100, 10, 1))
+    >>> y = np.stack([X[:, :, 0].max(axis=1), X[:, -1, 0]], axis=1)
+    >>> model = LSTMRegressor(max_epochs=5, random_state=0).fit(X, y)
+    >>> model.predict(X).shape
+    (100, 2)
+    """
+
+    cell: ClassVar[str] = "lstm"
+
+
+@estimator
+class GRURegressor(BaseRecurrentRegressor):
+    """Predict real values of sequences, or of their steps, by gated recurrent units.
+
+    References
+    ----------
+    .. [1] Cho et al. (2014). "Learning phrase representations using RNN encoder-decoder for
+       statistical machine translation". EMNLP.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklseq.recurrent import GRURegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.uniform(size=rng.integers(3, 8)) for _ in range(100)]
+    >>> y = [x[-1] - x[0] for x in X]
+    >>> model = GRURegressor(learning_rate=0.01, random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.95)
+    True
+    """
+
+    cell: ClassVar[str] = "gru"

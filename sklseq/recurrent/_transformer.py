@@ -1,0 +1,198 @@
+"""Features of sequences and of steps."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from sklseq._compat import fit_context
+from sklseq.base import choice, estimator, param
+from sklseq.nn.networks import NeighbourNetwork
+from sklseq.recurrent._base import AnyCell, BaseRecurrent, weighted_mean
+from sklseq.sequence_base import weighted_scale
+from sklseq.training.data import Batch
+
+__all__ = ["RecurrentTransformer"]
+
+
+def _objective(module: nn.Module, batch: Batch) -> Tensor:
+    lengths = batch.inputs[1]
+    ends = np.cumsum(lengths)
+    has_next = np.ones(ends[-1], dtype=bool)
+    has_next[ends - 1] = False
+    now = torch.from_numpy(np.flatnonzero(has_next)).to(batch.weight.device)
+    # Forward, the step now predicts the next; backward, the next predicts the one now.
+    losses = [
+        _losses(predicted[step], batch.target[neighbour])
+        for predicted, (step, neighbour) in zip(
+            module(*batch.inputs), ((now, now + 1), (now + 1, now)), strict=False
+        )
+    ]
+    return weighted_mean(torch.stack(losses).mean(dim=0), batch.weight[now])
+
+
+def _losses(predicted: Tensor, true: Tensor) -> Tensor:
+    if true.ndim == 1:
+        return cross_entropy(predicted, true, reduction="none")
+    return (predicted - true).square().mean(dim=1)
+
+
+@estimator
+class RecurrentTransformer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, AnyCell, BaseRecurrent
+):
+    """Turn sequences, or their steps, into the states of a network that predicts the next step.
+
+    The network is trained without labels: forward states predict the next step and, with
+    ``bidirectional=True``, backward states the previous one. `transform` gives the states,
+    pooled over the steps with ``target="sequence"``.
+
+    References
+    ----------
+    .. [1] Elman (1990). "Finding structure in time". Cognitive Science 14.
+    .. [2] Peters et al. (2018). "Deep contextualized word representations". NAACL, section 3.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklseq.recurrent import RecurrentTransformer
+    >>> rng = np.random.default_rng(0)
+    >>> X = [np.sin(rng.uniform(0.1, 1) * np.arange(n)) for n in rng.integers(10, 30, size=50)]
+    >>> RecurrentTransformer(hidden_size=8, max_epochs=5, random_state=0).fit_transform(X).shape
+    (50, 8)
+    """
+
+    pooling: str = param(
+        "last",
+        "How a sequence's states become one vector: the 'last' state (of each direction), their "
+        "'mean' or 'max'. Not used with target='step'.",
+        choice("last", "mean", "max"),
+    )
+
+    _network: ClassVar[type[nn.Module]] = NeighbourNetwork
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Train the network to predict each step from those before it.
+
+        Parameters
+        ----------
+        X : sequences
+            ``(n_sequences, n_steps, n_features)`` array; list or object array of
+            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences;
+            ``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex. With
+            ``target="step"`` also ``(n_steps, n_features)``, one series.
+        y : Ignored
+            Not used, present for API consistency.
+        sample_weight : array-like or None, default=None
+            Weight of each sequence, or of each step with ``target="step"``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not valid, or training diverges; the estimator is then as it
+            was before.
+        """
+        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
+        with self._all_or_nothing():
+            return self._fit(X, sample_weight, fresh, self.max_epochs, self.early_stopping)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one more epoch on X.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`.
+
+        Returns
+        -------
+        self
+        """
+        with self._all_or_nothing():
+            return self._fit(X, sample_weight, not self.__sklearn_is_fitted__(), 1, False)
+
+    def _fit(self, X: Any, sample_weight: Any, fresh: bool, epochs: int, hold_out: bool) -> Self:
+        data = {"X": X, "y": None, "metadata": {"sample_weight": sample_weight}}
+        sequences = self._read_training(X, fresh)
+        if sequences.lengths.max() < 2:
+            raise ValueError(
+                "Every sequence has one step (n_features = 1 of a table): there is no next step "
+                "to learn from. At least one sequence needs two."
+            )
+        weights = self._read_weights(sample_weight, sequences)
+        if not self._per_step:
+            weights = np.repeat(weights, sequences.lengths)
+        steps = sequences.steps
+        if fresh and not sequences.symbolic:
+            self._target_mean, self._target_scale = weighted_scale(steps, weights[:, None])
+        target = steps if sequences.symbolic else (steps - self._target_mean) / self._target_scale
+        n_outputs = len(self.vocabulary_) + 1 if sequences.symbolic else steps.shape[1]
+        module = self._module_for(sequences, n_outputs, fresh)
+        self._fit_network(
+            module,
+            _objective,
+            sequences,
+            target,
+            weights,
+            per_step=True,
+            epochs=epochs,
+            hold_out=hold_out,
+            data=data,
+        )
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """States of the network.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_features_out)
+            ``n_features_out`` is `hidden_size`, twice that if bidirectional. With
+            ``target="step"``: ``(n_sequences, n_steps, n_features_out)``, ``(n_steps,
+            n_features_out)`` for one series, or an object array of them for ragged X.
+        """
+        sequences, states = self._run(X, "features")
+        return self._restore(sequences, states)
+
+    # States per step have no columns that a DataFrame could name: without names scikit-learn
+    # leaves them as they are, also under `set_config(transform_output="pandas")`.
+    @available_if(lambda self: not self._per_step)
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the output features; absent with ``target="step"``.
+
+        Parameters
+        ----------
+        input_features : Ignored
+
+        Returns
+        -------
+        ndarray of str
+        """
+        return super().get_feature_names_out(input_features)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        network: Any = self.module_
+        return network.stack.output_size

@@ -1,0 +1,342 @@
+"""What estimators of sequences share, torch or not: reading X, targets and weights; scores."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import (
+    Tags,
+    check_array,
+    check_consistent_length,
+    column_or_1d,
+    compute_class_weight,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from sklseq._compat import check_feature_names, check_sample_weight
+from sklseq.base import Estimator, attribute, choice, estimator, param
+from sklseq.data import (
+    Sequences,
+    as_container,
+    is_nested_table,
+    is_table,
+    read_sequences,
+    stack_steps,
+    unlabelled,
+)
+
+__all__ = [
+    "SequenceClassifierMixin",
+    "SequenceEstimator",
+    "SequenceRegressorMixin",
+    "weighted_scale",
+]
+
+
+@estimator
+class SequenceEstimator(Estimator):
+    """An estimator whose X are sequences."""
+
+    target: str = param(
+        "sequence",
+        "What gets one target, and so what a row is: each 'sequence', or each 'step'. With 'step' "
+        "a 2-D X is one series of steps.",
+        choice("sequence", "step"),
+    )
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    @property
+    def _per_step(self) -> bool:
+        return self.target == "step"
+
+    def _read_X(
+        self,
+        X: Any,
+        *,
+        reset: bool,
+        dtype: DTypeLike = np.float64,
+        symbolic: bool = False,
+        allow_nan: bool = False,
+    ) -> Sequences:
+        """Validate X and set, or compare with, what `fit` has seen.
+
+        Raises
+        ------
+        ValueError
+            Naming the sequence, step and feature at fault.
+        """
+        X = as_container(X)
+        if is_table(X) or (reset and not self._per_step and not symbolic and is_nested_table(X)):
+            return self._read_table(X, reset, dtype, symbolic, allow_nan)
+        sequences = read_sequences(X, dtype=dtype, symbolic=symbolic, allow_nan=allow_nan)
+        self._check_features(X, sequences, reset)
+        return sequences
+
+    def _check_features(self, X: Any, sequences: Sequences, reset: bool) -> None:
+        n_features = 1 if sequences.symbolic else sequences.steps.shape[1]
+        if reset:
+            self.n_features_in_ = self._n_step_features = n_features
+            self.__dict__.pop("feature_names_in_", None)
+        if n_features != self._n_step_features:
+            raise ValueError(
+                f"X has {n_features} features, but {type(self).__name__} is expecting "
+                f"{self._n_step_features} features as input."
+            )
+        if sequences.feature_names is not None or self.n_features_in_ == n_features > 1:
+            check_feature_names(self, X, reset=reset)
+
+    def _read_table(
+        self, X: Any, reset: bool, dtype: DTypeLike, symbolic: bool, allow_nan: bool
+    ) -> Sequences:
+        """A table is one series of steps, or one univariate sequence a row.
+
+        Rows fitted as a table keep their number of columns, as scikit-learn demands; after a fit
+        on univariate sequences of any length a table may have any.
+        """
+        symbolic = symbolic or getattr(getattr(X, "dtype", None), "kind", None) in ("U", "S", "T")
+        checks = {
+            "dtype": None if symbolic else dtype,
+            "ensure_all_finite": "allow-nan" if allow_nan else True,
+        }
+        if not reset and not self._per_step and self.n_features_in_ == self._n_step_features == 1:
+            table = check_array(X, input_name="X", estimator=self, **checks)
+        else:
+            table = validate_data(self, X, reset=reset, **checks)
+        if symbolic:
+            if self._per_step and table.shape[1] != 1:
+                raise ValueError(
+                    "A step of a symbol sequence is one symbol, but with target='step' a 2-D X is "
+                    f"one series, here with {table.shape[1]} columns: give a list of sequences."
+                )
+            steps = table.astype(object).ravel()
+        else:
+            steps = table if self._per_step else table.reshape(-1, 1)
+        if reset:
+            self._n_step_features = 1 if symbolic else steps.shape[1]
+        if self._per_step:
+            return Sequences(steps, np.array([len(table)]), "series")
+        return Sequences(steps, np.full(len(table), table.shape[1]), "dense")
+
+    def _read_weights(self, sample_weight: Any, X: Sequences) -> NDArray[np.float64]:
+        """Weight of each target row: of each sequence, or of each step.
+
+        Per step, weights of sequences hold for all their steps.
+        """
+        n_rows = len(X.steps) if self._per_step else len(X)
+        if sample_weight is None:
+            return np.ones(n_rows)
+        if self._per_step:
+            whole = np.ndim(sample_weight) == 1 and len(sample_weight) == len(X)
+            whole = whole and np.asarray(sample_weight).dtype != object
+            if whole and X.layout not in ("series", "frame"):
+                sample_weight = np.repeat(np.asarray(sample_weight), X.lengths)
+            else:
+                sample_weight = stack_steps(sample_weight, X, "sample_weight")
+        weights = check_sample_weight(
+            sample_weight, np.empty(n_rows), dtype=np.float64, ensure_non_negative=True
+        )
+        if not weights.any():
+            raise ValueError(
+                "sample_weight is zero for all rows: there is nothing to learn from. Give at "
+                "least one row a positive weight."
+            )
+        return weights
+
+    def _require_y(self, y: Any) -> None:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+
+
+class SequenceClassifierMixin(ClassifierMixin):
+    """Labels of sequences or steps; comes before `SequenceEstimator` in the bases."""
+
+    _attributes = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
+
+    def _read_labels(
+        self: Any,
+        y: Any,
+        X: Sequences,
+        weights: NDArray[np.float64],
+        classes: Any = None,
+        known: bool = False,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Code of each label, and weights with class weights in them and 0 where unlabelled.
+
+        Parameters
+        ----------
+        classes : array-like or None
+            All classes, where y need not hold them all.
+        known : bool
+            Whether `classes_` are there already and stay.
+        """
+        self._require_y(y)
+        if self._per_step:
+            y = stack_steps(y, X)
+            if y.ndim == 2 and y.shape[1] == 1:
+                y = y[:, 0]
+            labelled = ~unlabelled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
+        else:
+            y = column_or_1d(y, warn=True)
+            labelled = np.ones(len(y), dtype=bool)
+            check_consistent_length(X, y)
+        if not labelled.any():
+            raise ValueError("y has no labelled step: all are None, NaN or -1.")
+        present = y[labelled]
+        if present.dtype == object and not any(isinstance(v, str) for v in present):
+            present = np.array(present.tolist())  # numbers beside None
+        check_classification_targets(present)
+        if not known:
+            self._set_classes(present if classes is None else np.asarray(classes), y)
+        codes = np.zeros(len(y), dtype=np.int64)
+        codes[labelled] = self._encode(present, np.flatnonzero(labelled), X)
+        weights = np.where(labelled, weights, 0.0)
+        if self.class_weight is not None:
+            per_class = compute_class_weight(
+                self.class_weight, classes=self.classes_, y=self.classes_[codes[labelled]]
+            )
+            weights = weights * per_class[codes]
+        if not weights.any():
+            raise ValueError("All labelled steps have zero weight: there is nothing to learn from.")
+        return codes, weights
+
+    def _set_classes(self: Any, labels: NDArray[Any], y: NDArray[Any]) -> None:
+        try:
+            self.classes_ = np.unique(labels)
+        except TypeError as error:
+            kinds = sorted({type(v).__name__ for v in labels})
+            raise ValueError(f"y mixes labels of types {kinds}: use one type.") from error
+        if len(self.classes_) < 2:
+            hint = " Steps labelled -1 count as unlabelled." if self._per_step else ""
+            raise ValueError(
+                f"{type(self).__name__} needs at least two classes, but y has one class: "
+                f"{self.classes_.tolist()[0]!r}.{hint}"
+            )
+
+    def _encode(self: Any, labels: Any, rows: NDArray[np.int64], X: Sequences) -> Any:
+        codes = np.searchsorted(self.classes_, labels)
+        codes = np.minimum(codes, len(self.classes_) - 1)
+        strange = np.flatnonzero(self.classes_[codes] != labels)
+        if len(strange):
+            row = int(rows[strange[0]])
+            place = (
+                "sequence {}, step {}".format(*X.locate(row)) if self._per_step else f"row {row}"
+            )
+            raise ValueError(
+                f"y has the unknown label {labels[strange[0]]!r} at {place}: the classes are "
+                f"{self.classes_.tolist()}. Name all classes in the first call of partial_fit."
+            )
+        return codes
+
+    def score(self: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Mean accuracy of ``predict(X)``; over all labelled steps with ``target="step"``.
+
+        Parameters
+        ----------
+        X : sequences
+        y : array-like
+            True labels, one for each sequence or step.
+        sample_weight : array-like or None, default=None
+
+        Returns
+        -------
+        float
+        """
+        predicted = self.predict(X)
+        if not self._per_step:
+            return accuracy_score(y, predicted, sample_weight=sample_weight)
+        X = self._read_X(X, reset=False, **self._reading)
+        true, predicted = stack_steps(y, X), stack_steps(predicted, X, "prediction")
+        known = ~unlabelled(true)
+        weights = None if sample_weight is None else self._read_weights(sample_weight, X)[known]
+        if true.dtype == object:
+            true, predicted = true.astype(str), predicted.astype(str)
+        return accuracy_score(true[known], predicted[known], sample_weight=weights)
+
+
+class SequenceRegressorMixin(RegressorMixin):
+    """Real targets of sequences or steps; comes before `SequenceEstimator` in the bases."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _read_values(
+        self: Any, y: Any, X: Sequences, weights: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Targets ``(n_rows, n_outputs)`` and weights of the same shape, 0 where y is NaN."""
+        self._require_y(y)
+        if self._per_step:
+            y = stack_steps(y, X)
+            y = y.astype(np.float64) if y.dtype == object else y
+        y = check_array(
+            y,
+            dtype=np.float64,
+            ensure_2d=False,
+            ensure_all_finite="allow-nan" if self._per_step else True,
+            input_name="y",
+        )
+        if not self._per_step:
+            check_consistent_length(X, y)
+        if y.ndim > 2:
+            raise ValueError(
+                f"y has shape {y.shape}, expected one value or (k,) values per target."
+            )
+        self._n_target_dims = y.ndim
+        y = y.reshape(len(y), -1)
+        known = ~np.isnan(y)
+        weights = known * weights[:, None]
+        if not weights.any():
+            raise ValueError("y has no value: all are NaN or have zero weight.")
+        return np.where(known, y, 0.0), weights
+
+    def score(self: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination of ``predict(X)``; over all steps that have a target.
+
+        Parameters
+        ----------
+        X : sequences
+        y : array-like
+            True values, one (or k) for each sequence or step.
+        sample_weight : array-like or None, default=None
+
+        Returns
+        -------
+        float
+        """
+        predicted = self.predict(X)
+        if not self._per_step:
+            return r2_score(y, predicted, sample_weight=sample_weight)
+        X = self._read_X(X, reset=False, **self._reading)
+        true = stack_steps(y, X).astype(np.float64)
+        predicted = stack_steps(predicted, X, "prediction")
+        known = ~np.isnan(true.reshape(len(true), -1)).any(axis=1)
+        weights = None if sample_weight is None else self._read_weights(sample_weight, X)[known]
+        return r2_score(true[known], predicted[known], sample_weight=weights)
+
+
+def weighted_scale(
+    values: NDArray[Any], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each column; 1 for the deviation of a constant one.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns)
+    weights : ndarray of shape (n_rows, n_columns) or (n_rows, 1)
+    """
+    total = np.maximum(weights.sum(axis=0), np.finfo(float).tiny)
+    mean = (weights * values).sum(axis=0) / total
+    scale = np.sqrt((weights * (values - mean) ** 2).sum(axis=0) / total)
+    # Of a constant column only rounding is left: dividing by it would blow it up.
+    constant = scale <= 10 * np.finfo(values.dtype).eps * np.abs(mean)
+    return mean, np.where(constant, 1.0, scale)

@@ -1,0 +1,103 @@
+"""Settings that hold during a computation and are restored after it: threads, device."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+__all__ = ["resolve_device", "seeded_construction", "threads"]
+
+# More multiply-adds than this in one step's product keep a second thread busy.
+_LARGE_STEP = 50_000_000
+
+_lock = threading.RLock()
+_active = 0
+_threads_outside = 1
+
+
+@contextmanager
+def threads(n_threads: int | None, work: int) -> Iterator[None]:
+    """Limit torch's intra-op threads, and restore them.
+
+    Parameters
+    ----------
+    n_threads : int or None
+        None means one where a step's work is small, else as many as torch has.
+    work : int
+        Multiply-adds of one step.
+    """
+    global _active, _threads_outside
+    with _lock:
+        # Several fits may run in the threads of one process: the first that comes notes what
+        # to restore, and each restores that, not what another one has set.
+        if _active == 0:
+            _threads_outside = torch.get_num_threads()
+        _active += 1
+        outside = _threads_outside
+    wanted = n_threads or (1 if work < _LARGE_STEP else outside)
+    if n_threads is None or threading.current_thread() is not threading.main_thread():
+        wanted = min(wanted, outside)  # a worker of joblib is given its share; never more
+    torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        with _lock:
+            _active -= 1
+            torch.set_num_threads(outside)
+
+
+@contextmanager
+def seeded_construction(seed: int) -> Iterator[None]:
+    """Initialise modules from `seed`; torch's global generator is as before afterwards.
+
+    Torch initialises from its global generator only, so constructions take turns.
+    """
+    with _lock, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device of a name; "auto" takes an accelerator if there is one.
+
+    Raises
+    ------
+    ValueError
+        If the device is unknown or not there.
+    """
+    if device == "auto":
+        best = torch.accelerator.current_accelerator(check_available=True)
+        return torch.device("cpu") if best is None else best
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device={device!r} is not a device: use 'cpu', 'cuda' or 'auto'."
+        ) from error
+    present = {
+        "cpu": 1,
+        "meta": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }.get(resolved.type, 0)
+    if (resolved.index or 0) >= present:
+        raise ValueError(
+            f"device={device!r} is not there: this machine has {present} of the kind "
+            f"{resolved.type!r}. Use device='auto' to take an accelerator only where there is one."
+        )
+    return resolved
+
+
+def epoch_generators(
+    seed: int, epoch: int, device: torch.device
+) -> tuple[np.random.Generator, torch.Generator]:
+    """Sources of randomness of one epoch, for the order of rows and for random layers.
+
+    They depend on the seed and the epoch alone, so that training in two calls is training in one.
+    """
+    shuffling, layers = np.random.SeedSequence([seed, epoch]).spawn(2)
+    generator = torch.Generator(device="cpu" if device.type == "meta" else device)
+    generator.manual_seed(int(layers.generate_state(1, np.uint64)[0] >> 1))
+    return np.random.default_rng(shuffling), generator

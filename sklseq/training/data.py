@@ -1,0 +1,100 @@
+"""Training data as tensors on their device, cut into whole batches by slicing."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["Batch", "Rows", "SequenceRows", "batches"]
+
+
+class Batch(NamedTuple):
+    """What one training step sees."""
+
+    inputs: tuple[Any, ...]
+    target: Tensor
+    weight: Tensor
+
+
+class Rows(Protocol):
+    """Data whose rows can be taken by number."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: NDArray[np.int64]) -> Batch:
+        """The batch of these rows, in their order."""
+        ...
+
+
+class SequenceRows:
+    """Ragged sequences, their targets and weights.
+
+    Parameters
+    ----------
+    steps : Tensor of shape (sum of lengths, n_features) or (sum of lengths,)
+    lengths : ndarray of shape (n_sequences,)
+        Stays on the CPU.
+    target : Tensor
+        One row for each sequence or for each step.
+    weight : Tensor
+        Weights of the targets, with as many rows; 0 masks a target.
+    per_step : bool
+        Whether targets and weights belong to steps.
+    """
+
+    def __init__(
+        self,
+        steps: Tensor,
+        lengths: NDArray[np.int64],
+        target: Tensor,
+        weight: Tensor,
+        per_step: bool,
+    ):
+        self.steps, self.lengths, self.per_step = steps, lengths, per_step
+        self.target, self.weight = target, weight
+        self._starts = np.cumsum(lengths) - lengths
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def subset(self, rows: NDArray[np.int64]) -> "SequenceRows":
+        """These rows as data of their own."""
+        batch = self.take(rows)
+        steps, lengths = batch.inputs
+        return SequenceRows(steps, lengths, batch.target, batch.weight, self.per_step)
+
+    def step_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Positions of all steps of these rows among the stacked steps."""
+        lengths = self.lengths[rows]
+        offsets = self._starts[rows] - (np.cumsum(lengths) - lengths)
+        return np.repeat(offsets, lengths) + np.arange(lengths.sum())
+
+    def inputs(self, rows: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
+        """Stacked steps and lengths of these rows."""
+        return self.steps.index_select(0, self._index(self.step_index(rows))), self.lengths[rows]
+
+    def take(self, rows: NDArray[np.int64]) -> Batch:
+        """The batch of these rows, in their order."""
+        targets = self._index(self.step_index(rows) if self.per_step else rows)
+        return Batch(
+            self.inputs(rows),
+            self.target.index_select(0, targets),
+            self.weight.index_select(0, targets),
+        )
+
+    def _index(self, index: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(index).to(self.steps.device, non_blocking=True)
+
+
+def batches(rows: Rows, batch_size: int, rng: np.random.Generator | None) -> Iterator[Batch]:
+    """All rows once, in whole batches; shuffled if a generator is given.
+
+    A batch that holds all rows keeps their order: nothing is gained by shuffling it.
+    """
+    n = len(rows)
+    order = np.arange(n) if rng is None or batch_size >= n else rng.permutation(n)
+    for start in range(0, n, batch_size):
+        yield rows.take(order[start : start + batch_size])

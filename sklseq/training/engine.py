@@ -1,0 +1,286 @@
+"""One training loop for all torch families: skorch's, with batches cut by slicing."""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping
+from torch import Tensor, nn
+
+from sklseq.nn.randomness import drawing_from
+from sklseq.training.context import epoch_generators, threads
+from sklseq.training.data import Batch, Rows, batches
+from sklseq.training.optimizers import make_optimizer, make_schedule
+
+__all__ = ["Objective", "Result", "StopTraining", "Trainer"]
+
+Objective = Callable[[nn.Module, Batch], Tensor]
+"""Scalar loss of a batch, its weighted mean over targets."""
+
+
+class StopTraining(KeyboardInterrupt):
+    """Ends training in good order; skorch's callbacks raise its base class for that."""
+
+
+@dataclass
+class Result:
+    """What a training run leaves behind."""
+
+    n_epochs: int
+    loss_curve: list[float]
+    validation_curve: list[float]
+    best_loss: float
+    optimizer_state: dict[str, Any] = field(repr=False)
+
+
+@dataclass
+class Trainer:
+    """Settings of a training run; named as the estimators' parameters.
+
+    Parameters
+    ----------
+    epochs_done : int, default=0
+        Epochs the module was trained for before: randomness goes on from there.
+    callbacks : sequence of skorch callbacks, default=()
+    """
+
+    solver: str
+    learning_rate: float
+    lr_schedule: str | None
+    max_epochs: int
+    batch_size: int
+    weight_decay: float
+    gradient_clip: float | None
+    gradient_clip_by: str
+    n_iter_no_change: int
+    tol: float
+    n_threads: int | None
+    verbose: int
+    seed: int
+    epochs_done: int = 0
+    callbacks: Sequence[Callback] = ()
+
+    def run(
+        self,
+        module: nn.Module,
+        objective: Objective,
+        train: Rows,
+        validation: Rows | None = None,
+        optimizer_state: dict[str, Any] | None = None,
+    ) -> Result:
+        """Train `module` in place.
+
+        With `validation`, training stops once its loss has not fallen by `tol` for
+        `n_iter_no_change` epochs, and the best weights are restored.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not finite.
+        """
+        device = next(module.parameters()).device
+        n_parameters = sum(p.numel() for p in module.parameters())
+        net = _Net(module, objective, self, device, self._all_callbacks(train, validation))
+        with threads(self.n_threads, n_parameters * min(self.batch_size, len(train))):
+            net.initialize()
+            if optimizer_state is not None:
+                _resume(net.optimizer_, optimizer_state)
+            net.partial_fit(train, validation)
+        if net.interrupted:
+            self._keep_best(net)
+        return Result(
+            n_epochs=len(net.losses["train"]),
+            loss_curve=net.losses["train"],
+            validation_curve=net.losses["valid"],
+            best_loss=min(net.losses["valid" if validation is not None else "train"]),
+            optimizer_state=net.optimizer_.state_dict(),
+        )
+
+    def _all_callbacks(self, train: Rows, validation: Rows | None) -> list[Any]:
+        monitor = "train_loss" if validation is None else "valid_loss"
+        own: list[Callback] = [_BestWeights(monitor, restore=validation is not None)]
+        n_batches = math.ceil(len(train) / self.batch_size)
+        if (schedule := make_schedule(self, n_batches, monitor)) is not None:
+            own.append(schedule)
+        if self.verbose:
+            own.append(_EpochPrinter())
+        if validation is not None:
+            own.append(
+                EarlyStopping(
+                    patience=self.n_iter_no_change, threshold=self.tol, threshold_mode="abs"
+                )
+            )
+        # Early stopping ends the epoch's notifications, so all others come before it.
+        *before, last = own
+        return [*self.callbacks, *own] if validation is None else [*before, *self.callbacks, last]
+
+    @staticmethod
+    def _keep_best(net: "_Net") -> None:
+        if not net.losses["train"]:
+            raise KeyboardInterrupt("interrupted before the first epoch ended")
+        best = next(c for _, c in net.callbacks_ if isinstance(c, _BestWeights))
+        best.restore_into(net.module_)
+        warnings.warn(
+            f"Training was interrupted in epoch {len(net.losses['train']) + 1}; the weights of "
+            f"epoch {best.epoch}, the best so far, are kept.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+
+class _Net(NeuralNet):
+    """skorch's loop over our rows: ``partial_fit(train_rows, validation_rows)``."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        objective: Objective,
+        trainer: Trainer,
+        device: torch.device,
+        callbacks: list[Any],
+    ):
+        optimizer, options = make_optimizer(trainer, device)
+        super().__init__(
+            module,
+            criterion=nn.Identity,  # the objective computes the loss from the whole batch
+            optimizer=optimizer,
+            max_epochs=trainer.max_epochs,
+            batch_size=trainer.batch_size,
+            callbacks=callbacks,
+            device=None,
+            verbose=0,
+            **{f"optimizer__{name}": value for name, value in options.items()},
+        )
+        self.objective, self.trainer = objective, trainer
+        self.losses: dict[str, list[float]] = {"train": [], "valid": []}
+        self.interrupted = False
+
+    _default_callbacks: list[Any] = []
+
+    def get_split_datasets(self, X: Rows, y: Rows | None = None, **_: Any) -> Any:
+        return X, y
+
+    def get_iterator(self, dataset: Rows, training: bool = False) -> Rows:
+        return dataset
+
+    def fit_loop(self, X: Rows, y: Rows | None = None, epochs: Any = None, **params: Any) -> Any:
+        try:
+            return super().fit_loop(X, y, epochs, **params)
+        except StopTraining:
+            return self
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return self
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        for name, losses in self.losses.items():
+            if (loss := self.history[-1].get(f"{name}_loss")) is not None:
+                losses.append(loss)
+
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt as stop:
+            if method_name == "on_epoch_end" and not isinstance(stop, StopTraining):
+                raise StopTraining from stop  # a callback's way to end training
+            raise
+
+    def run_single_epoch(
+        self, iterator: Rows | None, training: bool, prefix: str, step_fn: Any, **_: Any
+    ) -> None:
+        if iterator is None:
+            return
+        trainer = self.trainer
+        device = next(self.module_.parameters()).device
+        epoch = trainer.epochs_done + len(self.losses["train"])
+        order, layers = epoch_generators(trainer.seed, epoch, device)
+        total = weights = 0.0
+        with drawing_from(layers):
+            cut = batches(iterator, trainer.batch_size, order if training else None)
+            for number, batch in enumerate(cut):
+                self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch)
+                loss = step["loss"].item()
+                if not math.isfinite(loss):
+                    raise ValueError(self._divergence(loss, epoch + 1, number + 1))
+                weight = batch.weight.sum().item()
+                total, weights = total + loss * weight, weights + weight
+                self.history.record_batch(f"{prefix}_loss", loss)
+                self.history.record_batch(f"{prefix}_batch_size", len(batch.weight))
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        self.history.record(f"{prefix}_loss", total / weights if weights else 0.0)
+
+    def train_step_single(self, batch: Batch, **_: Any) -> dict[str, Any]:
+        self.module_.train()
+        loss = self.objective(self.module_, batch)
+        loss.backward()
+        clip = self.trainer.gradient_clip
+        if clip is not None and self.trainer.solver != "lbfgs":
+            by_norm = self.trainer.gradient_clip_by == "norm"
+            limit = nn.utils.clip_grad_norm_ if by_norm else nn.utils.clip_grad_value_
+            limit(self.module_.parameters(), clip)
+        return {"loss": loss.detach(), "y_pred": None}
+
+    def validation_step(self, batch: Batch, **_: Any) -> dict[str, Any]:
+        self.module_.eval()
+        with torch.no_grad():
+            return {"loss": self.objective(self.module_, batch), "y_pred": None}
+
+    def _divergence(self, loss: float, epoch: int, batch: int) -> str:
+        sizes = {
+            name: p.grad.abs().max().nan_to_num(torch.inf).item()
+            for name, p in self.module_.named_parameters()
+            if p.grad is not None
+        }
+        name = max(sizes, key=lambda n: sizes[n], default="none")
+        return (
+            f"Training diverged: the loss is {loss} in epoch {epoch}, batch {batch} (largest "
+            f"gradient: {sizes.get(name, 0):.3g}, of {name}). Lower learning_rate (now "
+            f"{self.trainer.learning_rate}), set gradient_clip (now "
+            f"{self.trainer.gradient_clip}) or scale the inputs, for example with StandardScaler."
+        )
+
+
+class _BestWeights(Callback):
+    """Remembers the weights of the epoch with the lowest loss."""
+
+    def __init__(self, monitor: str, restore: bool):
+        self.monitor, self.restore = monitor, restore
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        self.loss, self.epoch = math.inf, 0
+        self.weights: dict[str, Tensor] = {}
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if (loss := net.history[-1, self.monitor]) < self.loss:
+            self.loss, self.epoch = loss, len(net.losses["train"])
+            self.weights = deepcopy(net.module_.state_dict())
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        if self.restore and self.weights:
+            self.restore_into(net.module_)
+
+    def restore_into(self, module: nn.Module) -> None:
+        module.load_state_dict(self.weights)
+
+
+class _EpochPrinter(Callback):
+    """One line an epoch."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        parts = [f"{name} loss {losses[-1]:.6g}" for name, losses in net.losses.items() if losses]
+        print(f"epoch {net.trainer.epochs_done + len(net.losses['train'])}: {', '.join(parts)}")
+
+
+def _resume(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load moments but keep the settings asked for now: they may have been changed since."""
+    settings = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, now in zip(optimizer.param_groups, settings, strict=True):
+        group.update(now)

@@ -1,0 +1,68 @@
+"""Running a trained module over rows, in batches of bounded memory."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklseq.training.context import threads
+from sklseq.training.data import SequenceRows
+
+__all__ = ["run_sequences"]
+
+# Steps in one batch, padding included: a few tens of megabytes of states.
+_MAX_STEPS = 1 << 16
+
+
+def run_sequences(
+    module: nn.Module,
+    function: Callable[..., Tensor],
+    steps: NDArray,
+    lengths: NDArray[np.int64],
+    *,
+    per_step: bool,
+    n_threads: int | None,
+) -> NDArray:
+    """Outputs for each sequence or each step, in the order of the input.
+
+    Parameters
+    ----------
+    module : Module
+        Put into evaluation mode.
+    function : callable
+        ``(steps, lengths)`` to outputs, a method of the module.
+    steps, lengths : ndarray
+        Stacked sequences.
+    per_step : bool
+        Whether `function` gives one row a step, stacked, or one a sequence.
+    n_threads : int or None
+    """
+    parameter = next(module.parameters())
+    dtype = parameter.dtype if steps.dtype.kind == "f" else torch.int64
+    on_device = torch.from_numpy(steps).to(device=parameter.device, dtype=dtype)
+    unused = on_device.new_empty(0)
+    rows = SequenceRows(on_device, lengths, unused, unused, per_step)
+    result: NDArray | None = None
+    module.eval()
+    work = min(len(lengths), _MAX_STEPS) * sum(p.numel() for p in module.parameters())
+    with torch.inference_mode(), threads(n_threads, work):
+        for chosen in _batches(lengths):
+            output = function(*rows.inputs(chosen)).cpu().numpy()
+            if result is None:
+                n = len(steps) if per_step else len(lengths)
+                result = np.empty((n, *output.shape[1:]), dtype=output.dtype)
+            result[rows.step_index(chosen) if per_step else chosen] = output
+    assert result is not None
+    return result
+
+
+def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Sequences of similar length together, at most `_MAX_STEPS` in a batch (or one sequence)."""
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        rows = max(1, _MAX_STEPS // int(lengths[order[start]]))
+        yield order[start : start + rows]
+        start += rows
