@@ -38,7 +38,7 @@ $(DOCS): $(DEV)
 	@touch $@
 
 demo: $(DEV)
-	$(PY) examples/quickstart.py
+	$(PY) examples/quickstart.py demo
 
 lint: $(DEV)
 	$(PY) -m ruff check .

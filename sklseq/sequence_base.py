@@ -73,11 +73,17 @@ class SequenceEstimator(Estimator):
             Naming the sequence, step and feature at fault.
         """
         X = as_container(X)
-        if is_table(X) or (reset and not self._per_step and not symbolic and is_nested_table(X)):
+        if is_table(X) or (not self._per_step and not symbolic and self._spells_table(X, reset)):
             return self._read_table(X, reset, dtype, symbolic, allow_nan)
         sequences = read_sequences(X, dtype=dtype, symbolic=symbolic, allow_nan=allow_nan)
         self._check_features(X, sequences, reset)
         return sequences
+
+    def _spells_table(self, X: Any, reset: bool) -> bool:
+        """Whether a list of lists is a table: in `fit`, or with the columns of the table fitted."""
+        if not is_nested_table(X):
+            return False
+        return reset or self.n_features_in_ == len(X[0]) > self._n_step_features
 
     def _check_features(self, X: Any, sequences: Sequences, reset: bool) -> None:
         n_features = 1 if sequences.symbolic else sequences.steps.shape[1]

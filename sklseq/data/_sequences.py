@@ -1,6 +1,6 @@
 """The one ragged form: stacked steps and lengths, read from whatever container the user holds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ __all__ = [
 ]
 
 Layout = Literal["dense", "ragged", "series", "frame"]
+_Locate = Callable[[int], tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,9 @@ def is_nested_table(X: Any) -> bool:
     """Whether X is a list of lists of numbers that spells a 2-D array."""
     if not isinstance(X, (list, tuple)) or not all(isinstance(row, (list, tuple)) for row in X):
         return False
-    return len({len(row) for row in X}) == 1 and all(np.isscalar(v) for v in X[0])
+    return len({len(row) for row in X}) == 1 and all(
+        np.isscalar(v) and not isinstance(v, (str, bytes)) for row in X for v in row
+    )
 
 
 def is_table(X: Any) -> bool:
@@ -148,7 +151,7 @@ def read_sequences(
     symbolic : bool, default=False
         Whether integers are symbols too; strings always are.
     allow_nan : bool, default=False
-        Whether NaN and infinity are let through.
+        Whether NaN is let through.
     name : str, default="X"
         What messages call the input.
 
@@ -162,7 +165,7 @@ def read_sequences(
         Naming the sequence, the step and the feature that is at fault.
     """
     sequences = _read(X, dtype, symbolic, name)
-    return sequences if allow_nan or sequences.symbolic else _checked(sequences, name)
+    return sequences if sequences.symbolic else _checked(sequences, allow_nan, name)
 
 
 def _read(X: Any, dtype: DTypeLike, symbolic: bool, name: str) -> Sequences:
@@ -209,7 +212,7 @@ def _read_dense(X: NDArray[Any], dtype: DTypeLike, symbolic: bool, name: str) ->
             raise ValueError(
                 f"Found array with 0 {what} (shape={X.shape}) while a minimum of 1 is required."
             )
-    steps = _numeric(X.reshape(n * n_steps, n_features), dtype, name)
+    steps = _numeric(X.reshape(n * n_steps, n_features), dtype, name, lambda r: divmod(r, n_steps))
     return Sequences(steps, np.full(n, n_steps), "dense")
 
 
@@ -233,54 +236,80 @@ def _read_ragged(X: Sequence[Any], dtype: DTypeLike, name: str) -> Sequences:
                 f"{place} has {array.shape[1]} features, but sequence 0 has {arrays[0].shape[1]}: "
                 "all sequences must have the same features."
             )
-        arrays.append(array if array.dtype == dtype else _numeric(array, dtype, place))
+        if array.dtype != dtype:
+            array = _numeric(array, dtype, name, _within(i))
+        arrays.append(array)
     lengths = np.array([len(a) for a in arrays])
     return Sequences(np.concatenate(arrays), lengths)
+
+
+def _within(sequence: int) -> _Locate:
+    return lambda step: (sequence, step)
 
 
 def _item_array(item: Any, place: str) -> NDArray[Any]:
     try:
         array = np.asarray(item)
     except ValueError as error:  # steps with different numbers of features
-        sizes = [np.size(step) for step in item]
-        step = next(t for t, size in enumerate(sizes) if size != sizes[0])
+        shapes = [_shape(step) for step in item]
+        first = shapes[0]
+        step = next((t for t, s in enumerate(shapes) if s is None or s != first), 0)
+        odd = shapes[step]
+        if odd and first and len(odd) == len(first) == 1:
+            message = f"has {odd[0]} features, but step 0 has {first[0]}."
+        else:
+            message = f"is {item[step]!r}: steps are one value each, or a list of features each."
+        raise ValueError(f"{place}, step {step} {message}") from error
+    if array.dtype.kind in "UST" and array.ndim > 0:
+        flat = np.asarray(item, dtype=object).ravel()
+        position = next((k for k, v in enumerate(flat) if isinstance(v, (str, bytes))), 0)
         raise ValueError(
-            f"{place}, step {step} has {sizes[step]} features, but step 0 has {sizes[0]}."
-        ) from error
-    if array.dtype.kind in "USTO" and array.dtype.kind != "O" and array.ndim > 0:
-        raise ValueError(f"{place} holds strings, but the sequences before it hold numbers.")
+            f"{place}, step {position * len(array) // len(flat)} is {flat[position]!r}, a string "
+            "among numbers: they cannot be mixed."
+        )
     return array
 
 
-def _numeric(values: NDArray[Any], dtype: DTypeLike, place: str) -> NDArray[Any]:
+def _shape(step: Any) -> tuple[int, ...] | None:
+    """Shape of a step, None where it has none."""
+    try:
+        return np.shape(step)
+    except ValueError:
+        return None
+
+
+def _numeric(values: NDArray[Any], dtype: DTypeLike, name: str, locate: _Locate) -> NDArray[Any]:
+    """Values as numbers; `locate` gives sequence and step of a row, for messages."""
     if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {place} is complex.")
+        raise ValueError(f"Complex data not supported: {name}, sequence {locate(0)[0]} is complex.")
     try:
         with np.errstate(over="ignore"):  # what overflows is found by the check for infinity
             return values.astype(dtype, copy=False)
     except (TypeError, ValueError) as error:
-        for position, value in np.ndenumerate(values):
+        for (row, feature), value in np.ndenumerate(values):
             try:
                 float(value)
             except (TypeError, ValueError):
-                where = ", ".join(
-                    f"{axis} {k}" for axis, k in zip(("step", "feature"), position, strict=False)
-                )
+                sequence, step = locate(row)
                 raise type(error)(
-                    f"{place}, {where} is {value!r}: argument must be a string or a number, and "
-                    "numbers and symbols cannot be mixed."
+                    f"{name}, sequence {sequence}, step {step}, feature {feature} is {value!r}: "
+                    "argument must be a string or a number, and numbers and symbols cannot be "
+                    "mixed."
                 ) from error
         raise
 
 
-def _checked(sequences: Sequences, name: str) -> Sequences:
-    """Refuse NaN and infinity, naming the first place."""
+def _checked(sequences: Sequences, allow_nan: bool, name: str) -> Sequences:
+    """Refuse infinity and, unless allowed, NaN, naming the first place."""
     steps = sequences.steps
     # The sum of finite values is finite but for overflow: one pass without a mask, nearly always.
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(steps.sum()) or np.isfinite(steps).all():
+        if np.isfinite(steps.sum()):
             return sequences
-    row, feature = np.argwhere(~np.isfinite(steps))[0]
+    wrong = np.isinf(steps) if allow_nan else ~np.isfinite(steps)
+    if not wrong.any():
+        return sequences
+    row, feature = np.argwhere(wrong)[0]
     sequence, step = sequences.locate(row)
     value = "NaN" if np.isnan(steps[row, feature]) else "infinity"
     raise ValueError(
@@ -318,15 +347,15 @@ def _read_panel_frame(X: Any, dtype: DTypeLike, name: str) -> Sequences:
             f"{time[row - 1]!r}; sort the DataFrame by its index first (sort_index())."
         )
     names = np.asarray(X.columns, dtype=object)
-    values = _numeric(X.to_numpy(), dtype, name)
-    return Sequences(values, lengths, "frame", names)
+    raw = Sequences(X.to_numpy(), lengths, "frame", names)
+    return raw.with_steps(_numeric(raw.steps, dtype, name, raw.locate))
 
 
 def _has_symbols(item: Any) -> bool:
     """Whether a sequence is one of symbols: a str, or a sequence whose first step is a str."""
     if isinstance(item, str):
         return True
-    if np.ndim(item) == 1 or isinstance(item, (list, tuple)):
+    if isinstance(item, (list, tuple)) or np.ndim(item) == 1:
         return len(item) > 0 and isinstance(item[0], str)
     return False
 

@@ -43,7 +43,7 @@ def stack_steps(values: Any, X: Sequences, name: str = "y") -> NDArray[Any]:
     if isinstance(values, np.ndarray) and values.dtype != object and values.ndim > 1:
         per_sequence: Any = values
     else:
-        per_sequence = [np.asarray(v) for v in values]
+        per_sequence = [_item_values(v, f"{name}, sequence {i}") for i, v in enumerate(values)]
     if len(per_sequence) != len(X):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {name} has "
@@ -65,6 +65,15 @@ def stack_steps(values: Any, X: Sequences, name: str = "y") -> NDArray[Any]:
         # Without this, concatenating labels 1 and "a" would silently turn the 1 into "1".
         per_sequence = [v.astype(object) for v in per_sequence]
     return np.concatenate(per_sequence)
+
+
+def _item_values(values: Any, place: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"{place} has steps with different numbers of values: give each step as many."
+        ) from error
 
 
 def unlabelled(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -91,10 +91,10 @@ class Packing:
         """Cut time into rectangles ``(n_steps, n_rows)`` that hold all steps.
 
         A kernel over rectangles computes ``n_steps * n_rows`` cells, those of sequences that
-        have ended included. A block ends where its wasted cells reach `cost`, the price of one more kernel
-        call in cells, or where it holds `max_cells` (so that its memory stays in the cache).
-        Both sides lie on a coarse grid: oneDNN compiles a kernel for each shape it meets, which
-        costs as much as a call, and on the grid the same shapes come again.
+        have ended included. A block ends where its wasted cells reach `cost`, the price of one
+        more kernel call in cells, or where it holds `max_cells`, so that its memory stays in the
+        cache. Both sides lie on a coarse grid: oneDNN compiles a kernel for each shape it meets,
+        which costs as much as a call, and on the grid the same shapes come again.
         """
         sizes, n_steps = self._sizes, len(self._sizes)
         time_grid, row_grid = _grid(n_steps), _grid(len(self))

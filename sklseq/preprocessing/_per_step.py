@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
-from sklseq.data import Sequences, stack_steps
+from sklseq.data import Sequences, as_container, stack_steps
 from sklseq.sequence_base import SequenceEstimator
 
 __all__ = ["PerStep"]
@@ -20,7 +20,7 @@ __all__ = ["PerStep"]
 
 # Sequences have no columns that set_output could name: it would break every pipeline.
 @estimator
-class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None):
+class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Apply a transformer to the steps of sequences, as to the rows of one table.
 
     The steps of all sequences are stacked, the transformer is fitted on and applied to that
@@ -123,6 +123,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None):
 
     def _apply(self, method: str, X: Any) -> Any:
         check_is_fitted(self)
+        X = as_container(X)
         if method == "transform":
             sequences = self._read(X, reset=False)
         else:
@@ -132,7 +133,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None):
         if sequences.layout == "frame":
             return self._frame(X, values, method)
         restored = sequences.restore(values)
-        if np.ndim(X) == 2 and not self._per_step and restored.shape[-1] == 1:
+        if getattr(X, "ndim", 3) == 2 and not self._per_step and restored.shape[-1] == 1:
             return restored[..., 0]
         return restored
 

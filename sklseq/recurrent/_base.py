@@ -16,6 +16,7 @@ from sklseq.nn.pooling import POOLINGS
 from sklseq.nn.recurrent import CELLS
 from sklseq.sequence_base import SequenceEstimator
 from sklseq.training import NeuralEstimator, SequenceRows, run_sequences
+from sklseq.training.data import as_tensor
 from sklseq.training.engine import Objective
 
 __all__ = ["AnyCell", "BaseRecurrent"]
@@ -131,10 +132,10 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
             X, chosen = self._hold_out(X, stratify)
         parameter = next(module.parameters())
         rows = SequenceRows(
-            _tensor(X.steps, parameter),
+            as_tensor(X.steps, parameter),
             X.lengths,
-            _tensor(target, parameter),
-            _tensor(weight, parameter),
+            as_tensor(target, parameter),
+            as_tensor(weight, parameter),
             per_step=per_step,
         )
         train = rows.subset(chosen[0]) if hold_out else rows
@@ -190,12 +191,6 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
 
     def _restore(self, X: Sequences, values: NDArray[Any]) -> NDArray[Any]:
         return X.restore(values) if self._per_step else values
-
-
-def _tensor(values: NDArray[Any], like: Tensor) -> Tensor:
-    """On the device of `like`; real numbers in its type, integers as they are."""
-    dtype = like.dtype if values.dtype.kind == "f" else torch.int64
-    return torch.from_numpy(np.ascontiguousarray(values)).to(device=like.device, dtype=dtype)
 
 
 def weighted_mean(losses: Tensor, weight: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
         """
         fresh = not (self.warm_start and self.__sklearn_is_fitted__())
         with self._all_or_nothing():
-            return self._fit(X, y, sample_weight, fresh, self.max_epochs, None)
+            return self._fit(X, y, sample_weight, fresh, self.max_epochs, self.early_stopping)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -99,10 +99,17 @@ class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
                 "of y: compute the weights from all of it and give them as a dict."
             )
         with self._all_or_nothing():
-            return self._fit(X, y, sample_weight, fresh, 1, classes)
+            return self._fit(X, y, sample_weight, fresh, 1, False, classes)
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, fresh: bool, epochs: int, classes: Any
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        fresh: bool,
+        epochs: int,
+        hold_out: bool,
+        classes: Any = None,
     ) -> Self:
         data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         sequences = self._read_training(X, fresh)
@@ -117,7 +124,7 @@ class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
             weights,
             per_step=self._per_step,
             epochs=epochs,
-            hold_out=self.early_stopping and classes is None,
+            hold_out=hold_out,
             data=data,
             stratify=None if self._per_step else codes,
         )

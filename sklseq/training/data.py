@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Batch", "Rows", "SequenceRows", "batches"]
+__all__ = ["Batch", "Rows", "SequenceRows", "as_tensor", "batches"]
 
 
 class Batch(NamedTuple):
@@ -98,3 +98,10 @@ def batches(rows: Rows, batch_size: int, rng: np.random.Generator | None) -> Ite
     order = np.arange(n) if rng is None or batch_size >= n else rng.permutation(n)
     for start in range(0, n, batch_size):
         yield rows.take(order[start : start + batch_size])
+
+
+def as_tensor(values: NDArray[Any], like: Tensor) -> Tensor:
+    """On the device of `like`; real numbers in its type, integers as they are."""
+    dtype = like.dtype if values.dtype.kind == "f" else torch.int64
+    # Torch cannot share memory that must not be written to.
+    return torch.from_numpy(np.require(values, requirements="CW")).to(like.device, dtype)

@@ -35,7 +35,6 @@ class Result:
     n_epochs: int
     loss_curve: list[float]
     validation_curve: list[float]
-    best_loss: float
     optimizer_state: dict[str, Any] = field(repr=False)
 
 
@@ -94,11 +93,14 @@ class Trainer:
             net.partial_fit(train, validation)
         if net.interrupted:
             self._keep_best(net)
+        # The last step of a run has no loss after it that would show that it diverged.
+        for name, parameter in module.named_parameters():
+            if not parameter.isfinite().all():
+                raise ValueError(f"Training diverged: {name} is not finite. {self._advice()}")
         return Result(
             n_epochs=len(net.losses["train"]),
             loss_curve=net.losses["train"],
             validation_curve=net.losses["valid"],
-            best_loss=min(net.losses["valid" if validation is not None else "train"]),
             optimizer_state=net.optimizer_.state_dict(),
         )
 
@@ -116,19 +118,22 @@ class Trainer:
                     patience=self.n_iter_no_change, threshold=self.tol, threshold_mode="abs"
                 )
             )
-        # Early stopping ends the epoch's notifications, so all others come before it.
-        *before, last = own
-        return [*self.callbacks, *own] if validation is None else [*before, *self.callbacks, last]
+        return [*self.callbacks, *own]
 
-    @staticmethod
-    def _keep_best(net: "_Net") -> None:
+    def _advice(self) -> str:
+        return (
+            f"Lower learning_rate (now {self.learning_rate}), set gradient_clip (now "
+            f"{self.gradient_clip}) or scale the inputs, for example with StandardScaler."
+        )
+
+    def _keep_best(self, net: "_Net") -> None:
         if not net.losses["train"]:
             raise KeyboardInterrupt("interrupted before the first epoch ended")
         best = next(c for _, c in net.callbacks_ if isinstance(c, _BestWeights))
         best.restore_into(net.module_)
         warnings.warn(
-            f"Training was interrupted in epoch {len(net.losses['train']) + 1}; the weights of "
-            f"epoch {best.epoch}, the best so far, are kept.",
+            f"Training was interrupted in epoch {net.epoch + 1}; the weights of epoch "
+            f"{self.epochs_done + best.epoch}, the best so far, are kept.",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -183,13 +188,23 @@ class _Net(NeuralNet):
             if (loss := self.history[-1].get(f"{name}_loss")) is not None:
                 losses.append(loss)
 
+    @property
+    def epoch(self) -> int:
+        """Epochs the module was trained for, in earlier runs too."""
+        return self.trainer.epochs_done + len(self.losses["train"])
+
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        try:
-            super().notify(method_name, **kwargs)
-        except KeyboardInterrupt as stop:
-            if method_name == "on_epoch_end" and not isinstance(stop, StopTraining):
-                raise StopTraining from stop  # a callback's way to end training
-            raise
+        if method_name != "on_epoch_end":
+            return super().notify(method_name, **kwargs)
+        self.on_epoch_end(self, **kwargs)
+        stop = None
+        for _, callback in self.callbacks_:
+            try:
+                callback.on_epoch_end(self, **kwargs)
+            except KeyboardInterrupt as error:  # a callback's way to end training
+                stop = error
+        if stop is not None:  # raised last, so that all callbacks see the epoch's end
+            raise StopTraining from stop
 
     def run_single_epoch(
         self, iterator: Rows | None, training: bool, prefix: str, step_fn: Any, **_: Any
@@ -198,7 +213,7 @@ class _Net(NeuralNet):
             return
         trainer = self.trainer
         device = next(self.module_.parameters()).device
-        epoch = trainer.epochs_done + len(self.losses["train"])
+        epoch = self.epoch
         order, layers = epoch_generators(trainer.seed, epoch, device)
         total = weights = 0.0
         with drawing_from(layers):
@@ -241,9 +256,7 @@ class _Net(NeuralNet):
         name = max(sizes, key=lambda n: sizes[n], default="none")
         return (
             f"Training diverged: the loss is {loss} in epoch {epoch}, batch {batch} (largest "
-            f"gradient: {sizes.get(name, 0):.3g}, of {name}). Lower learning_rate (now "
-            f"{self.trainer.learning_rate}), set gradient_clip (now "
-            f"{self.trainer.gradient_clip}) or scale the inputs, for example with StandardScaler."
+            f"gradient: {sizes.get(name, 0):.3g}, of {name}). {self.trainer._advice()}"
         )
 
 
@@ -275,12 +288,15 @@ class _EpochPrinter(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         parts = [f"{name} loss {losses[-1]:.6g}" for name, losses in net.losses.items() if losses]
-        print(f"epoch {net.trainer.epochs_done + len(net.losses['train'])}: {', '.join(parts)}")
+        print(f"epoch {net.epoch}: {', '.join(parts)}")
 
 
 def _resume(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Load moments but keep the settings asked for now: they may have been changed since."""
-    settings = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
-    optimizer.load_state_dict(state)
-    for group, now in zip(optimizer.param_groups, settings, strict=True):
-        group.update(now)
+    """Load moments but keep the settings asked for now: they may have been changed since.
+
+    Moments of another solver, whose settings have other names, are of no use.
+    """
+    now = optimizer.state_dict()
+    if now["param_groups"][0].keys() <= state["param_groups"][0].keys():
+        # Copied, for the optimiser changes them in place, also in a run that fails.
+        optimizer.load_state_dict(now | {"state": deepcopy(state["state"])})

@@ -2,7 +2,7 @@
 
 import warnings
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,7 +37,8 @@ class NeuralEstimator(Estimator):
         None,
         "How the learning rate changes in training: 'cosine' to 0, 'exponential' to a hundredth, "
         "'step' to a tenth after each third, 'cyclic' between a tenth and all of it, 'onecycle' "
-        "up and down, 'plateau' halves it when the loss stops falling. None keeps it.",
+        "up and down, 'plateau' halves it when the loss stops falling. None keeps it. Not used by "
+        "'lbfgs'.",
         choice(*SCHEDULES),
         None,
     )
@@ -120,7 +121,8 @@ class NeuralEstimator(Estimator):
         ),
     }
 
-    module_: nn.Module
+    if TYPE_CHECKING:
+        module_: nn.Module  # not an annotation at run time: it would become a parameter
     _network: ClassVar[type[nn.Module]]
     """The module's class; `_network(**self._module_kwargs)` rebuilds it."""
 
@@ -162,8 +164,7 @@ class NeuralEstimator(Estimator):
         """
         context = self._init_callback_context(max_subtasks=epochs)
         context.call_on_fit_task_begin(estimator=self, **data)
-        fitted = {"module_": module}
-        reporter = _EpochReporter(self, context, data | {"reconstruction_attributes": fitted})
+        reporter = _EpochReporter(self, context, data)
         trainer = Trainer(
             **{name: getattr(self, name) for name in _PASSED_ON},
             max_epochs=epochs,
@@ -179,7 +180,8 @@ class NeuralEstimator(Estimator):
         if validation is not None:
             scores = [-loss for loss in result.validation_curve]
             self.validation_scores_ = (self.validation_scores_ or []) + scores
-        self.best_loss_ = result.best_loss
+        curve = self.loss_curve_ if validation is None else result.validation_curve
+        self.best_loss_ = min(curve)
         self._optimizer_state = result.optimizer_state
         context.call_on_fit_task_end(
             estimator=self, **data, reconstruction_attributes={"module_": module}
@@ -219,7 +221,8 @@ class NeuralEstimator(Estimator):
             with seeded_construction(0):
                 module = self._network(**state["_module_kwargs"])
             _check_shapes(type(self).__name__, module, arrays)
-            module.to(getattr(torch, state["dtype"])).load_state_dict(_to_tensors(arrays))
+            # Assigned, so that the weights keep their type: the parameter may be set anew.
+            module.load_state_dict(_to_tensors(arrays), assign=True)
             state["module_"] = module.to(_device_or_cpu(state["device"])).eval()
         if state.get("_optimizer_state") is not None:
             state["_optimizer_state"] = _to_tensors(state["_optimizer_state"])
@@ -248,11 +251,21 @@ class _EpochReporter(Callback):
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.epoch = self.context.subcontext(task_name="epoch")
-        self.epoch.call_on_fit_task_begin(estimator=self.owner, **self.data)
+        self.epoch.call_on_fit_task_begin(estimator=self.owner, **self._task(net))
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        if self.epoch.call_on_fit_task_end(estimator=self.owner, **self.data):
+        if self.epoch.call_on_fit_task_end(estimator=self.owner, **self._task(net)):
             raise StopTraining
+
+    def _task(self, net: Any) -> dict[str, Any]:
+        def as_if_stopped_here() -> dict[str, Any]:  # called only where a callback asks for it
+            return {
+                "module_": deepcopy(net.module_).eval(),
+                "n_iter_": net.epoch,
+                "loss_curve_": self.owner.loss_curve_ + net.losses["train"],
+            }
+
+        return self.data | {"reconstruction_attributes": as_if_stopped_here}
 
 
 def _draw_seed(random_state: Any) -> int:
@@ -271,7 +284,7 @@ def _device_or_cpu(device: str) -> torch.device:
 
 def _to_arrays(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
-        return np.ascontiguousarray(value.detach().cpu().numpy())
+        return np.asarray(value.detach().cpu().numpy(), order="C")
     if isinstance(value, dict):
         return {k: _to_arrays(v) for k, v in value.items()}
     return [_to_arrays(v) for v in value] if isinstance(value, list) else value

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.training.context import threads
-from sklseq.training.data import SequenceRows
+from sklseq.training.data import SequenceRows, as_tensor
 
 __all__ = ["run_sequences"]
 
@@ -40,8 +40,7 @@ def run_sequences(
     n_threads : int or None
     """
     parameter = next(module.parameters())
-    dtype = parameter.dtype if steps.dtype.kind == "f" else torch.int64
-    on_device = torch.from_numpy(steps).to(device=parameter.device, dtype=dtype)
+    on_device = as_tensor(steps, parameter)
     unused = on_device.new_empty(0)
     rows = SequenceRows(on_device, lengths, unused, unused, per_step)
     result: NDArray | None = None

@@ -38,7 +38,7 @@ def make_optimizer(settings: _Settings, device: torch.device) -> tuple[Any, dict
 
 
 def make_schedule(settings: _Settings, n_batches: int, monitor: str) -> LRScheduler | None:
-    """The callback that moves the learning rate; None leaves it constant."""
+    """The callback that moves the learning rate; None leaves it constant, as for 'lbfgs'."""
     rate, epochs = settings.learning_rate, settings.max_epochs
     schedules: dict[str | None, tuple[Any, dict[str, Any]]] = {
         "cosine": (lr_scheduler.CosineAnnealingLR, {"T_max": epochs}),
@@ -69,7 +69,7 @@ def make_schedule(settings: _Settings, n_batches: int, monitor: str) -> LRSchedu
             },
         ),
     }
-    if settings.lr_schedule is None:
+    if settings.lr_schedule is None or settings.solver == "lbfgs":
         return None
     policy, options = schedules[settings.lr_schedule]
     return LRScheduler(policy, event_name=None, **options)

@@ -1,10 +1,12 @@
 """Reservoirs: weights, states block by block, and the statistics of a ridge readout."""
 
 from sklseq.nn.reservoir.kernel import ACTIVATIONS, Reservoir
+from sklseq.nn.reservoir.leave_one_out import LeaveOneOut
 from sklseq.nn.reservoir.recursive_least_squares import RecursiveLeastSquares
-from sklseq.nn.reservoir.ridge import LeaveOneOut, RidgePath, RidgeStatistics, merged
+from sklseq.nn.reservoir.ridge import RidgePath, RidgeStatistics, merged
+from sklseq.nn.reservoir.runs import all_states, final_states, free_run
 from sklseq.nn.reservoir.spectrum import spectral_radius
-from sklseq.nn.reservoir.states import all_states, final_states, free_run, map_states
+from sklseq.nn.reservoir.states import map_states
 from sklseq.nn.reservoir.structured import StructuredMatrix
 from sklseq.nn.reservoir.topology import (
     TOPOLOGIES,

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.nn.reservoir.kernel import Block, Columns, Kernel
+from sklseq.nn.reservoir.columns import Block, Columns
+from sklseq.nn.reservoir.kernel import Kernel
 
 __all__ = ["Segment", "forgetting_time", "meet", "run_segment", "width"]
 
@@ -23,8 +24,9 @@ __all__ = ["Segment", "forgetting_time", "meet", "run_segment", "width"]
 _AIM = {"float64": 1e-12, "float32": 1e-6}
 _CHECK = {"float64": 1e-11, "float32": 1e-5}
 _PROBES, _PROBE_STEPS = 4, 16
-# What a step costs besides its arithmetic, in seconds, and one multiply-add or activation.
-_CALL, _MULTIPLY, _ACTIVATE = 12e-6, 0.25e-9, 7e-9
+# Seconds: what a step costs besides its arithmetic, a multiply-add, and the rest of a unit
+# (float64; float32 takes a quarter).
+_CALL, _MULTIPLY, _ACTIVATE = 12e-6, 0.25e-9, 4e-9
 _CACHE_BYTES = 160 * 1024
 
 Consume = Callable[[Iterable[Block]], Any]
@@ -50,7 +52,7 @@ def width(kernels: Sequence[Kernel]) -> int:
 
 def _narrow(kernels: Sequence[Kernel]) -> int:
     """The batch from which sparse products are fast: two cache lines a unit (measured)."""
-    return 128 // kernels[0].dtype.itemsize
+    return 128 // int(kernels[0].dtype.itemsize)
 
 
 def meet(left: NDArray[Any], right: NDArray[Any], bounds: dict[str, float] = _CHECK) -> bool:
@@ -86,7 +88,8 @@ def forgetting_time(
     for done in range(0, limit, _PROBE_STEPS):
         now = places + done
         states = _run(kernels, inputs, now, now + _PROBE_STEPS, states)[1]
-        if meet(*np.split(states, 2), bounds=_AIM):
+        zero, random = np.split(states, 2)
+        if meet(zero, random, _AIM):
             return done + _PROBE_STEPS
     return None
 
@@ -143,6 +146,7 @@ def run_segment(
 def _n_chunks(kernels: Sequence[Kernel], n_steps: int, warm_up: int) -> int:
     """Chunks that minimise the time: few calls against few steps of warm-up."""
     column = sum(_MULTIPLY * k.recurrent.multiplications + _ACTIVATE * k.units for k in kernels)
+    column *= (kernels[0].dtype.itemsize / 8) ** 2
     best = np.sqrt(_CALL * len(kernels) / column * n_steps / warm_up)
     return int(min(max(best, _narrow(kernels)), width(kernels), n_steps // (2 * warm_up)))
 

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LeaveOneOut", "RidgePath", "RidgeStatistics"]
+__all__ = ["RidgePath", "RidgeStatistics", "merged"]
 
 Array = NDArray[np.float64]
 
@@ -253,7 +253,8 @@ class RidgePath:
     fit_intercept: bool
 
     @cached_property
-    def _cross(self) -> Array:
+    def rotated_cross(self) -> Array:
+        """``Q^T S_xy`` of shape (n_features, n_targets)."""
         return np.asarray(self.vectors.T @ self.statistics.cross)
 
     def inverse(self, alpha: float) -> Array:
@@ -287,7 +288,7 @@ class RidgePath:
 
     def coef(self, alpha: float) -> Array:
         """Coefficients of shape (n_features, n_targets)."""
-        return np.asarray(self.vectors @ (self.inverse(alpha)[:, None] * self._cross))
+        return np.asarray(self.vectors @ (self.inverse(alpha)[:, None] * self.rotated_cross))
 
     def intercept(self, alpha: float) -> Array:
         """Intercepts of shape (n_targets,); zero without."""
@@ -299,7 +300,7 @@ class RidgePath:
     def coefs(self, alphas: ArrayLike) -> Array:
         """Coefficients of many alphas, of shape (n_alphas, n_features, n_targets)."""
         inverse = np.stack([self.inverse(a) for a in np.atleast_1d(np.asarray(alphas, float))])
-        scaled = (inverse[:, :, None] * self._cross).swapaxes(0, 1)
+        scaled = (inverse[:, :, None] * self.rotated_cross).swapaxes(0, 1)
         flat = self.vectors @ scaled.reshape(len(self.values), -1)
         return np.ascontiguousarray(flat.reshape(scaled.shape).swapaxes(0, 1))
 
@@ -310,7 +311,7 @@ class RidgePath:
     def squared_error(self, alpha: float) -> Array:
         """Sum of weighted squared residuals on the rows seen, of shape (n_targets,)."""
         inverse = self.inverse(alpha)
-        explained = inverse * (2 - self.values * inverse) @ self._cross**2
+        explained = inverse * (2 - self.values * inverse) @ self.rotated_cross**2
         return np.maximum(self.statistics.squares - explained, 0)
 
     def generalized_cross_validation(self, alphas: ArrayLike) -> Array:
@@ -327,65 +328,6 @@ class RidgePath:
             error = self.squared_error(alpha)
             rows.append(n * error / left**2 if left > 1e-9 * n else np.full_like(error, np.inf))
         return np.stack(rows)
-
-
-class LeaveOneOut:
-    """Exact leave-one-out errors of every alpha, by one more pass over the rows.
-
-    A residual of the fit without its own row is the residual with it divided by one minus its
-    leverage (Allen 1974; Cook & Weisberg 1982).
-
-    Parameters
-    ----------
-    path : RidgePath
-        Fitted on the rows of the pass, and on no others.
-    alphas : array-like of shape (n_alphas,)
-        The penalties.
-
-    Attributes
-    ----------
-    errors : ndarray of shape (n_alphas, n_targets)
-        Sum of weighted squared leave-one-out residuals so far; infinite where a row cannot be
-        predicted from the others.
-
-    Examples
-    --------
-    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [1.0], [5.0]])
-    >>> path = RidgeStatistics(1, 1).update(X, y).path()
-    >>> LeaveOneOut(path, [0.0]).update(X, y).errors.round(9)
-    array([[20.25]])
-    """
-
-    def __init__(self, path: RidgePath, alphas: ArrayLike):
-        self.path = path
-        grid = np.atleast_1d(np.asarray(alphas, float))
-        self._inverse = np.stack([path.inverse(a) for a in grid], axis=1)
-        self.errors = np.zeros((len(grid), path.statistics.n_targets))
-
-    def update(
-        self, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None
-    ) -> "LeaveOneOut":
-        """Add the errors of rows; arguments as of `RidgeStatistics.update`."""
-        means, n_targets = self.path.statistics, self.errors.shape[1]
-        x = (np.asarray(features, dtype=np.float64) - means.feature_mean) @ self.path.vectors
-        y = np.asarray(targets, dtype=np.float64) - means.target_mean
-        w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
-        leverage = x**2 @ self._inverse
-        leverage += 1 / means.weight if self.path.fit_intercept else 0.0
-        left = 1 - w[:, None] * leverage
-        alone = left < 1e-13
-        # All alphas of all targets in one product.
-        coefs = self._inverse[:, :, None] * self.path._cross[:, None, :]
-        predicted = (x @ coefs.reshape(len(coefs), -1)).reshape(*leverage.shape, n_targets)
-        residual = (y[:, None, :] - predicted) / np.where(alone, 1, left)[:, :, None]
-        self.errors += np.einsum("i,ijk,ijk->jk", w, residual, residual)
-        self.errors[(alone & (w[:, None] > 0)).any(axis=0)] = np.inf
-        return self
-
-    def merge(self, other: "LeaveOneOut") -> "LeaveOneOut":
-        """Add the errors of another part of the rows, of the same path and alphas."""
-        self.errors += other.errors
-        return self
 
 
 def merged(parts: Iterable[Any]) -> Any:

@@ -90,7 +90,7 @@ def _if_orthogonal(matrix: sp.csr_array) -> float | None:
     probe = np.random.default_rng(0).standard_normal((units, 2))
     if np.abs(matrix.T @ (matrix @ probe) - square * probe).max() > 1e-12 * square * units**0.5:
         return None
-    return square**0.5
+    return float(np.sqrt(square))
 
 
 def _by_eigenvalues(matrix: sp.csr_array) -> float:

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from sklseq.nn.reservoir.kernel import Block, Columns, Kernel, Reservoir
+from sklseq.nn.reservoir.columns import Block, Columns
+from sklseq.nn.reservoir.kernel import Kernel, Reservoir
 from sklseq.nn.reservoir.parallel_time import (
     Consume,
     Segment,
@@ -30,7 +31,7 @@ from sklseq.nn.reservoir.parallel_time import (
     width,
 )
 
-__all__ = ["all_states", "final_states", "free_run", "map_states"]
+__all__ = ["Layers", "Prepared", "map_states", "one_thread", "prepare"]
 
 Layers = Reservoir | Sequence[Reservoir]
 Task = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -44,7 +45,7 @@ _PART_STEPS = 2_000
 
 
 @dataclass(frozen=True)
-class _Data:
+class Prepared:
     """A table of steps and where its sequences lie."""
 
     layers: tuple[Reservoir, ...]
@@ -58,23 +59,25 @@ class _Data:
         return [Kernel(r, self.feedback and i == 0) for i, r in enumerate(self.layers)]
 
 
-def _prepare(
+def prepare(
     layers: Layers,
     steps: ArrayLike,
     lengths: ArrayLike | None,
     feedback: ArrayLike | None,
     initial_state: ArrayLike | None,
-) -> _Data:
+) -> Prepared:
+    """Arguments as of `map_states`, checked and in one place."""
     layers = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
     table = np.asarray(steps, dtype=layers[0].dtype)
     if table.ndim != 2:
         raise ValueError(f"The steps must have shape (n_steps, n_inputs), got {table.shape}.")
+    n_inputs = layers[0].input_weights.shape[1]
     if feedback is not None:
-        if layers[0].feedback_weights is None:
+        weights = layers[0].feedback_weights
+        if weights is None:
             raise ValueError("The output is fed back to a reservoir without feedback_weights.")
         table = np.hstack([table, np.asarray(feedback, dtype=table.dtype)])
-    n_inputs = layers[0].input_weights.shape[1]
-    n_inputs += 0 if feedback is None else layers[0].feedback_weights.shape[1]
+        n_inputs += weights.shape[1]
     if table.shape[1] != n_inputs:
         raise ValueError(f"The reservoir takes {n_inputs} inputs, got {table.shape[1]}.")
     sizes = np.asarray([len(table)] if lengths is None else lengths, dtype=np.int64)
@@ -83,11 +86,11 @@ def _prepare(
     initial = np.zeros((len(sizes), sum(r.units for r in layers)), dtype=table.dtype)
     if initial_state is not None:
         initial[:] = initial_state
-    return _Data(layers, table, sizes, np.cumsum(sizes) - sizes, initial, feedback is not None)
+    return Prepared(layers, table, sizes, np.cumsum(sizes) - sizes, initial, feedback is not None)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One thread of torch's: a step is too little work to share."""
     before = torch.get_num_threads()
     if before == 1:
@@ -157,8 +160,8 @@ def map_states(
     >>> map_states(r, [[1.0], [2.0], [3.0]], total)
     [array([6., 6.])]
     """
-    data = _prepare(layers, steps, lengths, feedback, initial_state)
-    with _one_thread():
+    data = prepare(layers, steps, lengths, feedback, initial_state)
+    with one_thread():
         kernels = data.kernels()
         long, parts = _split(data, width(kernels))
         tasks: list[Task] = [(_run_groups, (data, part, consume)) for part in parts]
@@ -176,7 +179,7 @@ def _parallel(tasks: list[Task], n_jobs: int | None) -> list[Any]:
         return list(pool(delayed(function)(*arguments) for function, arguments in tasks))
 
 
-def _split(data: _Data, batch: int) -> tuple[NDArray[Any], list[list[NDArray[Any]]]]:
+def _split(data: Prepared, batch: int) -> tuple[NDArray[Any], list[list[NDArray[Any]]]]:
     """Sequences to cut into chunks, and parts: lists of groups to run as batches."""
     order = np.argsort(-data.lengths, kind="stable")
     # A batch is wide until the batch-th longest sequence ends; what goes on long after that
@@ -191,7 +194,7 @@ def _split(data: _Data, batch: int) -> tuple[NDArray[Any], list[list[NDArray[Any
 
 
 def _segment_tasks(
-    data: _Data, kernels: Sequence[Kernel], sequence: int, consume: Consume
+    data: Prepared, kernels: Sequence[Kernel], sequence: int, consume: Consume
 ) -> list[Task]:
     """A long sequence in segments, or in one that is run from left to right."""
     origin, length = int(data.offsets[sequence]), int(data.lengths[sequence])
@@ -207,7 +210,7 @@ def _segment_tasks(
     return tasks
 
 
-def _run_groups(data: _Data, groups: list[NDArray[Any]], consume: Consume) -> Any:
+def _run_groups(data: Prepared, groups: list[NDArray[Any]], consume: Consume) -> Any:
     def blocks() -> Iterator[Block]:
         kernels = data.kernels()
         for group in groups:
@@ -216,195 +219,29 @@ def _run_groups(data: _Data, groups: list[NDArray[Any]], consume: Consume) -> An
                 kernels, data.inputs, data.offsets[group], lengths, data.initial[group]
             )
 
-    with _one_thread():
+    with one_thread():
         return consume(blocks())
 
 
 def _run_segment(
-    data: _Data,
+    data: Prepared,
     segment: Segment,
     consume: Consume,
     start: NDArray[Any] | None,
     warm_up: int | None,
 ) -> tuple[Segment, Any, NDArray[Any], NDArray[Any]]:
-    with _one_thread():
+    with one_thread():
         kernels = data.kernels()
         return segment, *run_segment(kernels, data.inputs, segment, consume, start, warm_up)
 
 
-def _chained(data: _Data, consume: Consume, done: list[Any]) -> list[Any]:
+def _chained(data: Prepared, consume: Consume, done: list[Any]) -> list[Any]:
     """Results of the segments; one that began elsewhere than the last ended is run again."""
-    results, last = [], None
+    results: list[Any] = []
+    last: Any = None
     for segment, result, start, end in done:
         if segment.first != segment.origin and not meet(last, start):
             _, result, _, end = _run_segment(data, segment, consume, last, None)
         results.append(result)
         last = end
     return results
-
-
-def all_states(
-    layers: Layers,
-    steps: ArrayLike,
-    lengths: ArrayLike | None = None,
-    *,
-    feedback: ArrayLike | None = None,
-    initial_state: ArrayLike | None = None,
-    n_jobs: int | None = None,
-) -> NDArray[Any]:
-    """All states, in the order of the steps.
-
-    Parameters
-    ----------
-    layers, steps, lengths, feedback, initial_state, n_jobs
-        As of `map_states`.
-
-    Returns
-    -------
-    states : ndarray of shape (sum of lengths, units)
-        After each step.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> r = Reservoir(np.full((1, 1), 0.5), np.ones((1, 1)), activation="identity")
-    >>> all_states(r, [[1.0], [0.0], [0.0]]).ravel()
-    array([1.  , 0.5 , 0.25])
-    """
-    stack = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
-    out = np.empty((len(np.asarray(steps)), sum(r.units for r in stack)), dtype=stack[0].dtype)
-
-    def write(blocks: Iterable[Block]) -> None:
-        for rows, block in blocks:
-            out[rows] = block
-
-    # Workers of another process would write to a copy.
-    with parallel_config(backend="threading"):
-        map_states(
-            stack,
-            steps,
-            write,
-            lengths,
-            feedback=feedback,
-            initial_state=initial_state,
-            n_jobs=n_jobs,
-        )
-    return out
-
-
-def final_states(
-    layers: Layers,
-    steps: ArrayLike,
-    lengths: ArrayLike | None = None,
-    *,
-    feedback: ArrayLike | None = None,
-    initial_state: ArrayLike | None = None,
-    n_jobs: int | None = None,
-) -> NDArray[Any]:
-    """The state after the last step of each sequence.
-
-    Parameters
-    ----------
-    layers, steps, lengths, feedback, initial_state, n_jobs
-        As of `map_states`.
-
-    Returns
-    -------
-    states : ndarray of shape (n_sequences, units)
-
-    Raises
-    ------
-    ValueError
-        If a sequence has no step.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> r = Reservoir(np.full((1, 1), 0.5), np.ones((1, 1)), activation="identity")
-    >>> final_states(r, [[1.0], [0.0], [3.0]], lengths=[2, 1]).ravel()
-    array([0.5, 3. ])
-    """
-    n_steps = len(np.asarray(steps))
-    sizes = np.asarray([n_steps] if lengths is None else lengths)
-    if (sizes < 1).any():
-        raise ValueError(f"Sequence {int(np.argmin(sizes))} has no step and so no final state.")
-    sequence_of = np.full(n_steps, -1)
-    sequence_of[np.cumsum(sizes) - 1] = np.arange(len(sizes))
-
-    def last(blocks: Iterable[Block]) -> list[Block]:
-        found = []
-        for rows, block in blocks:
-            ending = sequence_of[rows] >= 0
-            found.append((sequence_of[rows[ending]], block[ending]))
-        return found
-
-    parts = map_states(
-        layers,
-        steps,
-        last,
-        lengths,
-        feedback=feedback,
-        initial_state=initial_state,
-        n_jobs=n_jobs,
-    )
-    sequences, found = zip(*(pair for part in parts for pair in part), strict=True)
-    return np.concatenate(found)[np.argsort(np.concatenate(sequences))]
-
-
-def free_run(
-    layers: Layers,
-    readout: Callable[[NDArray[Any]], ArrayLike],
-    state: ArrayLike,
-    output: ArrayLike,
-    n_steps: int,
-    inputs: ArrayLike | None = None,
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Let reservoirs run on their own output.
-
-    Parameters
-    ----------
-    layers : Reservoir or sequence of Reservoir
-        The reservoir, with feedback weights, or several stacked.
-    readout : callable
-        Output (n_sequences, n_outputs) of states (n_sequences, units). It is called once a
-        step, in order, so it may also learn (see `RecursiveLeastSquares.force`).
-    state : array-like of shape (n_sequences, units)
-        States to start from, such as of `final_states`.
-    output : array-like of shape (n_sequences, n_outputs)
-        The last outputs, fed back into the first step.
-    n_steps : int
-        Steps to run.
-    inputs : array-like of shape (n_sequences, n_steps, n_inputs) or None, default=None
-        Inputs from outside; None if the reservoir has none.
-
-    Returns
-    -------
-    outputs : ndarray of shape (n_sequences, n_steps, n_outputs)
-        What the readout said.
-    state : ndarray of shape (n_sequences, units)
-        After the last step.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> r = Reservoir(np.zeros((1, 1)), np.ones((1, 0)), feedback_weights=np.ones((1, 1)),
-    ...               activation="identity")
-    >>> free_run(r, lambda x: 2 * x, [[0.0]], [[1.0]], n_steps=3)[0].ravel()
-    array([2., 4., 8.])
-    """
-    stack = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
-    y = np.asarray(output, dtype=stack[0].dtype)
-    n_sequences = len(y)
-    if inputs is None:
-        outside = np.empty((n_sequences, n_steps, 0), dtype=y.dtype)
-    else:
-        outside = np.asarray(inputs, dtype=y.dtype)
-    data = _prepare(stack, outside[:, 0], np.ones(n_sequences), y, state)
-    kernels, x = data.kernels(), data.initial
-    outputs = np.empty((n_sequences, n_steps, y.shape[1]), dtype=y.dtype)
-    one, each = np.ones(n_sequences, dtype=np.int64), np.arange(n_sequences)
-    with _one_thread():
-        for t in range(n_steps):
-            x = Columns(kernels, np.hstack([outside[:, t], y]), each, one, x).finish()
-            y = outputs[:, t] = readout(x)
-    return outputs, x

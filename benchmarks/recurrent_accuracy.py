@@ -1,0 +1,175 @@
+"""How well recurrent estimators do on known tasks, in one command.
+
+    python benchmarks/recurrent_accuracy.py [vowels] [select] [digits] [adding]
+
+* vowels (the default): Japanese Vowels, official split, 5 seeds, and the vote of the 5 networks;
+* select: how the setting for it was chosen, by cross-validation on the training utterances;
+* digits: scikit-learn's digits read pixel by pixel in a fixed random order, 5-fold;
+* adding: the adding problem with 200 steps.
+"""
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import sklearn
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, log_loss, mean_squared_error
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from skorch.callbacks import Callback
+
+from sklseq.datasets import load_japanese_vowels, make_adding_problem
+from sklseq.preprocessing import PerStep
+from sklseq.recurrent import RecurrentClassifier, RecurrentRegressor
+
+CELLS = ("rnn", "gru", "lstm")
+SEEDS = range(5)
+# The row of `select` with the lowest mean loss over the cells; the best cell by the same.
+VOWELS: dict[str, Any] = {
+    "learning_rate": 0.01,
+    "lr_schedule": "cosine",
+    "max_epochs": 50,
+    "bidirectional": True,
+    "pooling": "mean",
+}
+BEST_CELL = "gru"
+VARIATIONS: list[dict[str, Any]] = []
+
+
+def on_vowels(cell: str, **setting: Any) -> Pipeline:
+    model = RecurrentClassifier(cell=cell, **setting)
+    return Pipeline([("scale", PerStep(StandardScaler())), ("classify", model)])
+
+
+def vowels() -> None:
+    """Accuracy on the 370 test utterances; nothing is chosen by it."""
+    X, y = load_japanese_vowels(return_X_y=True)
+    X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
+    print(f"\nJapanese Vowels, {VOWELS}\n\n| cell | seeds 0 to 4 | mean | s a fit |\n|---|---|---|---|")
+    for cell in CELLS:
+        start = time.process_time()
+        fits = [on_vowels(cell, random_state=s, **VOWELS).fit(X, y) for s in SEEDS]
+        seconds = (time.process_time() - start) / len(fits)
+        scores = [f.score(X_test, y_test) for f in fits]
+        each = " ".join(f"{s:.4f}" for s in scores)
+        print(f"| {cell} | {each} | {np.mean(scores):.4f} | {seconds:.1f} |", flush=True)
+    members = [(f"{s}", on_vowels(BEST_CELL, random_state=s, **VOWELS)) for s in SEEDS]
+    score = VotingClassifier(members, voting="soft").fit(X, y).score(X_test, y_test)
+    print(f"| vote of 5 {BEST_CELL} | | {score:.4f} | |")
+
+
+def select() -> None:
+    """5-fold cross-validation, twice, on the 270 training utterances."""
+    X, y = load_japanese_vowels(return_X_y=True)
+    print("\n| what differs | " + " | ".join(f"{c} error %, loss" for c in CELLS) + " | loss |")
+    print("|---" * (len(CELLS) + 2) + "|")
+    for variation in ({}, *VARIATIONS):
+        results = [_cross_validate(cell, VOWELS | variation, X, y) for cell in CELLS]
+        cells = " | ".join(f"{100 - 100 * a:.2f}, {loss:.4f}" for a, loss in results)
+        mean = np.mean([loss for _, loss in results])
+        print(f"| {variation or 'nothing'} | {cells} | {mean:.4f} |", flush=True)
+
+
+def _cross_validate(
+    cell: str, setting: dict[str, Any], X: np.ndarray, y: np.ndarray
+) -> tuple[float, float]:
+    """Mean accuracy and log loss."""
+    folds = RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=0)
+    scores = []
+    for seed, (train, held) in enumerate(folds.split(X, y)):
+        model = on_vowels(cell, random_state=seed, **setting).fit(X[train], y[train])
+        p = model.predict_proba(X[held])
+        right = accuracy_score(y[held], model.classes_[p.argmax(axis=1)])
+        scores.append((right, log_loss(y[held], p, labels=model.classes_)))
+    right, loss = np.mean(scores, axis=0)
+    return float(right), float(loss)
+
+
+def digits() -> None:
+    """64 steps of one pixel in an order drawn once; 5-fold accuracy."""
+    flat, y = load_digits(return_X_y=True)
+    flat = flat[:, np.random.default_rng(0).permutation(64)] / 16
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    print("\nDigits as 64 permuted steps\n\n| model | folds | mean | s a fit |\n|---|---|---|---|")
+    setting = {"hidden_size": 128, "learning_rate": 0.01, "lr_schedule": "cosine"}
+    models: dict[str, tuple[Any, np.ndarray]] = {
+        "SVC, flat": (SVC(), flat),
+        "LogisticRegression, flat": (LogisticRegression(max_iter=1000), flat),
+    }
+    for cell in ("gru", "lstm"):
+        model = RecurrentClassifier(cell=cell, max_epochs=30, random_state=0, **setting)
+        models[cell] = (model, flat[:, :, None])
+    for name, (model, X) in models.items():
+        start = time.process_time()
+        scores = cross_val_score(model, X, y, cv=folds)
+        seconds = (time.process_time() - start) / 5
+        each = " ".join(f"{s:.4f}" for s in scores)
+        print(f"| {name} | {each} | {scores.mean():.4f} | {seconds:.1f} |", flush=True)
+
+
+class TestError(Callback):
+    """Prints the test error after each epoch; nothing is chosen by it."""
+
+    def __init__(self, X: np.ndarray, y: np.ndarray, scale: tuple[float, float]):
+        self.X, self.y, self.scale = X, y, scale
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        net.module_.eval()
+        steps = torch.from_numpy(self.X.reshape(-1, 2).astype(np.float32))
+        with torch.no_grad():
+            outputs = net.module_(steps, np.full(len(self.X), self.X.shape[1])).numpy()
+        error = mean_squared_error(self.y, outputs[:, 0] * self.scale[1] + self.scale[0])
+        print(f" {error:.2g}", end="", flush=True)
+
+
+def adding(n_steps: int = 200, n_train: int = 50_000, n_epochs: int = 10) -> None:
+    """Mean squared error on 1,000 test sequences; always 1 has 0.167."""
+    X, y = make_adding_problem(n_train, n_steps, random_state=0)
+    X_test, y_test = make_adding_problem(1000, n_steps, random_state=1)
+    print(f"\nAdding problem, {n_steps} steps, Adam 4e-3, batches of 32: test error each epoch\n")
+    for cell in ("gru", "lstm"):
+        print(f"{cell}:", end="", flush=True)
+        start = time.process_time()
+        shown = TestError(X_test, y_test, (y.mean(), y.std()))
+        model = RecurrentRegressor(
+            cell=cell, learning_rate=4e-3, max_epochs=n_epochs, random_state=0, callbacks=[shown]
+        ).fit(X, y)
+        error = mean_squared_error(y_test, model.predict(X_test))
+        print(f"; in the end {error:.2g}, {time.process_time() - start:.0f} s", flush=True)
+
+
+TASKS: dict[str, Callable[[], None]] = {
+    "vowels": vowels,
+    "select": select,
+    "digits": digits,
+    "adding": adding,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("tasks", nargs="*", metavar="task", help=", ".join(TASKS))
+    tasks = parser.parse_args().tasks or ["vowels"]
+    if unknown := set(tasks) - set(TASKS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
+    torch.set_num_threads(1)
+    print(
+        f"{platform.machine()}, torch {torch.__version__}, scikit-learn {sklearn.__version__}, "
+        f"numpy {np.__version__}, Python {platform.python_version()}, one thread"
+    )
+    for task in tasks:
+        TASKS[task]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,10 @@
+import matplotlib
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    # Two threads on a busy machine can be ten times slower than one.
+    torch.set_num_threads(1)
+    matplotlib.use("Agg")

@@ -1,0 +1,379 @@
+"""The promises of every estimator, over all of them: none is listed by hand."""
+
+import inspect
+import io
+import pickle
+import re
+import subprocess
+import sys
+import threading
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import make_classification
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklseq.training import NeuralEstimator
+from sklseq.utils import all_estimators, sequence_checks
+
+ESTIMATORS = dict(all_estimators())
+NEURAL = [c for c in ESTIMATORS.values() if issubclass(c, NeuralEstimator)]
+
+
+def quick(cls, **params):
+    """An instance that is quick to fit: a setting for each name, where the class has it."""
+    settings = {"hidden_size": 16, "max_epochs": 2, "random_state": 0} | params
+    known = cls().get_params()
+    return cls(**{k: v for k, v in settings.items() if k in known})
+
+
+def table():
+    return make_classification(60, 6, random_state=0)
+
+
+def results(model, X):
+    methods = ("predict", "predict_proba", "decision_function", "score_samples", "transform")
+    return [getattr(model, m)(X) for m in methods if hasattr(model, m)]
+
+
+def assert_same_results(model, other, X):
+    for a, b in zip(results(model, X), results(other, X), strict=True):
+        assert_array_equal(a, b)
+
+
+each = pytest.mark.parametrize("cls", ESTIMATORS.values(), ids=ESTIMATORS)
+each_neural = pytest.mark.parametrize("cls", NEURAL, ids=[c.__name__ for c in NEURAL])
+
+
+# -- 1. scikit-learn's checks, and our own --------------------------------------------------
+
+
+def exact(cls):
+    """Full batches in double precision: no check may fail."""
+    # The learning rate ends at zero, so that rounding does not grow as training goes on.
+    return quick(
+        cls,
+        dtype="float64",
+        batch_size=10_000,
+        learning_rate=0.02,
+        lr_schedule="cosine",
+        max_epochs=80,
+    )
+
+
+def default(cls):
+    return quick(cls, learning_rate=0.03, max_epochs=20, batch_size=8)
+
+
+def expected_failures(estimator):
+    if not isinstance(estimator, NeuralEstimator) or estimator.dtype == "float64":
+        return {}
+    return {
+        "check_sample_weight_equivalence_on_dense_data": "minibatches of repeated rows are not "
+        "the minibatches of weighted rows"
+    }
+
+
+@parametrize_with_checks(
+    list({repr(e): e for c in ESTIMATORS.values() for e in (exact(c), default(c))}.values()),
+    expected_failed_checks=expected_failures,
+    xfail_strict=True,
+)
+def test_scikit_learn_checks(estimator, check, monkeypatch):
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    with warnings.catch_warnings():
+        # The checks count warnings themselves and feed data that deserves some.
+        warnings.simplefilter("default")
+        check(estimator)
+
+
+SEQUENCE_CHECKS = [
+    pytest.param(check, id=f"{cls.__name__}-{dtype}-{name}")
+    for cls in ESTIMATORS.values()
+    for dtype in ("float32", "float64")
+    if "dtype" in cls().get_params() or dtype == "float64"
+    for name, check in sequence_checks(quick(cls, hidden_size=3, dtype=dtype))
+]
+
+
+@pytest.mark.parametrize("check", SEQUENCE_CHECKS)
+def test_sequence_checks(check):
+    check()
+
+
+# -- 3. same seed, same bits; nothing global changes ----------------------------------------
+
+
+@each
+def test_fit_and_predict_leave_global_state_alone(cls):
+    X, y = table()
+    before = np.random.get_state()[1].copy(), torch.get_rng_state(), torch.get_num_threads()
+    for random_state in (0, None):
+        results(quick(cls, random_state=random_state, dropout=0.2).fit(X, y), X)
+    after = np.random.get_state()[1], torch.get_rng_state(), torch.get_num_threads()
+    for old, new in zip(before, after, strict=True):
+        assert_array_equal(old, new)
+
+
+@each
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_same_seed_same_bits_in_parallel(cls, backend):
+    X, y = table()
+    model = quick(cls, dropout=0.2)
+    expected = clone(model).fit(X, y)
+    fit = joblib.delayed(type(model).fit)
+    with joblib.parallel_backend(backend, n_jobs=2):
+        models = joblib.Parallel()(fit(clone(model), X, y) for _ in range(4))
+    for other in models:
+        assert_same_results(expected, other, X)
+
+
+# -- 4. scikit-learn's tools ---------------------------------------------------------------
+
+
+@each
+def test_model_selection_on_tables(cls):
+    X, y = table()
+    model = quick(cls)
+    name = next(
+        p for p in ("hidden_size", "target", *model.get_params()) if p in model.get_params()
+    )
+    pipeline = make_pipeline(StandardScaler(), model)
+    grid = {f"{cls.__name__.lower()}__{name}": [model.get_params()[name]]}
+    if hasattr(model, "score"):
+        search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2, error_score="raise").fit(X, y)
+        assert np.isfinite(search.best_score_)
+    if hasattr(model, "predict"):
+        assert cross_val_predict(pipeline, X, y, cv=2).shape == y.shape
+    if hasattr(model, "transform"):
+        columns = ColumnTransformer([("sequence", model, [0, 1, 2, 3])])
+        classifier = make_pipeline(columns, LogisticRegression()).fit(X, y)
+        assert classifier.predict(X).shape == y.shape
+    if is_classifier(model):
+        calibrated = CalibratedClassifierCV(model, cv=2).fit(X, y)
+        assert calibrated.predict_proba(X).shape == (60, 2)
+
+
+@each_neural
+def test_halving_search_with_epochs_as_the_resource(cls):
+    X, y = table()
+    if not hasattr(cls, "score"):
+        pytest.skip("nothing to search by")
+    search = HalvingGridSearchCV(
+        quick(cls), {"hidden_size": [2, 4]}, resource="max_epochs", max_resources=4, cv=2
+    )
+    search.fit(X, y)
+    assert search.best_estimator_.n_iter_ <= 4
+
+
+@each
+def test_metadata_routing(cls):
+    model = quick(cls)
+    if "sample_weight" not in inspect.signature(model.fit).parameters:
+        pytest.skip("takes no weights")
+    X, y = table()
+    weights = np.random.default_rng(0).uniform(0.5, 2, len(y))
+    import sklearn
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = make_pipeline(clone(model).set_fit_request(sample_weight=True))
+        routed.fit(X, y, sample_weight=weights)
+    assert_same_results(clone(model).fit(X, y, sample_weight=weights), routed[-1], X)
+
+
+@each
+def test_set_output(cls):
+    model = quick(cls)
+    if not hasattr(model, "set_output"):
+        pytest.skip("gives no table")
+    X, y = table()
+    frame = model.set_output(transform="pandas").fit_transform(X, y)
+    assert list(frame.columns) == list(model.get_feature_names_out())
+
+
+# -- 5. persistence ------------------------------------------------------------------------
+
+LOAD_AND_PREDICT = """
+import joblib, sys
+model, X, expected = joblib.load(sys.argv[1])
+methods = ("predict", "predict_proba", "decision_function", "score_samples", "transform")
+for method, result in expected.items():
+    assert (getattr(model, method)(X) == result).all(), method
+"""
+
+
+def test_joblib_files_load_in_another_process(tmp_path):
+    X, y = table()
+    for cls in ESTIMATORS.values():
+        model = quick(cls).fit(X, y)
+        methods = ("predict", "predict_proba", "decision_function", "score_samples", "transform")
+        expected = {m: getattr(model, m)(X) for m in methods if hasattr(model, m)}
+        joblib.dump((model, X, expected), tmp_path / f"{cls.__name__}.joblib")
+    files = sorted(map(str, tmp_path.glob("*.joblib")))
+    code = LOAD_AND_PREDICT.replace("sys.argv[1]", "path").replace(
+        "model, X", "for path in sys.argv[1:]:\n  model, X", 1
+    )
+    code = re.sub(r"\n(methods|for method)", r"\n  \1", code).replace(
+        "\n    assert", "\n      assert"
+    )
+    subprocess.run([sys.executable, "-c", code, *files], check=True, capture_output=True, text=True)
+
+
+@each
+def test_skops_trusts_nothing_but_our_own_names(cls, tmp_path):
+    skops = pytest.importorskip("skops.io")
+    X, y = table()
+    model = quick(cls).fit(X, y)
+    skops.dump(model, tmp_path / "model.skops")
+    untrusted = skops.get_untrusted_types(file=tmp_path / "model.skops")
+    assert all(name.startswith("sklseq.") for name in untrusted), untrusted
+    loaded = skops.load(tmp_path / "model.skops", trusted=untrusted)
+    assert_same_results(model, loaded, X)
+
+
+@each
+def test_pickles_hold_no_torch_object(cls):
+    X, y = table()
+    names = set()
+
+    class Unpickler(pickle.Unpickler):
+        def find_class(self, module, name):
+            names.add(module.partition(".")[0])
+            return super().find_class(module, name)
+
+    Unpickler(io.BytesIO(pickle.dumps(quick(cls).fit(X, y)))).load()
+    assert names <= {"sklseq", "numpy", "sklearn", "builtins", "collections", "copyreg"}
+
+
+# -- 6. what goes wrong --------------------------------------------------------------------
+
+
+@each
+def test_a_failed_fit_changes_nothing(cls):
+    X, y = table()
+    model = quick(cls).fit(X, y)
+    before, expected = dict(model.__dict__), results(model, X)
+    with pytest.raises(ValueError, match=r"NaN|infinity"):
+        model.fit(np.full_like(X, np.inf), y)
+    assert model.__dict__.keys() == before.keys()
+    for old, new in zip(expected, results(model, X), strict=True):
+        assert_array_equal(old, new)
+
+
+@each
+def test_every_parameter_refuses_nonsense(cls):
+    X, y = table()
+    for name in cls().get_params(deep=False):
+        model = quick(cls).set_params(**{name: object()})
+        with pytest.raises((ValueError, TypeError), match=name):
+            model.fit(X, y)
+
+
+@each_neural
+def test_a_device_that_is_not_there(cls):
+    X, y = table()
+    with pytest.raises(ValueError, match=r"cuda:99.*is not there"):
+        quick(cls, device="cuda:99").fit(X, y)
+    with pytest.raises(ValueError, match=r"abacus.*is not a device"):
+        quick(cls, device="abacus").fit(X, y)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@each_neural
+def test_cuda_equals_cpu(cls):
+    X, y = table()
+    on_cpu = quick(cls, dtype="float64").fit(X, y)
+    on_gpu = quick(cls, dtype="float64", device="cuda").fit(X, y)
+    for a, b in zip(results(on_cpu, X), results(on_gpu, X), strict=True):
+        if a.dtype.kind == "f":
+            np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+# -- 7. progress ---------------------------------------------------------------------------
+
+
+@each
+def test_progress_bars_and_silence(cls, capfd):
+    X, y = table()
+    model = quick(cls).fit(X, y)
+    assert capfd.readouterr() == ("", "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_pipeline(model).set_callbacks(ProgressBar()).fit(X, y)
+    assert threading.active_count() >= 1
+
+
+@each_neural
+def test_scoring_monitor_records_each_epoch(cls):
+    X, y = table()
+    if not hasattr(cls, "score"):
+        pytest.skip("nothing to score by")
+    monitor = ScoringMonitor(scoring="accuracy" if is_classifier(cls()) else "r2")
+    quick(cls, max_epochs=3).set_callbacks(monitor).fit(X, y)
+    log = monitor.get_logs()[-1] if isinstance(monitor.get_logs(), list) else monitor.get_logs()
+    epochs = [row for row in log.data if row["task_name"] == "epoch"]
+    assert len(epochs) == 3
+
+
+@each_neural
+def test_verbose_prints_a_line_an_epoch(cls, capsys):
+    X, y = table()
+    quick(cls, verbose=1, max_epochs=3).fit(X, y)
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+# -- documentation -------------------------------------------------------------------------
+
+
+@each
+def test_docstring_tells_every_parameter_with_its_default(cls):
+    params = cls().get_params(deep=False)
+    section = cls.__doc__.split("Parameters\n----------\n")[1].split("\n\nAttributes\n")[0]
+    documented = dict(re.findall(r"^(\w+) : .*default=(.+)$", section, re.MULTILINE))
+    assert documented == {name: repr(value) for name, value in params.items()}
+    assert "Examples\n--------" in cls.__doc__
+
+
+@each
+def test_fitted_attributes_are_documented(cls):
+    X, y = table()
+    fitted = quick(cls, early_stopping=True).fit(X, y)
+    section = cls.__doc__.split("Attributes\n----------\n")[1].split("\n\nReferences")[0]
+    documented = set(re.findall(r"^(\w+_) : ", section, re.MULTILINE))
+    public = {name for name in vars(fitted) if name.endswith("_") and not name.startswith("_")}
+    assert public <= documented
+
+
+@each
+def test_public_methods_are_documented(cls):
+    for name, method in inspect.getmembers(cls, inspect.isfunction):
+        if name.startswith("_") or not method.__module__.startswith("sklseq"):
+            continue
+        for parameter in inspect.signature(method).parameters:
+            assert parameter == "self" or parameter in (method.__doc__ or ""), (name, parameter)
+
+
+def test_every_family_exports_what_discovery_finds():
+    assert len(ESTIMATORS) >= 10
+    assert is_regressor(ESTIMATORS["GRURegressor"]())
+
+
+def test_import_is_light():
+    code = (
+        "import sys, sklseq; assert 'torch' not in sys.modules; assert 'sklearn' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,76 @@
+"""Outputs come in the order of the input, however the rows are cut into batches."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+import sklseq.training.inference as inference
+from sklseq.nn.networks import RecurrentNetwork
+from sklseq.training import run_sequences
+from sklseq.training.context import seeded_construction
+
+
+def network(pooling=None, **kwargs):
+    with seeded_construction(0):
+        net = RecurrentNetwork(
+            n_features=3, n_outputs=2, hidden_size=4, pooling=pooling, dropout=0.5, **kwargs
+        )
+    return net.double()
+
+
+def run(net, steps, lengths):
+    return run_sequences(
+        net, net.forward, steps, lengths, per_step=net.pooling is None, n_threads=1
+    )
+
+
+@pytest.mark.parametrize("pooling", [None, "last"])
+@settings(max_examples=25, deadline=None)
+@given(lengths=st.lists(st.integers(1, 8), min_size=1, max_size=8), max_steps=st.integers(1, 20))
+def test_any_cut_into_batches_gives_the_same_outputs_in_order(pooling, lengths, max_steps):
+    net, lengths = network(pooling), np.array(lengths)
+    steps = np.random.default_rng(0).normal(size=(lengths.sum(), 3))
+    whole = run(net, steps, lengths)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inference, "_MAX_STEPS", max_steps)
+        for rows in inference._batches(lengths):
+            assert len(rows) == 1 or len(rows) * lengths[rows].max() <= max_steps
+        assert_allclose(run(net, steps, lengths), whole, rtol=0, atol=1e-13)
+    with torch.no_grad():
+        direct = net.eval()(torch.from_numpy(steps), lengths).numpy()
+    assert_allclose(whole, direct, rtol=0, atol=1e-13)
+
+
+def test_running_leaves_gradients_mode_and_random_state_alone():
+    net, lengths = network(), np.array([3, 1])
+    state = torch.get_rng_state()
+    output = run(net, np.ones((4, 3)), lengths)
+    assert isinstance(output, np.ndarray)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.is_grad_enabled()
+    assert all(p.grad is None for p in net.parameters())
+    # Weights must stay usable in training: inference mode must not leak into them.
+    net.train()(torch.ones(4, 3, dtype=torch.float64), lengths).sum().backward()
+
+
+def test_outputs_have_the_type_of_the_module():
+    steps, lengths = np.ones((2, 3), dtype=np.float64), np.array([2])
+    assert run(network(), steps, lengths).dtype == np.float64
+    assert run(network().float(), steps, lengths).dtype == np.float32
+
+
+def test_symbols_are_embedded():
+    net = network(embedding_size=2)
+    output = run(net, np.array([0, 2, 1]), np.array([1, 2]))
+    assert output.shape == (3, 2)
+    assert_allclose(output[1:], run(net, np.array([2, 1]), np.array([2])), rtol=0, atol=1e-14)
+
+
+def test_inputs_need_not_be_writable():
+    steps, lengths = np.ones((4, 3)), np.array([3, 1])
+    expected = run(network(), steps, lengths)
+    steps.setflags(write=False)
+    assert_allclose(run(network(), steps, lengths), expected, rtol=0, atol=0)
