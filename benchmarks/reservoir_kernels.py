@@ -197,7 +197,7 @@ def threads(n_steps: int = 200_000, units: int = 500) -> None:
 
 
 def peak() -> float:
-    """Peak memory of this process in MB; the kernel's own count, which a new process starts at 0."""
+    """Peak memory of this process in MB."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024

@@ -21,6 +21,7 @@ from sklseq.base import Estimator, attribute, choice, estimator, param
 from sklseq.data import (
     Sequences,
     as_container,
+    check_finite,
     is_nested_table,
     is_table,
     read_sequences,
@@ -107,10 +108,8 @@ class SequenceEstimator(Estimator):
         on univariate sequences of any length a table may have any.
         """
         symbolic = symbolic or getattr(getattr(X, "dtype", None), "kind", None) in ("U", "S", "T")
-        checks = {
-            "dtype": None if symbolic else dtype,
-            "ensure_all_finite": "allow-nan" if allow_nan else True,
-        }
+        # Whether all is finite is checked below, with the place of what is not.
+        checks = {"dtype": None if symbolic else dtype, "ensure_all_finite": symbolic}
         if not reset and not self._per_step and self.n_features_in_ == self._n_step_features == 1:
             table = check_array(X, input_name="X", estimator=self, **checks)
         else:
@@ -127,8 +126,10 @@ class SequenceEstimator(Estimator):
         if reset:
             self._n_step_features = 1 if symbolic else steps.shape[1]
         if self._per_step:
-            return Sequences(steps, np.array([len(table)]), "series")
-        return Sequences(steps, np.full(len(table), table.shape[1]), "dense")
+            sequences = Sequences(steps, np.array([len(table)]), "series")
+        else:
+            sequences = Sequences(steps, np.full(len(table), table.shape[1]), "dense")
+        return sequences if symbolic else check_finite(sequences, allow_nan)
 
     def _read_weights(self, sample_weight: Any, X: Sequences) -> NDArray[np.float64]:
         """Weight of each target row: of each sequence, or of each step.
@@ -139,21 +140,13 @@ class SequenceEstimator(Estimator):
         if sample_weight is None:
             return np.ones(n_rows)
         if self._per_step:
-            whole = np.ndim(sample_weight) == 1 and len(sample_weight) == len(X)
-            whole = whole and np.asarray(sample_weight).dtype != object
-            if whole and X.layout not in ("series", "frame"):
+            if X.layout not in ("series", "frame") and _one_each(sample_weight, X):
                 sample_weight = np.repeat(np.asarray(sample_weight), X.lengths)
             else:
                 sample_weight = stack_steps(sample_weight, X, "sample_weight")
-        weights = check_sample_weight(
+        return check_sample_weight(
             sample_weight, np.empty(n_rows), dtype=np.float64, ensure_non_negative=True
         )
-        if not weights.any():
-            raise ValueError(
-                "sample_weight is zero for all rows: there is nothing to learn from. Give at "
-                "least one row a positive weight."
-            )
-        return weights
 
     def _require_y(self, y: Any) -> None:
         if y is None:
@@ -191,17 +184,19 @@ class SequenceClassifierMixin(ClassifierMixin):
                 y = y[:, 0]
             labelled = ~unlabelled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
         else:
+            _refuse_ragged(y)
             y = column_or_1d(y, warn=True)
+            _refuse_mixed(y)
             labelled = np.ones(len(y), dtype=bool)
             check_consistent_length(X, y)
         if not labelled.any():
             raise ValueError("y has no labelled step: all are None, NaN or -1.")
-        present = y[labelled]
-        if present.dtype == object and not any(isinstance(v, str) for v in present):
-            present = np.array(present.tolist())  # numbers beside None
+        present = _one_type(y[labelled])
         check_classification_targets(present)
         if not known:
-            self._set_classes(present if classes is None else np.asarray(classes), y)
+            self._set_classes(present if classes is None else np.asarray(classes))
+        if self._per_step:
+            self._refuse_minus_one()
         codes = np.zeros(len(y), dtype=np.int64)
         codes[labelled] = self._encode(present, np.flatnonzero(labelled), X)
         weights = np.where(labelled, weights, 0.0)
@@ -214,12 +209,17 @@ class SequenceClassifierMixin(ClassifierMixin):
             raise ValueError("All labelled steps have zero weight: there is nothing to learn from.")
         return codes, weights
 
-    def _set_classes(self: Any, labels: NDArray[Any], y: NDArray[Any]) -> None:
-        try:
-            self.classes_ = np.unique(labels)
-        except TypeError as error:
-            kinds = sorted({type(v).__name__ for v in labels})
-            raise ValueError(f"y mixes labels of types {kinds}: use one type.") from error
+    def _refuse_minus_one(self: Any) -> None:
+        """A class -1 cannot be learned per step; silence would lose it."""
+        named = self.class_weight if isinstance(self.class_weight, dict) else ()
+        if any(label == -1 for label in [*self.classes_, *named] if not isinstance(label, str)):
+            raise ValueError(
+                "-1 is among the classes, but with target='step' it marks steps without a label: "
+                "give that class another name."
+            )
+
+    def _set_classes(self: Any, labels: NDArray[Any]) -> None:
+        self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
             hint = " Steps labelled -1 count as unlabelled." if self._per_step else ""
             raise ValueError(
@@ -237,8 +237,9 @@ class SequenceClassifierMixin(ClassifierMixin):
                 "sequence {}, step {}".format(*X.locate(row)) if self._per_step else f"row {row}"
             )
             raise ValueError(
-                f"y has the unknown label {labels[strange[0]]!r} at {place}: the classes are "
-                f"{self.classes_.tolist()}. Name all classes in the first call of partial_fit."
+                f"y has the unknown label {labels[strange[0]]} at {place}: the classes are "
+                f"{self.classes_.tolist()}. Name all classes in the first call of partial_fit, or "
+                "fit anew with warm_start=False."
             )
         return codes
 
@@ -263,9 +264,49 @@ class SequenceClassifierMixin(ClassifierMixin):
         true, predicted = stack_steps(y, X), stack_steps(predicted, X, "prediction")
         known = ~unlabelled(true)
         weights = None if sample_weight is None else self._read_weights(sample_weight, X)[known]
+        true, predicted = _one_type(true[known]), predicted[known]
         if true.dtype == object:
             true, predicted = true.astype(str), predicted.astype(str)
-        return accuracy_score(true[known], predicted[known], sample_weight=weights)
+        return accuracy_score(true, predicted, sample_weight=weights)
+
+
+def _one_each(weights: Any, X: Sequences) -> bool:
+    """Whether there is one weight for each sequence, rather than one for each step."""
+    n_weights = len(weights) if hasattr(weights, "__len__") else 0
+    return n_weights == len(X) and all(np.ndim(weight) == 0 for weight in weights)
+
+
+def _refuse_ragged(y: Any) -> None:
+    """One array for each sequence means targets per step."""
+    if not isinstance(y, (list, tuple)) and getattr(getattr(y, "dtype", None), "kind", "") != "O":
+        return
+    sizes = {len(v) for v in y if isinstance(v, (list, tuple, np.ndarray)) and np.ndim(v)}
+    if len(sizes) > 1 or (sizes and not isinstance(y, (list, tuple))):
+        raise ValueError(
+            "y holds one array of targets for each sequence: set target='step' for targets per "
+            "step, or give one target for each sequence."
+        )
+
+
+def _refuse_mixed(y: NDArray[Any]) -> None:
+    if y.dtype != object:
+        return
+    missing = np.flatnonzero(unlabelled(y) & [not isinstance(v, int) or v != -1 for v in y])
+    if len(missing):
+        raise ValueError(
+            f"Input y contains NaN or None: sequence {missing[0]} has no label. Only steps may be "
+            "without one, with target='step'."
+        )
+    kinds = sorted({"str" if isinstance(v, str) else "number" for v in y})
+    if len(kinds) > 1:
+        raise ValueError(f"y mixes labels of types {kinds}: use one type.")
+
+
+def _one_type(labels: NDArray[Any]) -> NDArray[Any]:
+    """Numbers that stood beside None as an array of numbers, so that 1 and 1.0 are one label."""
+    if labels.dtype == object and not any(isinstance(label, str) for label in labels):
+        return np.array(labels.tolist())
+    return labels
 
 
 class SequenceRegressorMixin(RegressorMixin):
@@ -284,6 +325,8 @@ class SequenceRegressorMixin(RegressorMixin):
         if self._per_step:
             y = stack_steps(y, X)
             y = y.astype(np.float64) if y.dtype == object else y
+        else:
+            _refuse_ragged(y)
         y = check_array(
             y,
             dtype=np.float64,

@@ -3,6 +3,7 @@
 from sklseq.data._sequences import (
     Sequences,
     as_container,
+    check_finite,
     is_nested_table,
     is_table,
     read_sequences,
@@ -15,6 +16,7 @@ __all__ = [
     "Sequences",
     "Vocabulary",
     "as_container",
+    "check_finite",
     "is_nested_table",
     "is_table",
     "read_sequences",

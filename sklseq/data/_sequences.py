@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 __all__ = [
     "Sequences",
     "as_container",
+    "check_finite",
     "is_nested_table",
     "is_table",
     "read_sequences",
@@ -165,7 +166,7 @@ def read_sequences(
         Naming the sequence, the step and the feature that is at fault.
     """
     sequences = _read(X, dtype, symbolic, name)
-    return sequences if sequences.symbolic else _checked(sequences, allow_nan, name)
+    return sequences if sequences.symbolic else check_finite(sequences, allow_nan, name)
 
 
 def _read(X: Any, dtype: DTypeLike, symbolic: bool, name: str) -> Sequences:
@@ -299,7 +300,7 @@ def _numeric(values: NDArray[Any], dtype: DTypeLike, name: str, locate: _Locate)
         raise
 
 
-def _checked(sequences: Sequences, allow_nan: bool, name: str) -> Sequences:
+def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X") -> Sequences:
     """Refuse infinity and, unless allowed, NaN, naming the first place."""
     steps = sequences.steps
     # The sum of finite values is finite but for overflow: one pass without a mask, nearly always.

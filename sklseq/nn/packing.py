@@ -7,13 +7,17 @@ padding. All of this is integers, computed in numpy on the CPU; only index vecto
 """
 
 from functools import cached_property
+from heapq import heapreplace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd import Function
+from torch.nn.functional import pad
 
-__all__ = ["Packing"]
+__all__ = ["Packing", "rearrange"]
 
 
 class Packing:
@@ -124,7 +128,80 @@ class Packing:
         time, rank = self._time_and_rank
         return self._index(packed), self._index(first_cell[time] + rank)
 
+    @cached_property
+    def folded(self) -> tuple[int, Tensor, Tensor]:
+        """Sequences laid end to end in rows of about equal length, a free cell between them.
+
+        The number of sequences is halved to that of rows for as long as this saves work.
+
+        These are the number of rows; the packed position of each cell, all rows of a step side
+        by side, where free cells have the number of packed positions; and the cell of each
+        packed position.
+        """
+        descending = self.lengths[self._rank_to_sequence].tolist()
+        best, least = _fill_rows(descending, len(self)), np.inf
+        while (work := best[0] * (best[1] + _STEP_COST)) < least:
+            kept, least = best, work
+            best = _fill_rows(descending, -(-kept[1] // 2))
+        n_steps, rows, starts, row = kept
+        grid = _grid(n_steps) // 2 or 1
+        time, rank = self._time_and_rank
+        to_packed = (starts[rank] + time) * rows + row[rank]
+        to_cells = np.full(-(-n_steps // grid) * grid * rows, len(time))
+        to_cells[to_packed] = np.arange(len(time))
+        return rows, self._index(to_cells), self._index(to_packed)
+
+
+# What a step of a rectangle costs on top of its cells, in cells (measured).
+_STEP_COST = 4
+
+
+def _fill_rows(
+    descending: list[int], n_rows: int
+) -> tuple[int, int, NDArray[np.int64], NDArray[np.int64]]:
+    """Steps, rows, and start and row of each length: always the row that is shortest so far.
+
+    "Longest processing time first" (Graham 1969).
+    """
+    ends = [(0, row) for row in range(n_rows)]
+    places = []
+    for length in descending:
+        places.append(ends[0])
+        start, row = ends[0]
+        heapreplace(ends, (start + length + 1, row))
+    starts, rows = np.array(places).T
+    return max(ends)[0] - 1, n_rows, starts, rows
+
 
 def _grid(size: int) -> int:
     """Spacing of about 16 grid points on `size`: a power of two."""
     return 1 << max(0, (size // 16).bit_length() - 1)
+
+
+class _Rearrange(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
+        ctx.inverse = inverse
+        return x.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        if len(ctx.inverse) > len(grad):
+            grad = pad(grad, (0, 0, 0, 1))
+        return grad.index_select(0, ctx.inverse), None, None
+
+
+def rearrange(x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
+    """``x.index_select(0, index)`` where no row is taken twice.
+
+    Its gradient is gathered as well, in a fraction of the time of torch's scattered sum.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n, n_features)
+    index : Tensor of shape (m,)
+    inverse : Tensor of shape (n,)
+        Which of the m each row became; m for a row that was not taken.
+    """
+    result: Tensor = _Rearrange.apply(x, index, inverse)
+    return result

@@ -5,18 +5,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import PackedSequence
 
 from sklseq.nn.kernels import GRUKernel, RNNKernel
-from sklseq.nn.packing import Packing
+from sklseq.nn.packing import Packing, rearrange
 from sklseq.nn.randomness import Dropout
 
 __all__ = ["CELLS", "Cell", "RecurrentStack", "make_layer"]
 
 # A kernel call on rectangles costs about as much as this many cells of one hidden unit, and
-# its working memory stays in the cache up to that many (measured, see benchmarks/recurrent.py).
+# its working memory stays in the cache up to that many (measured on one core of a server).
 _CALL_COST = 12_000
 _CACHE_CELLS = 1 << 18
+# Drives a gate shut to the last bit: larger than any sum that it meets in a trained network.
+_SHUT = 1e4
 
 
 class _TorchLayer(nn.Module):
@@ -63,11 +66,40 @@ class GRU(_KernelLayer):
 
 
 class LSTM(_TorchLayer):
-    """Long short-term memory: torch's fused kernel over rectangles, ended rows dropped."""
+    """Long short-term memory: torch's fused kernel over rectangles."""
 
     torch_layer = nn.LSTM
 
     def run(self, x: Tensor, packing: Packing) -> Tensor:
+        equal = len(packing.batch_sizes) * len(packing) == len(x)
+        # oneDNN's kernel takes time by cells and calls, torch's own by steps.
+        one_dnn = x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+        return self._blocks(x, packing) if equal or not one_dnn else self._folded(x, packing)
+
+    def _folded(self, x: Tensor, packing: Packing) -> Tensor:
+        """Sequences end to end; a step between them shuts input and forget gate: state is zero."""
+        n_rows, to_cells, to_packed = packing.folded
+        weights: list[Any] = self.rnn._flat_weights
+        w_ih, *others = weights
+        between = w_ih.new_zeros(len(w_ih), 1)
+        between[: 2 * self.hidden_size] = -_SHUT
+        weights = [torch.cat([w_ih, between], dim=1), *others]
+        x = pad(x, (0, 1, 0, 1))  # one more feature, 1 in the row that free cells take
+        x[-1, -1] = 1
+        cells = x.index_select(0, to_cells).unflatten(0, (-1, n_rows))
+        n_calls = max(1, round(cells[..., 0].numel() * self.hidden_size / _CACHE_CELLS * 2))
+        state = [x.new_zeros(1, n_rows, self.hidden_size)] * 2
+        outputs = []
+        for part in cells.split(-(-len(cells) // n_calls)):
+            output, *state = torch.lstm(
+                part, state, weights, True, 1, 0.0, self.training, False, False
+            )
+            outputs.append(output)
+        states = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        return rearrange(states.flatten(0, 1), to_packed, to_cells)
+
+    def _blocks(self, x: Tensor, packing: Packing) -> Tensor:
+        """Rectangles that shrink as sequences end."""
         blocks = packing.blocks(_CALL_COST // self.hidden_size, _CACHE_CELLS // self.hidden_size)
         cells_of = [n_steps * rows for n_steps, rows in blocks]
         padded = sum(cells_of) != len(x)  # else packed order is that of the rectangles' cells
@@ -93,7 +125,21 @@ class Cell(nn.Module):
 
     def __init__(self, cell: type[nn.Module], input_size: int, hidden_size: int):
         super().__init__()
-        self.cell = cell(input_size, hidden_size)
+        try:
+            self.cell = cell(input_size, hidden_size)
+            state = self.cell(torch.zeros(2, input_size), None)
+            state = self.cell(torch.zeros(2, input_size), state)
+            size = (state[0] if isinstance(state, tuple) else state).shape
+        except Exception as error:
+            raise ValueError(
+                f"cell={cell.__name__} is not a recurrent cell: cell(input_size, hidden_size) and "
+                f"then cell(x_t, None) must work, as with torch.nn.GRUCell ({error})."
+            ) from error
+        if size != (2, hidden_size):
+            raise ValueError(
+                f"cell={cell.__name__} gives states of shape {tuple(size)} for two sequences, "
+                f"expected (2, {hidden_size}): it must take one step, as torch.nn.GRUCell does."
+            )
         self.hidden_size = hidden_size
 
     def forward(self, x: Tensor, packing: Packing) -> Tensor:

@@ -154,7 +154,8 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         return StandardScaler() if self.transformer is None else clone(self.transformer)
 
     def _current_transformer(self) -> Any:
-        return getattr(self, "transformer_", None) or self.transformer or StandardScaler()
+        fitted = getattr(self, "transformer_", None)
+        return self._new_transformer() if fitted is None else fitted
 
     @property
     def _allow_nan(self) -> bool:

@@ -1,9 +1,8 @@
 """What all recurrent estimators share."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
@@ -16,10 +15,19 @@ from sklseq.nn.pooling import POOLINGS
 from sklseq.nn.recurrent import CELLS
 from sklseq.sequence_base import SequenceEstimator
 from sklseq.training import NeuralEstimator, SequenceRows, run_sequences
-from sklseq.training.data import as_tensor
-from sklseq.training.engine import Objective
+from sklseq.training.data import Batch, as_tensor
 
-__all__ = ["AnyCell", "BaseRecurrent"]
+__all__ = ["AnyCell", "BaseRecurrent", "Targets", "mean_loss"]
+
+
+class Targets(NamedTuple):
+    """Targets as the network is trained on them."""
+
+    values: NDArray[Any]
+    weights: NDArray[np.float64]
+    n_outputs: int
+    per_step: bool
+    stratify: NDArray[Any] | None = None
 
 
 @estimator
@@ -66,6 +74,15 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
         "vocabulary_": attribute("ndarray of str or int", "The known symbols, where X has symbols.")
     }
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
+
+    @staticmethod
+    def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        raise NotImplementedError
+
+    def _read_targets(
+        self, y: Any, X: Sequences, weights: NDArray[np.float64], fresh: bool
+    ) -> Targets:
+        raise NotImplementedError
 
     @property
     def _symbolic(self) -> bool:
@@ -114,70 +131,87 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
             pooling=None if self._per_step else self.pooling,
         )
 
-    def _fit_network(
-        self,
-        module: nn.Module,
-        objective: Objective,
-        X: Sequences,
-        target: NDArray[Any],
-        weight: NDArray[np.float64],
-        *,
-        per_step: bool,
-        epochs: int,
-        hold_out: bool,
-        data: dict[str, Any],
-        stratify: NDArray[Any] | None = None,
-    ) -> None:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, *, partial: bool = False, **known: Any
+    ) -> Self:
+        """Fit, or train for one epoch more; what differs between kinds is in `_read_targets`."""
+        fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
+        with self._all_or_nothing():
+            sequences = self._read_training(X, fresh)
+            weights = self._read_weights(sample_weight, sequences)
+            targets = self._read_targets(y, sequences, weights, fresh, **known)
+            module = self._module_for(sequences, targets.n_outputs, fresh)
+            data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+            # A single epoch of partial_fit has nothing to stop.
+            hold_out = self.early_stopping and not partial
+            train, validation = self._rows(sequences, targets, next(module.parameters()), hold_out)
+            self._train(module, self._objective, train, validation, partial=partial, data=data)
+        return self
+
+    def _rows(
+        self, X: Sequences, targets: Targets, like: Tensor, hold_out: bool
+    ) -> tuple[SequenceRows, SequenceRows | None]:
+        """Data to train on, and data held out."""
+        lengths = X.lengths
         if hold_out:
-            X, chosen = self._hold_out(X, stratify)
-        parameter = next(module.parameters())
+            lengths, chosen = self._hold_out(X, targets)
         rows = SequenceRows(
-            as_tensor(X.steps, parameter),
-            X.lengths,
-            as_tensor(target, parameter),
-            as_tensor(weight, parameter),
-            per_step=per_step,
+            as_tensor(X.steps, like),
+            lengths,
+            as_tensor(targets.values, like),
+            as_tensor(targets.weights, like),
+            targets.per_step,
         )
-        train = rows.subset(chosen[0]) if hold_out else rows
-        validation = rows.subset(chosen[1]) if hold_out else None
-        self._train(module, objective, train, validation, epochs=epochs, data=data)
+        if not hold_out:
+            return rows, None
+        return rows.subset(chosen[0]), rows.subset(chosen[1])
 
     def _hold_out(
-        self, X: Sequences, stratify: NDArray[Any] | None
-    ) -> tuple[Sequences, list[NDArray[np.int64]]]:
-        """Numbers of the sequences to train on and of those held out.
+        self, X: Sequences, targets: Targets
+    ) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+        """Lengths of the sequences, and numbers of those to train on and of those held out.
 
-        The end of a single series is held out, cut off as a sequence of its own.
+        Only what has a target can be held out. Of a single series it is the end, from the step
+        that leaves `validation_fraction` of the targets behind it, cut off as a sequence.
         """
-        if len(X) == 1 and self._per_step:
-            n_steps = int(X.lengths[0])
-            held = max(1, round(self.validation_fraction * n_steps))
-            if held >= n_steps:
-                raise ValueError("early_stopping needs at least two steps; set it to False.")
-            return Sequences(X.steps, np.array([n_steps - held, held])), [
-                np.array([0]),
-                np.array([1]),
-            ]
-        if len(X) < 2:
+        counts = targets.weights.reshape(len(targets.weights), -1).any(axis=1)
+        if len(X) == 1 and targets.per_step:
+            known = np.flatnonzero(counts)
+            if len(known) < 2:
+                raise ValueError("early_stopping needs at least two targets; set it to False.")
+            held = np.clip(round(self.validation_fraction * len(known)), 1, len(known) - 1)
+            cut = known[-held]
+            return np.array([cut, len(X.steps) - cut]), [np.array([0]), np.array([1])]
+        if targets.per_step:
+            counts = np.logical_or.reduceat(counts, X.starts)
+        candidates = np.flatnonzero(counts)
+        if len(candidates) < 2:
             raise ValueError(
-                "early_stopping holds out a part of the sequences, but X has one; set it to False."
+                "early_stopping holds out a part of the sequences that have a target, but X has "
+                f"{len(candidates)}; set it to False."
             )
+        stratify = targets.stratify
         if stratify is not None:
-            counts = np.unique(stratify, return_counts=True)[1]
-            held = max(1, round(self.validation_fraction * len(X)))
-            if counts.min() < 2 or held < len(counts):
+            stratify = stratify[candidates]
+            sizes = np.unique(stratify, return_counts=True)[1]
+            if sizes.min() < 2 or round(self.validation_fraction * len(candidates)) < len(sizes):
                 stratify = None  # a class of one, or more classes than held-out sequences
         split = train_test_split(
-            np.arange(len(X)),
+            candidates,
             test_size=self.validation_fraction,
             random_state=self._seed,
             stratify=stratify,
         )
-        return X, [np.sort(part) for part in split]
+        return X.lengths, [np.sort(part) for part in split]
 
     def _run(self, X: Any, function: str = "forward") -> tuple[Sequences, NDArray[Any]]:
         """X as read, and the network's outputs for its sequences or its stacked steps."""
         check_is_fitted(self)
+        if (self.module_.pooling is None) != self._per_step:
+            raise ValueError(
+                f"target={self.target!r}, but {type(self).__name__} was fitted with the other one: "
+                "fit it again."
+            )
         sequences = self._coded(self._read_X(X, reset=False, **self._reading))
         outputs = run_sequences(
             self.module_,
@@ -193,7 +227,6 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
         return X.restore(values) if self._per_step else values
 
 
-def weighted_mean(losses: Tensor, weight: Tensor) -> Tensor:
-    """Mean of the losses by weight; 0 where a batch has no weight at all."""
-    total = weight.sum()
-    return (losses * weight).sum() / total.clamp_min(torch.finfo(total.dtype).tiny)
+def mean_loss(losses: Tensor, batch: Batch) -> Tensor:
+    """The batch's weighted losses over its rows."""
+    return (losses * batch.weight).sum() / batch.n_rows

@@ -10,16 +10,12 @@ from torch.nn.functional import cross_entropy
 
 from sklseq._compat import fit_context
 from sklseq.base import choice, estimator, param
-from sklseq.recurrent._base import AnyCell, BaseRecurrent, weighted_mean
+from sklseq.data import Sequences
+from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets, mean_loss
 from sklseq.sequence_base import SequenceClassifierMixin
 from sklseq.training.data import Batch
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
-
-
-def _objective(module: nn.Module, batch: Batch) -> Tensor:
-    losses = cross_entropy(module(*batch.inputs), batch.target, reduction="none")
-    return weighted_mean(losses, batch.weight)
 
 
 @estimator
@@ -34,6 +30,11 @@ class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
         choice("balanced"),
         None,
     )
+
+    @staticmethod
+    def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        losses = cross_entropy(module(*batch.inputs), batch.target, reduction="none")
+        return mean_loss(losses, batch)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -62,9 +63,7 @@ class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
             If X, y or a parameter is not valid, or training diverges; the estimator is then as
             it was before.
         """
-        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        with self._all_or_nothing():
-            return self._fit(X, y, sample_weight, fresh, self.max_epochs, self.early_stopping)
+        return self._fit(X, y, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -75,7 +74,8 @@ class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
         X, y, sample_weight
             As in `fit`.
         classes : array-like or None, default=None
-            All labels that will come; needed in the first call.
+            All labels that will come; needed in the first call. The symbols of X are settled
+            by the first call too: later ones that are new count as unknown.
 
         Returns
         -------
@@ -98,37 +98,19 @@ class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
                 "class_weight='balanced' is not supported for partial_fit, which does not see all "
                 "of y: compute the weights from all of it and give them as a dict."
             )
-        with self._all_or_nothing():
-            return self._fit(X, y, sample_weight, fresh, 1, False, classes)
+        return self._fit(X, y, sample_weight, partial=True, classes=classes)
 
-    def _fit(
+    def _read_targets(
         self,
-        X: Any,
         y: Any,
-        sample_weight: Any,
+        X: Sequences,
+        weights: NDArray[np.float64],
         fresh: bool,
-        epochs: int,
-        hold_out: bool,
         classes: Any = None,
-    ) -> Self:
-        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        sequences = self._read_training(X, fresh)
-        weights = self._read_weights(sample_weight, sequences)
-        codes, weights = self._read_labels(y, sequences, weights, classes, known=not fresh)
-        module = self._module_for(sequences, len(self.classes_), fresh)
-        self._fit_network(
-            module,
-            _objective,
-            sequences,
-            codes,
-            weights,
-            per_step=self._per_step,
-            epochs=epochs,
-            hold_out=hold_out,
-            data=data,
-            stratify=None if self._per_step else codes,
-        )
-        return self
+    ) -> Targets:
+        codes, weights = self._read_labels(y, X, weights, classes, known=not fresh)
+        stratify = None if self._per_step else codes
+        return Targets(codes, weights, len(self.classes_), self._per_step, stratify)
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probability of each class.

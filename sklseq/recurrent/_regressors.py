@@ -2,20 +2,18 @@
 
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq._compat import fit_context
 from sklseq.base import attribute, estimator
-from sklseq.recurrent._base import AnyCell, BaseRecurrent, weighted_mean
+from sklseq.data import Sequences
+from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets, mean_loss
 from sklseq.sequence_base import SequenceRegressorMixin, weighted_scale
 from sklseq.training.data import Batch
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
-
-
-def _objective(module: nn.Module, batch: Batch) -> Tensor:
-    return weighted_mean((module(*batch.inputs) - batch.target).square(), batch.weight)
 
 
 @estimator
@@ -29,6 +27,10 @@ class BaseRecurrentRegressor(SequenceRegressorMixin, BaseRecurrent):
         ),
         "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
     }
+
+    @staticmethod
+    def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        return mean_loss((module(*batch.inputs) - batch.target).square(), batch)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -58,9 +60,7 @@ class BaseRecurrentRegressor(SequenceRegressorMixin, BaseRecurrent):
             If X, y or a parameter is not valid, or training diverges; the estimator is then as
             it was before.
         """
-        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        with self._all_or_nothing():
-            return self._fit(X, y, sample_weight, fresh, self.max_epochs, self.early_stopping)
+        return self._fit(X, y, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -75,17 +75,12 @@ class BaseRecurrentRegressor(SequenceRegressorMixin, BaseRecurrent):
         -------
         self
         """
-        with self._all_or_nothing():
-            fresh = not self.__sklearn_is_fitted__()
-            return self._fit(X, y, sample_weight, fresh, 1, False)
+        return self._fit(X, y, sample_weight, partial=True)
 
-    def _fit(
-        self, X: Any, y: Any, sample_weight: Any, fresh: bool, epochs: int, hold_out: bool
-    ) -> Self:
-        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        sequences = self._read_training(X, fresh)
-        row_weights = self._read_weights(sample_weight, sequences)
-        values, weights = self._read_values(y, sequences, row_weights)
+    def _read_targets(
+        self, y: Any, X: Sequences, weights: NDArray[np.float64], fresh: bool
+    ) -> Targets:
+        values, weights = self._read_values(y, X, weights)
         if fresh:
             self.target_mean_, self.target_scale_ = weighted_scale(values, weights)
         elif values.shape[1] != len(self.target_mean_):
@@ -94,19 +89,7 @@ class BaseRecurrentRegressor(SequenceRegressorMixin, BaseRecurrent):
                 f"{len(self.target_mean_)}."
             )
         scaled = (values - self.target_mean_) / self.target_scale_
-        module = self._module_for(sequences, scaled.shape[1], fresh)
-        self._fit_network(
-            module,
-            _objective,
-            sequences,
-            scaled,
-            weights,
-            per_step=self._per_step,
-            epochs=epochs,
-            hold_out=hold_out,
-            data=data,
-        )
-        return self
+        return Targets(scaled, weights, scaled.shape[1], self._per_step)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted values.

@@ -13,28 +13,13 @@ from torch.nn.functional import cross_entropy
 
 from sklseq._compat import fit_context
 from sklseq.base import choice, estimator, param
+from sklseq.data import Sequences
 from sklseq.nn.networks import NeighbourNetwork
-from sklseq.recurrent._base import AnyCell, BaseRecurrent, weighted_mean
+from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
 from sklseq.sequence_base import weighted_scale
 from sklseq.training.data import Batch
 
 __all__ = ["RecurrentTransformer"]
-
-
-def _objective(module: nn.Module, batch: Batch) -> Tensor:
-    lengths = batch.inputs[1]
-    ends = np.cumsum(lengths)
-    has_next = np.ones(ends[-1], dtype=bool)
-    has_next[ends - 1] = False
-    now = torch.from_numpy(np.flatnonzero(has_next)).to(batch.weight.device)
-    # Forward, the step now predicts the next; backward, the next predicts the one now.
-    losses = [
-        _losses(predicted[step], batch.target[neighbour])
-        for predicted, (step, neighbour) in zip(
-            module(*batch.inputs), ((now, now + 1), (now + 1, now)), strict=False
-        )
-    ]
-    return weighted_mean(torch.stack(losses).mean(dim=0), batch.weight[now])
 
 
 def _losses(predicted: Tensor, true: Tensor) -> Tensor:
@@ -77,6 +62,22 @@ class RecurrentTransformer(
 
     _network: ClassVar[type[nn.Module]] = NeighbourNetwork
 
+    @staticmethod
+    def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        lengths = batch.inputs[1]
+        ends = np.cumsum(lengths)
+        has_next = np.ones(ends[-1], dtype=bool)
+        has_next[ends - 1] = False
+        now = torch.from_numpy(np.flatnonzero(has_next)).to(batch.weight.device)
+        # Forward, the step now predicts the next; backward, the next predicts the one now.
+        losses = [
+            _losses(predicted[step], batch.target[neighbour])
+            for predicted, (step, neighbour) in zip(
+                module(*batch.inputs), ((now, now + 1), (now + 1, now)), strict=False
+            )
+        ]
+        return (torch.stack(losses).mean(dim=0) * batch.weight[now]).sum() / batch.n_rows
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train the network to predict each step from those before it.
@@ -103,9 +104,7 @@ class RecurrentTransformer(
             If X or a parameter is not valid, or training diverges; the estimator is then as it
             was before.
         """
-        fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        with self._all_or_nothing():
-            return self._fit(X, sample_weight, fresh, self.max_epochs, self.early_stopping)
+        return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -120,38 +119,27 @@ class RecurrentTransformer(
         -------
         self
         """
-        with self._all_or_nothing():
-            return self._fit(X, sample_weight, not self.__sklearn_is_fitted__(), 1, False)
+        return self._fit(X, None, sample_weight, partial=True)
 
-    def _fit(self, X: Any, sample_weight: Any, fresh: bool, epochs: int, hold_out: bool) -> Self:
-        data = {"X": X, "y": None, "metadata": {"sample_weight": sample_weight}}
-        sequences = self._read_training(X, fresh)
-        if sequences.lengths.max() < 2:
+    def _read_targets(
+        self, y: Any, X: Sequences, weights: NDArray[np.float64], fresh: bool
+    ) -> Targets:
+        """The steps themselves; each counts as its sequence does, but the last has no next."""
+        if X.lengths.max() < 2:
             raise ValueError(
                 "Every sequence has one step (n_features = 1 of a table): there is no next step "
                 "to learn from. At least one sequence needs two."
             )
-        weights = self._read_weights(sample_weight, sequences)
-        if not self._per_step:
-            weights = np.repeat(weights, sequences.lengths)
-        steps = sequences.steps
-        if fresh and not sequences.symbolic:
-            self._target_mean, self._target_scale = weighted_scale(steps, weights[:, None])
-        target = steps if sequences.symbolic else (steps - self._target_mean) / self._target_scale
-        n_outputs = len(self.vocabulary_) + 1 if sequences.symbolic else steps.shape[1]
-        module = self._module_for(sequences, n_outputs, fresh)
-        self._fit_network(
-            module,
-            _objective,
-            sequences,
-            target,
-            weights,
-            per_step=True,
-            epochs=epochs,
-            hold_out=hold_out,
-            data=data,
-        )
-        return self
+        weights = weights.copy() if self._per_step else np.repeat(weights, X.lengths)
+        if X.symbolic:
+            values, n_outputs = X.steps, len(self.vocabulary_) + 1
+        else:
+            if fresh:
+                self._target_mean, self._target_scale = weighted_scale(X.steps, weights[:, None])
+            values = (X.steps - self._target_mean) / self._target_scale
+            n_outputs = values.shape[1]
+        weights[np.cumsum(X.lengths) - 1] = 0
+        return Targets(values, weights, n_outputs, per_step=True)
 
     def transform(self, X: Any) -> NDArray[Any]:
         """States of the network.

@@ -1,5 +1,6 @@
 """Settings that hold during a computation and are restored after it: threads, device."""
 
+import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ def threads(n_threads: int | None, work: int) -> Iterator[None]:
         _active += 1
         outside = _threads_outside
     wanted = n_threads or (1 if work < _LARGE_STEP else outside)
-    if n_threads is None or threading.current_thread() is not threading.main_thread():
+    if n_threads is None or _in_worker():
         wanted = min(wanted, outside)  # a worker of joblib is given its share; never more
     torch.set_num_threads(wanted)
     try:
@@ -59,6 +60,12 @@ def seeded_construction(seed: int) -> Iterator[None]:
         yield
 
 
+def _in_worker() -> bool:
+    """Whether this is a thread or process that another one started."""
+    in_thread = threading.current_thread() is not threading.main_thread()
+    return in_thread or multiprocessing.parent_process() is not None
+
+
 def resolve_device(device: str) -> torch.device:
     """The torch device of a name; "auto" takes an accelerator if there is one.
 
@@ -78,7 +85,6 @@ def resolve_device(device: str) -> torch.device:
         ) from error
     present = {
         "cpu": 1,
-        "meta": 1,
         "cuda": torch.cuda.device_count(),
         "mps": int(torch.backends.mps.is_available()),
     }.get(resolved.type, 0)
@@ -98,6 +104,6 @@ def epoch_generators(
     They depend on the seed and the epoch alone, so that training in two calls is training in one.
     """
     shuffling, layers = np.random.SeedSequence([seed, epoch]).spawn(2)
-    generator = torch.Generator(device="cpu" if device.type == "meta" else device)
+    generator = torch.Generator(device=device)
     generator.manual_seed(int(layers.generate_state(1, np.uint64)[0] >> 1))
     return np.random.default_rng(shuffling), generator

@@ -12,11 +12,17 @@ __all__ = ["Batch", "Rows", "SequenceRows", "as_tensor", "batches"]
 
 
 class Batch(NamedTuple):
-    """What one training step sees."""
+    """What one training step sees: inputs, targets, their weights, and the number of rows.
+
+    Over all rows the weights sum to the number of rows. So ``(losses * weight).sum() / n_rows``
+    is on average the weighted mean of the whole data; divided by the batch's own weights it
+    would not be, and weights would cancel in batches of one.
+    """
 
     inputs: tuple[Any, ...]
     target: Tensor
     weight: Tensor
+    n_rows: int
 
 
 class Rows(Protocol):
@@ -40,7 +46,8 @@ class SequenceRows:
     target : Tensor
         One row for each sequence or for each step.
     weight : Tensor
-        Weights of the targets, with as many rows; 0 masks a target.
+        Weights of the targets, with as many rows; 0 masks a target. They are scaled so that
+        they sum to the number of sequences.
     per_step : bool
         Whether targets and weights belong to steps.
     """
@@ -54,7 +61,8 @@ class SequenceRows:
         per_step: bool,
     ):
         self.steps, self.lengths, self.per_step = steps, lengths, per_step
-        self.target, self.weight = target, weight
+        total = weight.sum()
+        self.target, self.weight = target, weight * (len(lengths) / total if total > 0 else 1)
         self._starts = np.cumsum(lengths) - lengths
 
     def __len__(self) -> int:
@@ -83,6 +91,7 @@ class SequenceRows:
             self.inputs(rows),
             self.target.index_select(0, targets),
             self.weight.index_select(0, targets),
+            len(rows),
         )
 
     def _index(self, index: NDArray[np.int64]) -> Tensor:
@@ -104,4 +113,4 @@ def as_tensor(values: NDArray[Any], like: Tensor) -> Tensor:
     """On the device of `like`; real numbers in its type, integers as they are."""
     dtype = like.dtype if values.dtype.kind == "f" else torch.int64
     # Torch cannot share memory that must not be written to.
-    return torch.from_numpy(np.require(values, requirements="CW")).to(like.device, dtype)
+    return torch.from_numpy(np.require(values, requirements=["C", "W"])).to(like.device, dtype)

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ from sklseq.training.optimizers import make_optimizer, make_schedule
 __all__ = ["Objective", "Result", "StopTraining", "Trainer"]
 
 Objective = Callable[[nn.Module, Batch], Tensor]
-"""Scalar loss of a batch, its weighted mean over targets."""
+"""Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
 
 
 class StopTraining(KeyboardInterrupt):
@@ -215,7 +215,7 @@ class _Net(NeuralNet):
         device = next(self.module_.parameters()).device
         epoch = self.epoch
         order, layers = epoch_generators(trainer.seed, epoch, device)
-        total = weights = 0.0
+        total, n_rows = 0.0, 0
         with drawing_from(layers):
             cut = batches(iterator, trainer.batch_size, order if training else None)
             for number, batch in enumerate(cut):
@@ -224,21 +224,21 @@ class _Net(NeuralNet):
                 loss = step["loss"].item()
                 if not math.isfinite(loss):
                     raise ValueError(self._divergence(loss, epoch + 1, number + 1))
-                weight = batch.weight.sum().item()
-                total, weights = total + loss * weight, weights + weight
+                total, n_rows = total + loss * batch.n_rows, n_rows + batch.n_rows
                 self.history.record_batch(f"{prefix}_loss", loss)
-                self.history.record_batch(f"{prefix}_batch_size", len(batch.weight))
+                self.history.record_batch(f"{prefix}_batch_size", batch.n_rows)
                 self.notify("on_batch_end", batch=batch, training=training, **step)
-        self.history.record(f"{prefix}_loss", total / weights if weights else 0.0)
+        self.history.record(f"{prefix}_loss", total / n_rows)
 
     def train_step_single(self, batch: Batch, **_: Any) -> dict[str, Any]:
-        self.module_.train()
+        if not self.module_.training:
+            self.module_.train()
         loss = self.objective(self.module_, batch)
         loss.backward()
         clip = self.trainer.gradient_clip
         if clip is not None and self.trainer.solver != "lbfgs":
             by_norm = self.trainer.gradient_clip_by == "norm"
-            limit = nn.utils.clip_grad_norm_ if by_norm else nn.utils.clip_grad_value_
+            limit = _clip_norm if by_norm else nn.utils.clip_grad_value_
             limit(self.module_.parameters(), clip)
         return {"loss": loss.detach(), "y_pred": None}
 
@@ -258,6 +258,14 @@ class _Net(NeuralNet):
             f"Training diverged: the loss is {loss} in epoch {epoch}, batch {batch} (largest "
             f"gradient: {sizes.get(name, 0):.3g}, of {name}). {self.trainer._advice()}"
         )
+
+
+def _clip_norm(parameters: Iterable[nn.Parameter], limit: float) -> None:
+    """Torch's `clip_grad_norm_`, which takes longer where there is nothing to clip."""
+    clipped = [p for p in parameters if p.grad is not None]
+    norm = nn.utils.get_total_norm([p.grad for p in clipped if p.grad is not None])
+    if not norm <= limit:
+        nn.utils.clip_grads_with_norm_(clipped, limit, norm)
 
 
 class _BestWeights(Callback):

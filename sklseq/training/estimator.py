@@ -26,8 +26,8 @@ class NeuralEstimator(Estimator):
 
     solver: str = param(
         "adam",
-        "Optimiser. 'lbfgs' takes the whole training set at once, up to 20 iterations an epoch, "
-        "and finds its step itself.",
+        "Optimiser; 'sgd' has Nesterov's momentum of 0.9. 'lbfgs' takes the whole training set at "
+        "once, up to 20 iterations an epoch, and finds its step itself.",
         choice(*SOLVERS),
     )
     learning_rate: float = param(
@@ -37,8 +37,8 @@ class NeuralEstimator(Estimator):
         None,
         "How the learning rate changes in training: 'cosine' to 0, 'exponential' to a hundredth, "
         "'step' to a tenth after each third, 'cyclic' between a tenth and all of it, 'onecycle' "
-        "up and down, 'plateau' halves it when the loss stops falling. None keeps it. Not used by "
-        "'lbfgs'.",
+        "up and down, 'plateau' halves it when the loss stops falling. None keeps it. Each `fit` "
+        "goes through the schedule; `partial_fit` keeps the rate. Not used by 'lbfgs'.",
         choice(*SCHEDULES),
         None,
     )
@@ -77,7 +77,9 @@ class NeuralEstimator(Estimator):
     )
     callbacks: Any = param(
         None,
-        "skorch callbacks for training. scikit-learn's own are set by `set_callbacks`.",
+        "skorch callbacks for training; they see ``net.module_`` and, in ``net.history``, "
+        "``train_loss`` and ``valid_loss``. Those that let the net predict cannot be used: "
+        "scikit-learn's `ScoringMonitor` scores epochs, see `set_callbacks`.",
         list,
         tuple,
         None,
@@ -133,7 +135,8 @@ class NeuralEstimator(Estimator):
         """
         device = resolve_device(self.device)
         if not fresh:
-            return deepcopy(self.module_).to(device)
+            self._check_same_network(kwargs)
+            return deepcopy(self.module_).to(device, getattr(torch, self.dtype))
         self._seed = _draw_seed(self.random_state)
         self._module_kwargs = kwargs
         self._optimizer_state: dict[str, Any] | None = None
@@ -144,6 +147,18 @@ class NeuralEstimator(Estimator):
             module = self._network(**kwargs)
         return module.to(device=device, dtype=getattr(torch, self.dtype))
 
+    def _check_same_network(self, wanted: dict[str, Any]) -> None:
+        """Refuse to go on from a network that is not the one the parameters describe."""
+        changed = [k for k, v in wanted.items() if v != self._module_kwargs[k]]
+        if changed:
+            raise ValueError(
+                f"The fitted {type(self).__name__} cannot be trained further: "
+                + ", ".join(
+                    f"{k} was {self._module_kwargs[k]!r}, now {wanted[k]!r}" for k in changed
+                )
+                + ". Set it back, or fit anew with warm_start=False."
+            )
+
     def _train(
         self,
         module: nn.Module,
@@ -151,27 +166,35 @@ class NeuralEstimator(Estimator):
         train: Rows,
         validation: Rows | None,
         *,
-        epochs: int,
+        partial: bool,
         data: dict[str, Any],
     ) -> None:
         """Train `module` and make it the fitted one.
 
         Parameters
         ----------
-        epochs : int
+        partial : bool
+            One epoch at the full learning rate, instead of `max_epochs` with the schedule.
         data : dict
             The user's ``X``, ``y`` and ``metadata``, for scikit-learn's callbacks.
         """
+        epochs = 1 if partial else self.max_epochs
         context = self._init_callback_context(max_subtasks=epochs)
         context.call_on_fit_task_begin(estimator=self, **data)
+        callbacks = list(self.callbacks or ())
+        for callback in callbacks:
+            named = callback[1] if isinstance(callback, tuple) else callback
+            if not isinstance(named, Callback):
+                raise ValueError(f"callbacks holds {callback!r}, which is not a skorch callback.")
         reporter = _EpochReporter(self, context, data)
         trainer = Trainer(
             **{name: getattr(self, name) for name in _PASSED_ON},
+            lr_schedule=None if partial else self.lr_schedule,
             max_epochs=epochs,
             batch_size=len(train) if self.solver == "lbfgs" else self.batch_size,
             seed=self._seed,
             epochs_done=self.n_iter_,
-            callbacks=[reporter, *(self.callbacks or ())],
+            callbacks=[reporter, *callbacks],
         )
         result = trainer.run(module, objective, train, validation, self._optimizer_state)
         self.module_ = module.eval()
@@ -232,7 +255,6 @@ class NeuralEstimator(Estimator):
 _PASSED_ON = (
     "solver",
     "learning_rate",
-    "lr_schedule",
     "weight_decay",
     "gradient_clip",
     "gradient_clip_by",

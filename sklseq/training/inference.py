@@ -12,8 +12,8 @@ from sklseq.training.data import SequenceRows, as_tensor
 
 __all__ = ["run_sequences"]
 
-# Steps in one batch, padding included: a few tens of megabytes of states.
-_MAX_STEPS = 1 << 16
+# Numbers in the widest activation of a batch: 32 MB in float32, and a few such activations.
+_MAX_NUMBERS = 1 << 23
 
 
 def run_sequences(
@@ -45,9 +45,10 @@ def run_sequences(
     rows = SequenceRows(on_device, lengths, unused, unused, per_step)
     result: NDArray | None = None
     module.eval()
-    work = min(len(lengths), _MAX_STEPS) * sum(p.numel() for p in module.parameters())
+    max_steps = _MAX_NUMBERS // max(max(p.shape) for p in module.parameters())
+    work = min(len(lengths), max_steps) * sum(p.numel() for p in module.parameters())
     with torch.inference_mode(), threads(n_threads, work):
-        for chosen in _batches(lengths):
+        for chosen in _batches(lengths, max_steps):
             output = function(*rows.inputs(chosen)).cpu().numpy()
             if result is None:
                 n = len(steps) if per_step else len(lengths)
@@ -57,11 +58,11 @@ def run_sequences(
     return result
 
 
-def _batches(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Sequences of similar length together, at most `_MAX_STEPS` in a batch (or one sequence)."""
+def _batches(lengths: NDArray[np.int64], max_steps: int) -> Iterator[NDArray[np.int64]]:
+    """Sequences of similar length together, at most `max_steps` in a batch (or one sequence)."""
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        rows = max(1, _MAX_STEPS // int(lengths[order[start]]))
+        rows = max(1, max_steps // int(lengths[order[start]]))
         yield order[start : start + rows]
         start += rows

@@ -27,7 +27,7 @@ def make_optimizer(settings: _Settings, device: torch.device) -> tuple[Any, dict
     """Optimiser class and its options."""
     if settings.solver == "lbfgs":
         # The line search finds the step, so the learning rate has no part in it.
-        return optim.LBFGS, {"lr": 1.0, "line_search_fn": "strong_wolfe"}
+        return optim.LBFGS, {"lr": 1.0, "history_size": 10, "line_search_fn": "strong_wolfe"}
     options: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     if settings.solver == "rmsprop":
         return optim.RMSprop, options

@@ -55,12 +55,13 @@ def test_a_subset_is_data_of_its_own(lengths, per_step, data):
     chosen = np.array(data.draw(st.permutations(range(len(lengths)))))[: max(1, len(lengths) // 2)]
     part = rows.subset(chosen)
     assert len(part) == len(chosen)
-    for a, b in zip(part.take(np.arange(len(chosen))), rows.take(chosen), strict=True):
-        if isinstance(a, tuple):
-            assert torch.equal(a[0], b[0])
-            assert a[1].tolist() == b[1].tolist()
-        else:
-            assert torch.equal(a, b)
+    mine, theirs = part.take(np.arange(len(chosen))), rows.take(chosen)
+    assert torch.equal(mine.inputs[0], theirs.inputs[0])
+    assert mine.inputs[1].tolist() == theirs.inputs[1].tolist()
+    assert torch.equal(mine.target, theirs.target)
+    assert mine.n_rows == theirs.n_rows == len(chosen)
+    torch.testing.assert_close(mine.weight.sum(), torch.tensor(float(len(chosen))))
+    torch.testing.assert_close(mine.weight / mine.weight[0], theirs.weight / theirs.weight[0])
 
 
 @quick

@@ -448,7 +448,9 @@ COPIES = {
     ("name", "solver"), [*((name, "adam") for name in COPIES), ("skops", "lbfgs")]
 )
 def test_a_copy_is_the_same_model(kind, name, solver, tmp_path):
-    model = kind.fit(kind.make(warm_start=True, solver=solver, early_stopping=True))
+    model = kind.fit(
+        kind.make(warm_start=True, solver=solver, early_stopping=True, dtype="float64")
+    )
     copied = COPIES[name](model, tmp_path)
     assert copied.__dict__.keys() == model.__dict__.keys()
     assert not copied.module_.training

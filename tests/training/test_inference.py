@@ -35,8 +35,9 @@ def test_any_cut_into_batches_gives_the_same_outputs_in_order(pooling, lengths, 
     steps = np.random.default_rng(0).normal(size=(lengths.sum(), 3))
     whole = run(net, steps, lengths)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inference, "_MAX_STEPS", max_steps)
-        for rows in inference._batches(lengths):
+        widest = max(max(p.shape) for p in net.parameters())
+        patch.setattr(inference, "_MAX_NUMBERS", max_steps * widest)
+        for rows in inference._batches(lengths, max_steps):
             assert len(rows) == 1 or len(rows) * lengths[rows].max() <= max_steps
         assert_allclose(run(net, steps, lengths), whole, rtol=0, atol=1e-13)
     with torch.no_grad():

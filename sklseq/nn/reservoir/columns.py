@@ -10,13 +10,23 @@ from torch import Tensor
 
 from sklseq.nn.reservoir.kernel import Kernel
 
-__all__ = ["Block", "Columns"]
+__all__ = ["Block", "Columns", "split_layers"]
 
 Block = tuple[NDArray[np.int64], NDArray[Any]]
 # A tile stays in the cache that is shared by the cores, and is large enough for the products of
 # who takes its states.
 _TILE_BYTES = 4 * 2**20
 _RAGGED_TILE = 16
+
+
+def split_layers(kernels: Sequence[Kernel], stacked: NDArray[Any]) -> list[Tensor]:
+    """States (batch, units of all layers) as one tensor (units, batch) a layer, on its device."""
+    stops = np.cumsum([kernel.units for kernel in kernels])
+    parts = np.split(stacked, stops[:-1], axis=1)
+    return [
+        torch.tensor(part.T, dtype=kernel.dtype, device=kernel.device)
+        for kernel, part in zip(kernels, parts, strict=True)
+    ]
 
 
 class Columns:
@@ -67,7 +77,7 @@ class Columns:
     def _tiles(self) -> Iterator[tuple[int, list[Tensor]]]:
         """The first step and the states (n_steps, units, batch) of each layer, tile by tile."""
         start, longest = 0, int(self.lengths.max(initial=0))
-        states = self._split(self.final)
+        states = split_layers(self.kernels, self.final)
         while start < longest:
             batch = int(np.count_nonzero(self.lengths > start))
             n_steps = min(self._tile_steps(batch), longest - start)
@@ -76,14 +86,6 @@ class Columns:
             self._keep_final(start, tiles)
             yield start, tiles
             start += n_steps
-
-    def _split(self, stacked: NDArray[Any]) -> list[Tensor]:
-        sizes = [kernel.units for kernel in self.kernels]
-        parts = np.split(stacked, np.cumsum(sizes)[:-1], axis=1)
-        return [
-            torch.tensor(part.T, dtype=kernel.dtype, device=kernel.device)
-            for kernel, part in zip(self.kernels, parts, strict=True)
-        ]
 
     def _tile_steps(self, batch: int) -> int:
         step: int = batch * max(k.units * k.dtype.itemsize for k in self.kernels)
@@ -110,9 +112,10 @@ class Columns:
     def _keep_final(self, start: int, tiles: list[Tensor]) -> None:
         n_steps, _, batch = tiles[0].shape
         left = self.lengths[:batch] - 1 - start
-        for column in np.flatnonzero(left < n_steps):
-            ends = [tile[left[column], :, column] for tile in tiles]
-            self.final[column] = torch.cat(ends).cpu().numpy()
+        ending = np.flatnonzero(left < n_steps)
+        if len(ending):
+            last = torch.from_numpy(left[ending]), slice(None), torch.from_numpy(ending)
+            self.final[ending] = torch.cat([tile[last] for tile in tiles], dim=1).cpu().numpy()
 
     def _emit(self, start: int, tiles: list[Tensor]) -> Block:
         n_steps, _, batch = tiles[0].shape

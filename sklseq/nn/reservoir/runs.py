@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import torch
 from joblib import parallel_config
 from numpy.typing import ArrayLike, NDArray
 
-from sklseq.nn.reservoir.columns import Block, Columns
+from sklseq.nn.reservoir.columns import Block, split_layers
 from sklseq.nn.reservoir.kernel import Reservoir
 from sklseq.nn.reservoir.states import Layers, map_states, one_thread, prepare
 
@@ -171,11 +172,15 @@ def free_run(
     else:
         outside = np.asarray(inputs, dtype=y.dtype)
     data = prepare(stack, outside[:, 0], np.ones(n_sequences), y, state)
-    kernels, x = data.kernels(), data.initial
+    kernels = data.kernels()
+    layer_states, x = split_layers(kernels, data.initial), data.initial
     outputs = np.empty((n_sequences, n_steps, y.shape[1]), dtype=y.dtype)
-    one, each = np.ones(n_sequences, dtype=np.int64), np.arange(n_sequences)
     with one_thread():
         for t in range(n_steps):
-            x = Columns(kernels, np.hstack([outside[:, t], y]), each, one, x).finish()
+            drive = torch.from_numpy(np.hstack([outside[:, t], y]).T[None]).to(kernels[0].device)
+            for i, kernel in enumerate(kernels):
+                drive = kernel.run(layer_states[i], drive)
+                layer_states[i] = drive[0].clone()
+            x = torch.cat(layer_states).t().cpu().numpy()
             y = outputs[:, t] = np.asarray(readout(x))
     return outputs, x

@@ -87,14 +87,14 @@ def test_orthogonal_and_almost_orthogonal_are_told_apart():
 def test_large_sparse_radius_equals_dense(monkeypatch, converges):
     from sklseq.nn.reservoir import spectrum
 
-    monkeypatch.setattr(spectrum, "_DENSE_UNITS", 300)
+    monkeypatch.setattr(spectrum, "_DENSE_UNITS", 200)
     if not converges:
 
         def fails(*args, **kwargs):
             raise spectrum.ArpackError(-9999)
 
         monkeypatch.setattr(spectrum, "eigs", fails)
-    matrix = sp.random_array((400, 400), density=0.05, rng=0)
+    matrix = sp.random_array((260, 260), density=0.05, rng=0)
     assert spectral_radius(matrix) == pytest.approx(radius_by_eigenvalues(matrix), rel=1e-9)
 
 

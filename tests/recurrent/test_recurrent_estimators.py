@@ -1,0 +1,236 @@
+"""What is the recurrent estimators' own: weights, partial labels, going on, wrong use."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import TimeSeriesSplit, cross_val_score
+
+from sklseq.datasets import load_japanese_vowels, make_adding_problem
+from sklseq.recurrent import (
+    GRUClassifier,
+    GRURegressor,
+    LSTMClassifier,
+    RecurrentClassifier,
+    RecurrentRegressor,
+    RecurrentTransformer,
+    RNNClassifier,
+    RNNRegressor,
+)
+
+
+def sequences(n=20, seed=0):
+    rng = np.random.default_rng(seed)
+    X = [rng.normal(i % 2, 0.5, size=(rng.integers(2, 7), 2)) for i in range(n)]
+    return X, np.arange(n) % 2
+
+
+def labelled_steps(n=12, seed=0):
+    X, _ = sequences(n, seed)
+    return X, [(x[:, 0] > 0.5).astype(int) for x in X]
+
+
+# -- weights -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 16, 200])
+def test_weights_mean_the_same_at_any_batch_size(batch_size):
+    # With nothing to see in X the best prediction is the weighted share of the classes.
+    X, y = np.zeros((200, 2, 1)), np.arange(200) % 10 == 0
+    model = RNNClassifier(
+        hidden_size=1,
+        solver="sgd",
+        learning_rate=0.02,
+        max_epochs=min(4 * batch_size, 100) + 10,
+        lr_schedule="cosine",
+        class_weight="balanced",
+        gradient_clip=None,  # it would cut the rare class's large gradients
+        batch_size=batch_size,
+        random_state=0,
+    )
+    assert abs(model.fit(X, y).predict_proba(X)[0, 1] - 0.5) < 0.02
+
+
+def test_masked_targets_weigh_nothing_and_missing_outputs_are_masked_one_by_one():
+    X, _ = sequences()
+    y = [np.stack([x[:, 0], -x[:, 0]], axis=1) for x in X]
+    holed = [v.copy() for v in y]
+    for i, v in enumerate(holed):
+        v[:, i % 2] = np.nan
+    model = GRURegressor(target="step", max_epochs=60, learning_rate=0.02, random_state=0)
+    assert model.fit(X, holed).score(X, y) > 0.9
+
+
+def test_unlabelled_steps_do_not_matter_whatever_marks_them():
+    X, y = labelled_steps()
+    marked = {}
+    for mark in (None, np.nan, -1):
+        labels = [v.astype(object) for v in y]
+        for v in labels:
+            v[::2] = mark
+        marked[mark] = GRUClassifier(target="step", max_epochs=2, random_state=0).fit(X, labels)
+    expected = np.concatenate(list(marked[None].predict_proba(X)))
+    for model in marked.values():
+        np.testing.assert_array_equal(np.concatenate(list(model.predict_proba(X))), expected)
+
+
+# -- early stopping ------------------------------------------------------------------------
+
+
+def test_early_stopping_holds_out_what_has_a_target():
+    X = np.random.default_rng(0).normal(size=(200, 1))
+    y = (X[:, 0] > 0).astype(float)
+    y[120:] = np.nan
+    model = GRUClassifier(
+        target="step", early_stopping=True, learning_rate=0.02, max_epochs=150, random_state=0
+    )
+    model.fit(X, y)
+    assert all(score < 0 for score in model.validation_scores_)
+    assert model.score(X, y) > 0.9
+
+
+def test_early_stopping_without_enough_to_hold_out_says_so():
+    X, y = sequences()
+    with pytest.raises(ValueError, match="early_stopping"):
+        GRURegressor(early_stopping=True).fit(X[:1], [1.0])
+    weights = np.zeros(len(X))
+    weights[3] = 1
+    with pytest.raises(ValueError, match="early_stopping"):
+        GRURegressor(early_stopping=True).fit(X, y, sample_weight=weights)
+
+
+# -- going on ------------------------------------------------------------------------------
+
+
+def test_warm_start_refuses_another_network():
+    X, y = sequences()
+    model = GRUClassifier(hidden_size=4, max_epochs=1, warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="hidden_size was 4, now 8"):
+        model.set_params(hidden_size=8).fit(X, y)
+    model.set_params(hidden_size=4).fit(X, y)
+    assert model.n_iter_ == 2
+
+
+def test_another_target_after_fit_is_refused():
+    X, y = sequences()
+    model = GRUClassifier(max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="target='step'"):
+        model.set_params(target="step").predict(X)
+
+
+def test_partial_fit_wants_its_classes():
+    X, y = sequences()
+    model = GRUClassifier(hidden_size=4)
+    with pytest.raises(ValueError, match="classes must be passed"):
+        model.partial_fit(X, y)
+    model.partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=r"unknown label 7 at row 4"):
+        model.partial_fit(X, np.where(np.arange(len(X)) == 4, 7, y))
+    with pytest.raises(ValueError, match="not the same"):
+        model.partial_fit(X, y, classes=[0, 1])
+    assert model.predict_proba(X).shape == (len(X), 3)
+
+
+# -- cells ---------------------------------------------------------------------------------
+
+
+class LeakyCell(torch.nn.Module):
+    """A cell of the user's own."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.step = torch.nn.RNNCell(input_size, hidden_size)
+
+    def forward(self, x, state=None):
+        new = self.step(x, state)
+        return new if state is None else 0.5 * state + 0.5 * new
+
+
+@pytest.mark.parametrize("cell", [LeakyCell, torch.nn.GRUCell, torch.nn.LSTMCell])
+def test_a_cell_class_learns_as_the_named_ones(cell):
+    X, y = sequences(40)
+    model = RecurrentClassifier(
+        cell=cell, hidden_size=8, learning_rate=0.02, max_epochs=20, random_state=0
+    )
+    assert model.fit(X, y).score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("cell", [torch.nn.GRU, torch.nn.Linear, int])
+def test_what_is_no_cell_is_named(cell):
+    X, y = sequences()
+    with pytest.raises(ValueError, match=f"cell={cell.__name__} is not a recurrent cell"):
+        RecurrentClassifier(cell=cell).fit(X, y)
+
+
+# -- targets of the wrong kind -------------------------------------------------------------
+
+
+def test_targets_per_step_without_saying_so():
+    X, y = labelled_steps()
+    for model, targets in ((GRUClassifier(), y), (GRURegressor(), [v * 1.0 for v in y])):
+        with pytest.raises(ValueError, match="set target='step'"):
+            model.fit(X, targets)
+
+
+def test_labels_that_cannot_be():
+    X, _ = sequences()
+    with pytest.raises(ValueError, match="sequence 3 has no label"):
+        GRUClassifier().fit(X, ["a", "b", "a", None] * 5)
+    with pytest.raises(ValueError, match="mixes labels"):
+        GRUClassifier().fit(X, np.array([1, "a"] * 10, dtype=object))
+    steps = [np.zeros(len(x), dtype=int) for x in X]
+    for v in steps:
+        v[0] = 1
+    with pytest.raises(ValueError, match="-1 is among the classes"):
+        GRUClassifier(target="step").partial_fit(X, steps, classes=[-1, 0, 1])
+    with pytest.raises(ValueError, match="-1 is among the classes"):
+        GRUClassifier(target="step", class_weight={-1: 2, 0: 1}).fit(X, steps)
+
+
+def test_callbacks_that_are_none():
+    X, y = sequences()
+    with pytest.raises(ValueError, match="3, which is not a skorch callback"):
+        GRUClassifier(callbacks=[3]).fit(X, y)
+
+
+# -- real and classical tasks --------------------------------------------------------------
+
+
+def test_japanese_vowels_speakers_are_told_apart():
+    X, y = load_japanese_vowels(subset="train", return_X_y=True)
+    mean, scale = np.concatenate(list(X)).mean(0), np.concatenate(list(X)).std(0)
+    X = [(x - mean) / scale for x in X]
+    model = LSTMClassifier(hidden_size=32, learning_rate=0.01, max_epochs=8, random_state=0)
+    assert model.fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.85
+
+
+def test_the_adding_problem_is_learned_where_it_is_short():
+    X, y = make_adding_problem(400, (4, 8), random_state=0)
+    model = GRURegressor(hidden_size=16, learning_rate=0.02, max_epochs=25, random_state=0)
+    assert model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.8
+
+
+def test_bidirectional_steps_see_what_comes_after():
+    X = np.random.default_rng(0).normal(size=(40, 6, 1))
+    y = np.roll(X[:, :, 0], -1, axis=1)
+    y[:, -1] = 0
+    settings = {"target": "step", "hidden_size": 16, "learning_rate": 0.02, "random_state": 0}
+    forward = RNNRegressor(**settings, max_epochs=40).fit(X, y)
+    both = RNNRegressor(**settings, max_epochs=40, bidirectional=True).fit(X, y)
+    assert forward.score(X, y) < 0.5 < 0.8 < both.score(X, y)
+
+
+def test_one_series_in_a_time_series_split():
+    X = np.random.default_rng(0).uniform(size=(120, 1))
+    y = X[:, 0]
+    model = RNNRegressor(target="step", hidden_size=8, learning_rate=0.05, random_state=0)
+    assert cross_val_score(model, X, y, cv=TimeSeriesSplit(2)).min() > 0.5
+
+
+def test_transformer_features_help_a_linear_model_without_labels():
+    X, y = sequences(40)
+    features = RecurrentTransformer(hidden_size=8, max_epochs=5, random_state=0)
+    assert clone(features).fit(X).transform(X).shape == (40, 8)
+    with pytest.raises(ValueError, match="one step"):
+        features.fit([x[:1] for x in X])
+    assert RecurrentRegressor(max_epochs=1).fit(X, y).predict(X).shape == (40,)
