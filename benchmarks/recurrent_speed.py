@@ -2,17 +2,18 @@
 
     python benchmarks/recurrent_speed.py [--quick] [--cells LSTM ...] [--steps 30 ...]
 
-A figure is the time of one epoch divided by its number of batches. The estimator is fitted with
-its defaults; before each of its epochs the rivals run one, so all sides take turns. Medians of
-at least five epochs after one to warm up, one thread. All sides start from the same weights, and
-have the same head, loss, gradient clipping and fused Adam. Rivals, on ragged data:
+A figure is the processor time of one epoch divided by its number of batches. The estimator is
+fitted with its defaults; before each of its epochs the rivals run one, so all sides take turns.
+Medians of at least five epochs after one to warm up, one thread. All sides start from the same
+weights, and have the same head, loss, gradient clipping and fused Adam. Rivals, on ragged data:
 
 * packed: torch's PackedSequence for each batch;
 * padded: pad_sequence for each batch, and the state at each last step;
 * skorch: NeuralNetClassifier, its default callbacks and loader, on the set padded as a whole.
 
 On sequences of equal length: a bare loop over the estimator's own network, without the engine.
-Where a rival sees the same batches, its loss curve and predictions have to equal ours.
+Padded and bare see the same batches: their losses in the first three epochs have to equal ours to
+1e-4, and their probabilities with the weights trained by ours those of `predict_proba` to 1e-5.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 import skorch
 import torch
+from scipy.special import softmax
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, GradientNormClipping
 from torch import Tensor, nn
@@ -206,11 +208,13 @@ def match(
     ).fit(X, y)
     for name, rival in rivals.items():
         if sizes[name] == n_batches:
-            assert np.abs(np.subtract(rival.losses, model.loss_curve_)).max() < 1e-4, name
-            assert np.mean(rival.scores().argmax(1) == model.predict(X)) > 0.999, name
-    return {
-        name: 1e3 * statistics.median(t[1:]) / sizes[name] for name, t in turns.times.items()
-    }
+            # Later, training amplifies the last bits, in any two ways to run torch's kernels.
+            difference = np.subtract(rival.losses, model.loss_curve_)[:3]
+            assert np.abs(difference).max() < 1e-4, (name, difference)
+            rival.network.load_state_dict(model.module_.state_dict())
+            probabilities = softmax(rival.scores(), axis=1)
+            assert np.abs(probabilities - model.predict_proba(X)).max() < 1e-5, name
+    return {name: 1e3 * statistics.median(t[1:]) / sizes[name] for name, t in turns.times.items()}
 
 
 def ragged(args: argparse.Namespace) -> None:
@@ -220,8 +224,11 @@ def ragged(args: argparse.Namespace) -> None:
     for cell, n_steps, hidden in itertools.product(args.cells, args.steps, args.hidden):
         n_batches, packed, rounds = sizes(n_steps, args.quick)
         X, y = make_data(n_batches, n_steps // 4, n_steps)
-        kinds = {"packed": (Packed, packed), "padded": (Padded, n_batches)}
-        ms = match(cell, hidden, X, y, kinds, rounds, True)
+        kinds: dict[str, Any] = {"padded": (Padded, n_batches)}
+        if n_steps <= 200 or hidden <= 32:  # else it takes several seconds a batch
+            kinds["packed"] = (Packed, packed)
+        ms = {"packed": math.nan, "skorch": math.nan}
+        ms |= match(cell, hidden, X, y, kinds, rounds, n_steps <= 200)
         print(
             f"| {cell} | {n_steps} | {hidden} | {ms['ours']:.2f} | {ms['packed']:.2f} "
             f"| {ms['padded']:.2f} | {ms['skorch']:.2f} | {ms['packed'] / ms['ours']:.2f} "
@@ -237,7 +244,7 @@ def equal(args: argparse.Namespace) -> None:
         n_batches, _, rounds = sizes(n_steps, args.quick)
         X, y = make_data(n_batches, n_steps, n_steps)
         kinds: dict[str, Any] = {"bare": (Bare, n_batches)}
-        ms = match(cell, hidden, X, y, kinds, rounds if args.quick else 2 * rounds, False)
+        ms = match(cell, hidden, X, y, kinds, rounds, False)
         print(
             f"| {cell} | {n_steps} | {hidden} | {ms['ours']:.2f} | {ms['bare']:.2f} "
             f"| {ms['ours'] / ms['bare']:.3f} |",
@@ -247,9 +254,11 @@ def equal(args: argparse.Namespace) -> None:
 
 def sizes(n_steps: int, quick: bool) -> tuple[int, int, int]:
     """Batches of an epoch, those of them that the slow packed loop takes, and epochs."""
-    if quick:
-        return (8, 1, 5) if n_steps <= 200 else (2, 1, 5)
-    return (16, 4, 7) if n_steps <= 200 else (8, 1, 5)
+    if n_steps <= 30:
+        return (8, 2, 5) if quick else (16, 4, 11)
+    if n_steps <= 200:
+        return (8, 1, 5) if quick else (8, 2, 7)
+    return 3, 1, 5
 
 
 def main() -> None:

@@ -5,7 +5,15 @@ from types import ModuleType
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("datasets", "inspection", "metrics", "preprocessing", "recurrent", "utils")
+_SUBPACKAGES = (
+    "datasets",
+    "inspection",
+    "metrics",
+    "preprocessing",
+    "recurrent",
+    "reservoir",
+    "utils",
+)
 
 __all__ = ["__version__", *_SUBPACKAGES]
 

@@ -148,6 +148,17 @@ class SequenceEstimator(Estimator):
             sample_weight, np.empty(n_rows), dtype=np.float64, ensure_non_negative=True
         )
 
+    def _check_index(self, X: Any, **beside: Any) -> None:
+        """Per step, what stands beside a DataFrame and has an index must have the same."""
+        if not self._per_step or not hasattr(X, "iloc"):
+            return
+        for name, values in beside.items():
+            if hasattr(values, "iloc") and not values.index.equals(X.index):
+                raise ValueError(
+                    f"{name} and X have different indices, so their rows do not belong together: "
+                    f"align them first, as by {name}.loc[X.index]."
+                )
+
     def _require_y(self, y: Any) -> None:
         if y is None:
             raise ValueError(
@@ -260,14 +271,12 @@ class SequenceClassifierMixin(ClassifierMixin):
         predicted = self.predict(X)
         if not self._per_step:
             return accuracy_score(y, predicted, sample_weight=sample_weight)
+        self._check_index(X, y=y, sample_weight=sample_weight)
         X = self._read_X(X, reset=False, **self._reading)
         true, predicted = stack_steps(y, X), stack_steps(predicted, X, "prediction")
         known = ~unlabelled(true)
         weights = None if sample_weight is None else self._read_weights(sample_weight, X)[known]
-        true, predicted = _one_type(true[known]), predicted[known]
-        if true.dtype == object:
-            true, predicted = true.astype(str), predicted.astype(str)
-        return accuracy_score(true, predicted, sample_weight=weights)
+        return accuracy_score(_one_type(true[known]), predicted[known], sample_weight=weights)
 
 
 def _one_each(weights: Any, X: Sequences) -> bool:
@@ -304,7 +313,7 @@ def _refuse_mixed(y: NDArray[Any]) -> None:
 
 def _one_type(labels: NDArray[Any]) -> NDArray[Any]:
     """Numbers that stood beside None as an array of numbers, so that 1 and 1.0 are one label."""
-    if labels.dtype == object and not any(isinstance(label, str) for label in labels):
+    if labels.dtype == object and len({isinstance(label, str) for label in labels}) == 1:
         return np.array(labels.tolist())
     return labels
 
@@ -365,12 +374,19 @@ class SequenceRegressorMixin(RegressorMixin):
         predicted = self.predict(X)
         if not self._per_step:
             return r2_score(y, predicted, sample_weight=sample_weight)
+        self._check_index(X, y=y, sample_weight=sample_weight)
         X = self._read_X(X, reset=False, **self._reading)
-        true = stack_steps(y, X).astype(np.float64)
-        predicted = stack_steps(predicted, X, "prediction")
-        known = ~np.isnan(true.reshape(len(true), -1)).any(axis=1)
-        weights = None if sample_weight is None else self._read_weights(sample_weight, X)[known]
-        return r2_score(true[known], predicted[known], sample_weight=weights)
+        true = stack_steps(y, X).astype(np.float64).reshape(len(X.steps), -1)
+        predicted = stack_steps(predicted, X, "prediction").reshape(true.shape)
+        weights = np.ones(len(true))
+        if sample_weight is not None:
+            weights = self._read_weights(sample_weight, X)
+        # Each output has its own missing targets.
+        scores = [
+            r2_score(t[known], p[known], sample_weight=weights[known])
+            for t, p, known in zip(true.T, predicted.T, ~np.isnan(true.T), strict=True)
+        ]
+        return float(np.mean(scores))
 
 
 def weighted_scale(

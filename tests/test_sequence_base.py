@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score, get_scorer, r2_score
 
+import sklseq.metrics  # makes the scorers known by name
 from sklseq.recurrent import RNNClassifier, RNNRegressor
 
 SMALL = {"target": "step", "hidden_size": 3, "max_epochs": 5, "random_state": 0}
@@ -74,3 +75,34 @@ def test_weights_that_do_not_match_are_named():
         RNNClassifier(**SMALL).fit(X, y, sample_weight=wrong)
     with pytest.raises(ValueError, match="at least one non-zero"):
         RNNClassifier(**SMALL).fit(X, y, sample_weight=[0.0] * len(X))
+
+
+def test_the_r2_scorer_agrees_with_score_on_one_series_with_two_outputs():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = np.stack([X[:, 0], 100 + X[:, 1]], axis=1)
+    y[::3, 0] = np.nan
+    y[1::3, 1] = np.nan
+    model = RNNRegressor(target="step", max_epochs=3, random_state=0).fit(X, y)
+    assert sklseq.metrics.masked_r2 is not None
+    assert get_scorer("masked_r2")(model, X, y) == pytest.approx(model.score(X, y), abs=1e-12)
+
+
+def test_missing_labels_beside_strings_are_no_class():
+    X = np.random.default_rng(0).normal(size=(30, 1))
+    for missing in (np.nan, None):
+        model = RNNClassifier(target="step", max_epochs=1).fit(X, ["a", "b", missing] * 10)
+        assert model.classes_.tolist() == ["a", "b"]
+        assert 0 <= model.score(X, ["a", "b", missing] * 10) <= 1
+
+
+def test_frames_and_targets_of_other_rows_are_refused():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": np.arange(20.0)}, index=np.arange(20) + 100)
+    y = pd.Series(np.arange(20.0), index=frame.index)
+    model = RNNRegressor(target="step", max_epochs=1).fit(frame, y)
+    for call in (model.fit, model.score):
+        with pytest.raises(ValueError, match="different indices"):
+            call(frame, y.iloc[::-1])
+    deep = frame.set_index(pd.MultiIndex.from_tuples([(i, 0, 0) for i in range(20)]))
+    with pytest.raises(ValueError, match="3 levels"):
+        model.fit(deep, y.to_numpy())

@@ -321,7 +321,13 @@ def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X")
 
 
 def _is_panel_frame(X: Any) -> bool:
-    return hasattr(X, "columns") and getattr(getattr(X, "index", None), "nlevels", 1) == 2
+    levels = getattr(getattr(X, "index", None), "nlevels", 1) if hasattr(X, "columns") else 1
+    if levels > 2:
+        raise ValueError(
+            f"The DataFrame's index has {levels} levels, expected 2, (sequence, time): join the "
+            "outer levels into one that names the sequence."
+        )
+    return levels == 2
 
 
 def _read_panel_frame(X: Any, dtype: DTypeLike, name: str) -> Sequences:

@@ -33,7 +33,7 @@ def stack_steps(values: Any, X: Sequences, name: str = "y") -> NDArray[Any]:
         Where a sequence has another number of values than steps; it is named.
     """
     if X.layout in ("series", "frame"):
-        stacked = np.asarray(values)
+        stacked = _array(values)
         if stacked.ndim == 0 or len(stacked) != len(X.steps):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: {name} has shape "
@@ -69,11 +69,20 @@ def stack_steps(values: Any, X: Sequences, name: str = "y") -> NDArray[Any]:
 
 def _item_values(values: Any, place: str) -> NDArray[Any]:
     try:
-        return np.asarray(values)
+        return _array(values)
     except ValueError as error:
         raise ValueError(
             f"{place} has steps with different numbers of values: give each step as many."
         ) from error
+
+
+def _array(values: Any) -> NDArray[Any]:
+    """Values as an array; beside strings, None and NaN stay what they are."""
+    array = np.asarray(values)
+    mixed = array.dtype.kind in "US" and isinstance(values, (list, tuple))
+    if mixed and not all(isinstance(value, (str, bytes)) for value in values):
+        return np.array(values, dtype=object)
+    return array
 
 
 def unlabelled(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -1,7 +1,8 @@
-"""Sequence data sets: one that ships with the package, and generators of long-memory tasks."""
+"""Sequence data sets: one that ships with the package, and generated tasks and systems."""
 
 from sklseq.datasets._adding_problem import make_adding_problem
 from sklseq.datasets._copying_memory import make_copying_memory
+from sklseq.datasets._dynamical_systems import make_lorenz, make_mackey_glass, make_narma
 from sklseq.datasets._japanese_vowels import load_japanese_vowels
 from sklseq.datasets._temporal_order import make_temporal_order
 
@@ -9,5 +10,8 @@ __all__ = [
     "load_japanese_vowels",
     "make_adding_problem",
     "make_copying_memory",
+    "make_lorenz",
+    "make_mackey_glass",
+    "make_narma",
     "make_temporal_order",
 ]

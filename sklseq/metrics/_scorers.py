@@ -1,5 +1,7 @@
 """The metrics as scorers, for model selection."""
 
+from typing import Any
+
 from sklearn.metrics import make_scorer
 
 from sklseq.metrics._classification import (
@@ -8,10 +10,26 @@ from sklseq.metrics._classification import (
     step_f1_score,
 )
 from sklseq.metrics._regression import masked_r2_score
+from sklseq.metrics._steps import StepTargets
 
 step_accuracy = make_scorer(step_accuracy_score)
 sequence_accuracy = make_scorer(sequence_accuracy_score)
 # Without pos_label=None, scikit-learn would ask that 1 be a class of binary problems.
 step_f1_macro = make_scorer(step_f1_score, average="macro", pos_label=None)
 step_f1_weighted = make_scorer(step_f1_score, average="weighted", pos_label=None)
-masked_r2 = make_scorer(masked_r2_score)
+
+
+def masked_r2(
+    estimator: Any, X: Any, y_true: Any, sample_weight: StepTargets | None = None
+) -> float:
+    """Score an estimator by `masked_r2_score`.
+
+    The rows of a table X are the rows of y, so a 2-D y holds outputs there, and steps elsewhere.
+    """
+    score = masked_r2_score(
+        y_true,
+        estimator.predict(X),
+        sample_weight=sample_weight,
+        panel=getattr(X, "ndim", None) != 2,
+    )
+    return float(score)

@@ -137,6 +137,7 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
         """Fit, or train for one epoch more; what differs between kinds is in `_read_targets`."""
         fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
         with self._all_or_nothing():
+            self._check_index(X, y=y, sample_weight=sample_weight)
             sequences = self._read_training(X, fresh)
             weights = self._read_weights(sample_weight, sequences)
             targets = self._read_targets(y, sequences, weights, fresh, **known)

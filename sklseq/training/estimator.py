@@ -110,7 +110,7 @@ class NeuralEstimator(Estimator):
         "module_": attribute("torch.nn.Module", "The trained network."),
         "n_features_in_": attribute("int", "Number of features seen in `fit`."),
         "feature_names_in_": attribute(
-            "ndarray of shape (n_features_in_,)", "Column names, where X was a DataFrame."
+            "ndarray of shape (`n_features_in_`,)", "Column names, where X was a DataFrame."
         ),
         "n_iter_": attribute("int", "Number of epochs trained."),
         "loss_curve_": attribute("list of float", "Mean training loss of each epoch."),

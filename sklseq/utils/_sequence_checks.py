@@ -209,15 +209,16 @@ def check_repeatable_and_without_side_effects(estimator: Any) -> None:
     """The same seed gives the same bits; X and the global generator are as before."""
     X = _sequences()
     before = [x.copy() for x in X]
-    np_state = np.random.get_state()[1].copy()  # noqa: NPY002
+    np_state: Any = np.random.get_state()  # noqa: NPY002
+    np_state = np_state[1].copy()
     model = _fit(estimator, X)
     first, second = _results(model, X), _results(_fit(estimator, X), X)
     for name, result in first.items():
         assert_array_equal(_flat(result), _flat(second[name]), err_msg=f"{name} does not repeat")
     for x, old in zip(X, before, strict=True):
         assert_array_equal(x, old, err_msg="X was changed")
-    now = np.random.get_state()[1]  # noqa: NPY002
-    assert_array_equal(now, np_state, err_msg="numpy's generator was used")
+    now: Any = np.random.get_state()  # noqa: NPY002
+    assert_array_equal(now[1], np_state, err_msg="numpy's generator was used")
     params = clone(estimator).get_params()
     for name, value in model.get_params().items():
         if name != "random_state" and np.isscalar(value):

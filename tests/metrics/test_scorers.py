@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import FunctionType
 
 import numpy as np
 import pytest
@@ -149,7 +150,9 @@ def test_weights_are_routed_to_scorers(ragged_data):
 
 def test_get_scorer_gives_a_copy():
     for name in NAMES:
-        assert check_scoring(StepClassifier(), name) is not getattr(metrics, name)
+        scorer = getattr(metrics, name)
+        if not isinstance(scorer, FunctionType):  # a function has no state to share
+            assert check_scoring(StepClassifier(), name) is not scorer
         assert repr(get_scorer(name)) == repr(getattr(metrics, name))
         assert name in get_scorer_names()
 

@@ -1,0 +1,63 @@
+"""Series beside their exogenous inputs: containers, and which steps are known when."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+
+from sklseq.data import Sequences, as_container, read_sequences
+
+__all__ = ["first_steps", "layout_of", "read_exogenous", "without_first", "without_last"]
+
+Array = NDArray[Any]
+
+
+def layout_of(X: Any, series: Sequences) -> str:
+    """What forecasts look like: those of one "series", of a "table" of them, or of a "panel"."""
+    if series.layout == "series":
+        return "series"
+    is_table = series.layout == "dense" and getattr(as_container(X), "ndim", 2) == 2
+    return "table" if is_table else "panel"
+
+
+def read_exogenous(exogenous: Any, lengths: NDArray[np.int64], layout: str, dtype: str) -> Array:
+    """Stacked rows (sum of lengths, n_exogenous), of these lengths or an error."""
+    if exogenous is None:
+        return np.empty((int(lengths.sum()), 0), dtype=dtype)
+    values = as_container(exogenous)
+    if layout == "series":
+        table = check_array(values, dtype=dtype, ensure_2d=False, input_name="exogenous")
+        found = Sequences(table.reshape(len(table), -1), np.array([len(table)]))
+    else:
+        if getattr(values, "ndim", 3) == 2 and not hasattr(values, "columns"):
+            values = np.asarray(values)[:, :, None]
+        found = read_sequences(values, dtype=dtype, name="exogenous")
+        if found.symbolic:
+            raise ValueError("exogenous holds symbols: encode them first, for example one-hot.")
+    if len(found) != len(lengths):
+        raise ValueError(f"exogenous has {len(found)} sequences, but there are {len(lengths)}.")
+    wrong = np.flatnonzero(found.lengths != lengths)
+    if len(wrong):
+        i = int(wrong[0])
+        raise ValueError(
+            f"exogenous, sequence {i} has {found.lengths[i]} steps, but {lengths[i]} are needed: "
+            "one for each step of X and, to predict, one for each step ahead."
+        )
+    return found.steps
+
+
+def first_steps(lengths: NDArray[np.int64], n_first: Any) -> NDArray[np.bool_]:
+    """Which stacked steps are among the first of their series."""
+    position = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return position < np.repeat(np.broadcast_to(n_first, lengths.shape), lengths)
+
+
+def without_first(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of all steps but each series' first."""
+    return np.flatnonzero(~first_steps(lengths, 1))
+
+
+def without_last(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of all steps but each series' last."""
+    return np.flatnonzero(first_steps(lengths, lengths - 1))

@@ -1,0 +1,142 @@
+"""Reservoirs drawn from the parameters of an estimator, and as plain arrays for storage."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sklseq.nn.reservoir import Reservoir, StructuredMatrix, input_weights, recurrent_weights
+
+__all__ = ["draw_layers", "from_plain", "same_weights", "spread_leak_rates", "to_plain"]
+
+
+def draw_layers(parameters: Any, n_inputs: int, seed: int, direction: int) -> list[Reservoir]:
+    """The layers of one direction.
+
+    Every matrix has a generator of its own, so that a parameter changes nothing but what it
+    is about: two spectral radii, or input scalings, scale the same draw.
+
+    Parameters
+    ----------
+    parameters : object
+        With the parameters of `ReservoirParameters` as attributes.
+    n_inputs : int
+    seed : int
+    direction : int
+        0 is forward, 1 backward.
+    """
+    layers: list[Reservoir] = []
+    for generators in np.random.SeedSequence([seed, direction]).spawn(parameters.num_layers):
+        layers.append(_draw(parameters, n_inputs, not layers, generators))
+        n_inputs = parameters.reservoir_size
+    return layers
+
+
+def _draw(p: Any, n_inputs: int, first: bool, seeds: np.random.SeedSequence) -> Reservoir:
+    units = p.reservoir_size
+    recurrent, inputs, bias, rotation = map(np.random.default_rng, seeds.spawn(4))
+    weights = recurrent_weights(
+        units,
+        p.topology,
+        spectral_radius=p.spectral_radius,
+        density=p.density,
+        distribution=p.distribution,
+        seed=recurrent,
+    )
+    if first:
+        w_in: Any = input_weights(
+            units,
+            n_inputs,
+            scaling=p.input_scaling,
+            distribution=p.input_distribution,
+            seed=inputs,
+        )
+    else:
+        # Of variance layer_scaling^2 / units for each unit below, those it does not hear counted.
+        scale = p.layer_scaling * np.sqrt(3 / (p.density * n_inputs))
+        w_in = sp.csr_array(
+            input_weights(units, n_inputs, scaling=scale, density=p.density, seed=inputs)
+        )
+    turn = None
+    if p.rotation is not None:
+        turn = recurrent_weights(units, p.rotation, spectral_radius=1.0, seed=rotation)
+    return Reservoir(
+        weights,
+        w_in,
+        bias=input_weights(units, 1, scaling=p.bias_scaling, seed=bias)[:, 0],
+        leak_rate=spread_leak_rates(p.leak_rate, units),
+        activation=p.activation,
+        rotation=turn,
+        dtype=p.dtype,
+    )
+
+
+def spread_leak_rates(leak_rate: Any, units: int) -> float | NDArray[np.float64]:
+    """One leak rate, or as many time scales as there are numbers, each for as many units.
+
+    Raises
+    ------
+    ValueError
+        If a number is outside (0, 1], or there are more of them than units.
+    """
+    rates = np.asarray(leak_rate, dtype=np.float64)
+    if rates.ndim > 1 or rates.size == 0 or not ((rates > 0) & (rates <= 1)).all():
+        raise ValueError(
+            f"leak_rate={leak_rate!r}: it must be a number in (0, 1] or a tuple of such numbers."
+        )
+    if rates.ndim == 0:
+        return float(rates)
+    if len(rates) > units:
+        raise ValueError(
+            f"leak_rate has {len(rates)} time scales, but reservoir_size is {units}: give at most "
+            "one for each unit."
+        )
+    return rates[np.arange(units) * len(rates) // units]
+
+
+# -- storage -------------------------------------------------------------------------------
+
+
+def to_plain(layer: Reservoir) -> dict[str, Any]:
+    """A layer as arrays, strings and numbers alone."""
+    return {f.name: _plain(getattr(layer, f.name)) for f in fields(layer)}
+
+
+def from_plain(stored: dict[str, Any]) -> Reservoir:
+    """The layer of what `to_plain` gave."""
+    return Reservoir(**{name: _matrix(value) for name, value in stored.items()})
+
+
+def same_weights(layer: Reservoir, other: Reservoir) -> bool:
+    """Whether two layers give the same states."""
+    one, two = to_plain(layer), to_plain(other)
+    return all(_equal(one[name], two[name]) for name in one if name != "device")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, StructuredMatrix):
+        return {"transform": value.transform, "signs": value.signs, "scale": float(value.scale)}
+    if sp.issparse(value):
+        csr = sp.csr_array(value)
+        arrays = {"data": csr.data, "indices": csr.indices, "indptr": csr.indptr}
+        return arrays | {"shape": np.array(csr.shape)}
+    return value
+
+
+def _matrix(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if "transform" in value:
+        return StructuredMatrix(**value)
+    content = value["data"], value["indices"], value["indptr"]
+    return sp.csr_array(content, shape=tuple(value["shape"].tolist()))
+
+
+def _equal(one: Any, two: Any) -> bool:
+    if isinstance(one, dict) and isinstance(two, dict):
+        return one.keys() == two.keys() and all(_equal(one[k], two[k]) for k in one)
+    if isinstance(one, dict) or isinstance(two, dict):
+        return False
+    return np.array_equal(one, two)

@@ -1,0 +1,146 @@
+"""Ridge statistics of several targets that may be known at different rows."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklseq.nn.reservoir import LeaveOneOut, RidgePath, RidgeStatistics, merged
+from sklseq.reservoir._pooling import Block
+
+__all__ = ["Source", "TargetSums", "Targets", "leave_one_out"]
+
+Source = Callable[[Callable[[Iterable[Block]], Any]], list[Any]]
+
+
+class Targets:
+    """Targets of rows and what each counts, grouped by outputs with the same weights.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_outputs)
+    weights : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        0 where there is no target.
+    """
+
+    def __init__(self, values: NDArray[Any], weights: NDArray[np.float64]):
+        self.values = values
+        if weights.ndim == 2 and (weights == weights[:, :1]).all():
+            weights = weights[:, 0]
+        self.groups: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+        if weights.ndim == 1:
+            self.groups.append((np.arange(values.shape[1]), weights))
+            return
+        alike: dict[bytes, list[int]] = {}
+        for output in range(values.shape[1]):
+            alike.setdefault(weights[:, output].tobytes(), []).append(output)
+        for outputs in alike.values():
+            self.groups.append((np.array(outputs), weights[:, outputs[0]].copy()))
+
+    def add(self, blocks: Iterable[Block], sums: list[Any]) -> list[Any]:
+        """Update the sums, one for each group, by the rows of all blocks that count."""
+        for rows, features in blocks:
+            for (outputs, weights), total in zip(self.groups, sums, strict=True):
+                w = weights[rows]
+                kept = w > 0
+                if not kept.any():
+                    continue
+                x = features if kept.all() else features[kept]
+                y, w = self.values[np.ix_(rows[kept], outputs)], w[kept]
+                total.update(x, y, None if (w == 1).all() else w)
+        return sums
+
+
+class TargetSums:
+    """One `RidgeStatistics` for each group of outputs that are known at the same rows.
+
+    Parameters
+    ----------
+    outputs : list of ndarray of int
+        The outputs of each group.
+    statistics : list of RidgeStatistics
+    """
+
+    def __init__(self, outputs: list[NDArray[np.int64]], statistics: list[RidgeStatistics]):
+        self.outputs, self.statistics = outputs, statistics
+
+    @classmethod
+    def of(cls, source: Source, targets: Targets, n_features: int) -> "TargetSums":
+        """The sums over all rows of a source of features."""
+        sizes = [len(outputs) for outputs, _ in targets.groups]
+
+        def consume(blocks: Iterable[Block]) -> list[RidgeStatistics]:
+            return targets.add(blocks, [RidgeStatistics(n_features, k) for k in sizes])
+
+        parts = source(consume)
+        totals = [merged(group) for group in zip(*parts, strict=True)]
+        return cls([outputs for outputs, _ in targets.groups], totals)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs."""
+        return sum(map(len, self.outputs))
+
+    def merged(self, other: "TargetSums") -> "TargetSums":
+        """The sums over the rows of both; they are left as they are."""
+        outputs, statistics = [], []
+        for mine, a in zip(self.outputs, self.statistics, strict=True):
+            for theirs, b in zip(other.outputs, other.statistics, strict=True):
+                both = np.intersect1d(mine, theirs)
+                if len(both):
+                    total = _select(a, np.searchsorted(mine, both))
+                    total.merge(_select(b, np.searchsorted(theirs, both)))
+                    outputs.append(both)
+                    statistics.append(total)
+        return TargetSums(outputs, statistics)
+
+    def paths(self) -> list[RidgePath]:
+        """The ridge solutions of each group, for every alpha.
+
+        Raises
+        ------
+        ValueError
+            If an output has no row.
+        """
+        for outputs, total in zip(self.outputs, self.statistics, strict=True):
+            if total.n_rows == 0:
+                which = "y" if self.n_outputs == 1 else f"y, output {outputs[0]}"
+                raise ValueError(f"{which} has no value with a positive weight after the washout.")
+        return [total.path() for total in self.statistics]
+
+    def solve(
+        self, paths: list[RidgePath], alpha: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Coefficients (n_outputs, n_features) and intercepts (n_outputs,)."""
+        coef = np.empty((self.n_outputs, self.statistics[0].n_features))
+        intercept = np.empty(self.n_outputs)
+        for outputs, path in zip(self.outputs, paths, strict=True):
+            # By hand: path.intercept would solve, and warn, once more.
+            coef[outputs] = path.coef(alpha).T
+            means = path.statistics
+            intercept[outputs] = means.target_mean - coef[outputs] @ means.feature_mean
+        return coef, intercept
+
+
+def leave_one_out(
+    paths: list[RidgePath], alphas: NDArray[np.float64], source: Source, targets: Targets
+) -> NDArray[np.float64]:
+    """Mean squared leave-one-out error of each alpha, summed over outputs."""
+
+    def consume(blocks: Iterable[Block]) -> list[LeaveOneOut]:
+        return targets.add(blocks, [LeaveOneOut(path, alphas) for path in paths])
+
+    parts = source(consume)
+    found = [merged(group) for group in zip(*parts, strict=True)]
+    return np.sum([f.errors.sum(axis=1) / f.path.statistics.weight for f in found], axis=0)
+
+
+def _select(total: RidgeStatistics, outputs: NDArray[np.int64]) -> RidgeStatistics:
+    """A copy with some of the targets."""
+    copy = RidgeStatistics(total.n_features, len(outputs))
+    copy.n_rows, copy.weight = total.n_rows, total.weight
+    copy.feature_mean, copy.products = total.feature_mean.copy(), total.products.copy()
+    copy.target_mean, copy.squares = total.target_mean[outputs], total.squares[outputs]
+    copy.cross = total.cross[:, outputs]
+    return copy

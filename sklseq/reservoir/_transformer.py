@@ -1,0 +1,111 @@
+"""States of a reservoir as features."""
+
+from typing import Any, Self
+
+from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sklseq._compat import fit_context
+from sklseq.base import estimator
+from sklseq.reservoir._base import BaseESN
+from sklseq.reservoir._threads import one_blas_thread
+
+__all__ = ["ESNTransformer"]
+
+
+@estimator
+class ESNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseESN):
+    """Turn sequences, or their steps, into the states of a random recurrent network.
+
+    Nothing is learnt: `fit` draws the reservoir for the number of features of X. `transform`
+    gives its states, pooled over the steps with ``target="sequence"``.
+
+    References
+    ----------
+    .. [1] Jaeger et al. (2007). "Optimization and applications of echo state networks with
+       leaky-integrator neurons". Neural Networks 20; section 5 for slices.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklseq.reservoir import ESNTransformer
+    >>> X = [np.sin(0.3 * np.arange(n)) for n in (10, 25, 17)]
+    >>> ESNTransformer(reservoir_size=20, random_state=0).fit_transform(X).shape
+    (3, 20)
+    """
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Draw the reservoir.
+
+        Parameters
+        ----------
+        X : sequences
+            ``(n_sequences, n_steps, n_features)`` array; list or object array of
+            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)``
+            array; DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
+            ``(n_steps, n_features)``, one series.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not valid, or a sequence is not longer than the washout; the
+            estimator is then as it was before.
+        """
+        data = {"X": X, "y": y, "metadata": {}}
+        with self._all_or_nothing(), self._reported(data), one_blas_thread():
+            self._read_training(X, fresh=True)
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """States of the reservoir.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_features_out)
+            With ``target="step"``: ``(n_sequences, n_steps, n_features_out)``, ``(n_steps,
+            n_features_out)`` for one series, or an object array of them for ragged X, the
+            washout included.
+        """
+        check_is_fitted(self)
+        sequences, states = self._map_rows(X, lambda x: x, self._n_columns, self.dtype)
+        return self._restore(sequences, states)
+
+    # States per step have no columns that a DataFrame could name: without names scikit-learn
+    # leaves them as they are, also under `set_config(transform_output="pandas")`.
+    @available_if(lambda self: not self._per_step)
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the output features; absent with ``target="step"``.
+
+        Parameters
+        ----------
+        input_features : Ignored
+
+        Returns
+        -------
+        ndarray of str
+        """
+        return super().get_feature_names_out(input_features)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._n_columns
