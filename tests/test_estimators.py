@@ -26,10 +26,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sklseq.sequence_base import SequenceEstimator
 from sklseq.training import NeuralEstimator
 from sklseq.utils import all_estimators, sequence_checks
 
 ESTIMATORS = dict(all_estimators())
+SEQUENTIAL = [c for c in ESTIMATORS.values() if issubclass(c, SequenceEstimator)]
 NEURAL = [c for c in ESTIMATORS.values() if issubclass(c, NeuralEstimator)]
 
 
@@ -102,7 +104,7 @@ def test_scikit_learn_checks(estimator, check, monkeypatch):
 
 SEQUENCE_CHECKS = [
     pytest.param(check, id=f"{cls.__name__}-{dtype}-{name}")
-    for cls in ESTIMATORS.values()
+    for cls in SEQUENTIAL
     for dtype in ("float32", "float64")
     if "dtype" in cls().get_params() or dtype == "float64"
     for name, check in sequence_checks(quick(cls, hidden_size=3, dtype=dtype))

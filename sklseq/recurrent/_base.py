@@ -17,7 +17,7 @@ from sklseq.sequence_base import SequenceEstimator
 from sklseq.training import NeuralEstimator, SequenceRows, run_sequences
 from sklseq.training.data import Batch, as_tensor
 
-__all__ = ["AnyCell", "BaseRecurrent", "Targets", "mean_loss"]
+__all__ = ["AnyCell", "BaseRecurrent", "Targets"]
 
 
 class Targets(NamedTuple):
@@ -226,8 +226,3 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
 
     def _restore(self, X: Sequences, values: NDArray[Any]) -> NDArray[Any]:
         return X.restore(values) if self._per_step else values
-
-
-def mean_loss(losses: Tensor, batch: Batch) -> Tensor:
-    """The batch's weighted losses over its rows."""
-    return (losses * batch.weight).sum() / batch.n_rows

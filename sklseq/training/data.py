@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Batch", "Rows", "SequenceRows", "as_tensor", "batches"]
+__all__ = ["Batch", "DenseRows", "Rows", "SequenceRows", "as_tensor", "batches", "mean_loss"]
 
 
 class Batch(NamedTuple):
@@ -25,6 +25,11 @@ class Batch(NamedTuple):
     n_rows: int
 
 
+def mean_loss(losses: Tensor, batch: Batch) -> Tensor:
+    """The batch's weighted losses over its rows."""
+    return (losses * batch.weight).sum() / batch.n_rows
+
+
 class Rows(Protocol):
     """Data whose rows can be taken by number."""
 
@@ -33,6 +38,34 @@ class Rows(Protocol):
     def take(self, rows: NDArray[np.int64]) -> Batch:
         """The batch of these rows, in their order."""
         ...
+
+
+class DenseRows:
+    """Samples of one shape, which are their own targets, and their weights.
+
+    Parameters
+    ----------
+    inputs : tuple of Tensor of shape (n_samples, ...)
+    weight : Tensor of shape (n_samples,)
+        Scaled to sum to the number of samples.
+    """
+
+    def __init__(self, inputs: tuple[Tensor, ...], weight: Tensor):
+        self.inputs, self.weight = inputs, weight * (len(weight) / weight.sum())
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def subset(self, rows: NDArray[np.int64]) -> "DenseRows":
+        """These rows as data of their own."""
+        batch = self.take(rows)
+        return DenseRows(batch.inputs, batch.weight)
+
+    def take(self, rows: NDArray[np.int64]) -> Batch:
+        """The batch of these rows, in their order."""
+        index = torch.from_numpy(rows).to(self.weight.device, non_blocking=True)
+        inputs = tuple(values.index_select(0, index) for values in self.inputs)
+        return Batch(inputs, inputs[0], self.weight.index_select(0, index), len(rows))
 
 
 class SequenceRows:

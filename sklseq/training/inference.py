@@ -10,10 +10,47 @@ from torch import Tensor, nn
 from sklseq.training.context import threads
 from sklseq.training.data import SequenceRows, as_tensor
 
-__all__ = ["run_sequences"]
+__all__ = ["run_rows", "run_sequences"]
 
 # Numbers in the widest activation of a batch: 32 MB in float32, and a few such activations.
 _MAX_NUMBERS = 1 << 23
+
+
+def run_rows(
+    module: nn.Module,
+    function: Callable[..., Tensor],
+    inputs: tuple[NDArray, ...],
+    *,
+    n_threads: int | None,
+) -> NDArray:
+    """Outputs for each row of arrays of the same number of rows, in their order.
+
+    Parameters
+    ----------
+    module : Module
+        Put into evaluation mode.
+    function : callable
+        Takes tensors of rows, one for each array, and gives one row each; a method of the module.
+    inputs : tuple of ndarray
+        Moved to the device a batch at a time.
+    n_threads : int or None
+    """
+    parameter = next(module.parameters())
+    n_rows = len(inputs[0])
+    widest = max(*(max(p.shape) for p in module.parameters()), *(a[0].size for a in inputs))
+    chunk = max(1, _MAX_NUMBERS // widest)
+    result: NDArray | None = None
+    module.eval()
+    work = min(n_rows, chunk) * sum(p.numel() for p in module.parameters())
+    with torch.inference_mode(), threads(n_threads, work):
+        for start in range(0, n_rows, chunk):
+            rows = (as_tensor(a[start : start + chunk], parameter) for a in inputs)
+            output = function(*rows).cpu().numpy()
+            if result is None:
+                result = np.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
+            result[start : start + chunk] = output
+    assert result is not None
+    return result
 
 
 def run_sequences(

@@ -1,0 +1,88 @@
+"""The outlier interface of every estimator that scores rows."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import OutlierMixin
+
+from sklseq.base import attribute, estimator, param, real
+
+__all__ = ["OutlierScoreMixin"]
+
+
+@estimator
+class OutlierScoreMixin(OutlierMixin):
+    """`decision_function` and `predict` from `score_samples`; comes first in the bases.
+
+    The estimator has ``score_samples(X)``, float64 and larger for what is more normal, and calls
+    `_set_offset` at the end of `fit`.
+    """
+
+    contamination: float = param(
+        0.1,
+        "Share of the training rows, by weight, that `predict` calls outliers; it sets `offset_` "
+        "and nothing else.",
+        real(0, 0.5, "right"),
+    )
+
+    _attributes = {
+        "offset_": attribute(
+            "float", "What `score_samples` must reach for a row to be an inlier; see `predict`."
+        )
+    }
+
+    def _set_offset(self: Any, scores: NDArray[Any], weights: NDArray[Any]) -> None:
+        """Put `offset_` where `contamination` of the weight lies below it.
+
+        It lies halfway between two rows' scores, so that rounding moves no training row across.
+        """
+        counted = weights > 0
+        below = np.quantile(
+            scores[counted], self.contamination, weights=weights[counted], method="inverted_cdf"
+        )
+        above = scores[counted & (scores > below)]
+        self.offset_ = float((below + above.min()) / 2 if len(above) else below)
+
+    def decision_function(self: Any, X: Any) -> NDArray[Any]:
+        """``score_samples(X) - offset_``: negative for outliers.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        scores = self.score_samples(X)  # which looks whether there was a fit
+        return scores - self.offset_
+
+    def predict(self: Any, X: Any) -> NDArray[np.int64]:
+        """+1 for inliers, -1 for outliers.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    def score(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Mean of ``score_samples(X)``: larger is better, as `GridSearchCV` wants it.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : Ignored
+            Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+
+        Returns
+        -------
+        float
+        """
+        return float(np.average(self.score_samples(X), weights=sample_weight))

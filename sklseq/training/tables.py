@@ -1,0 +1,110 @@
+"""Fitting and running a network over the rows of a table, or of any array with one row each."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from sklseq._compat import check_sample_weight
+from sklseq.base import estimator
+from sklseq.training.data import Batch, DenseRows, as_tensor
+from sklseq.training.estimator import NeuralEstimator
+from sklseq.training.inference import run_rows
+
+__all__ = ["TableEstimator"]
+
+
+@estimator
+class TableEstimator(NeuralEstimator):
+    """An estimator whose rows are samples of one shape; `fit` is `_fit` with what differs below."""
+
+    @staticmethod
+    def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        """Mean weighted loss of a batch."""
+        raise NotImplementedError
+
+    def _module_settings(
+        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        """What `_network` is made with, for these training data."""
+        raise NotImplementedError
+
+    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
+        """What is left to learn once the network is trained."""
+
+    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        """Validate X and set, or compare with, what `fit` has seen."""
+        X = validate_data(
+            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
+        )
+        return check_finite_rows(X)
+
+    def _read_training(self, X: Any, y: Any, fresh: bool) -> tuple[NDArray[Any], ...]:
+        """Arrays with one row each sample: what the network is trained on."""
+        return (self._read(X, reset=fresh),)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool = False) -> Self:
+        fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
+        with self._all_or_nothing():
+            inputs = self._read_training(X, y, fresh)
+            weights = check_sample_weight(
+                sample_weight, inputs[0], dtype=np.float64, ensure_non_negative=True
+            )
+            if not weights.any():
+                raise ValueError("All rows have zero weight: there is nothing to learn from.")
+            module = self._start_module(fresh, **self._module_settings(inputs, weights))
+            like = next(module.parameters())
+            rows = DenseRows(tuple(as_tensor(a, like) for a in inputs), as_tensor(weights, like))
+            # A single epoch of partial_fit has nothing to stop.
+            train, validation = (
+                self._hold_out(rows, weights)
+                if self.early_stopping and not partial
+                else (rows, None)
+            )
+            data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
+            self._train(module, self._objective, train, validation, partial=partial, data=data)
+            self._finish(inputs, weights)
+        return self
+
+    def _hold_out(
+        self, rows: DenseRows, weights: NDArray[np.float64]
+    ) -> tuple[DenseRows, DenseRows]:
+        candidates = np.flatnonzero(weights)
+        if len(candidates) < 2:
+            raise ValueError("early_stopping needs at least two rows with weight; set it to False.")
+        split = train_test_split(
+            candidates, test_size=self.validation_fraction, random_state=self._seed
+        )
+        train, validation = (rows.subset(np.sort(part)) for part in split)
+        return train, validation
+
+    def _run(self, function: Callable[..., Tensor], *inputs: NDArray[Any]) -> NDArray[Any]:
+        """Outputs of a method of the fitted module, for all rows of the inputs."""
+        return run_rows(self.module_, function, inputs, n_threads=self.n_threads)
+
+    def _read_fitted(self, X: Any) -> NDArray[Any]:
+        check_is_fitted(self)
+        return self._read(X, reset=False)
+
+
+def check_finite_rows(X: NDArray[Any]) -> NDArray[Any]:
+    """X, if all of it is finite.
+
+    Raises
+    ------
+    ValueError
+        Naming the first row and feature that is not.
+    """
+    if np.isfinite(X.sum(dtype=np.float64)) or (finite := np.isfinite(X)).all():
+        return X
+    place = np.argwhere(~finite)[0]
+    what = "NaN" if np.isnan(X[tuple(place)]) else "infinity"
+    where = ", ".join(f"index {i}" for i in place[1:]) if X.ndim > 2 else f"feature {place[1]}"
+    raise ValueError(
+        f"Input X contains {what} at row {place[0]}, {where}: fill it in first, for example with "
+        "SimpleImputer, or leave out the row."
+    )
