@@ -1,6 +1,5 @@
 """Fitting and running a network over the rows of a table, or of any array with one row each."""
 
-from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -82,9 +81,10 @@ class TableEstimator(NeuralEstimator):
         train, validation = (rows.subset(np.sort(part)) for part in split)
         return train, validation
 
-    def _run(self, function: Callable[..., Tensor], *inputs: NDArray[Any]) -> NDArray[Any]:
-        """Outputs of a method of the fitted module, for all rows of the inputs."""
-        return run_rows(self.module_, function, inputs, n_threads=self.n_threads)
+    def _run(self, function: str, *inputs: NDArray[Any]) -> NDArray[Any]:
+        """Outputs of a method of the trained module, for all rows of the inputs."""
+        method = getattr(self.module_, function)
+        return run_rows(self.module_, method, inputs, n_threads=self.n_threads)
 
     def _read_fitted(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
