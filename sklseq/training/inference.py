@@ -12,8 +12,10 @@ from sklseq.training.data import SequenceRows, as_tensor
 
 __all__ = ["run_rows", "run_sequences"]
 
-# Numbers in the widest activation of a batch: 32 MB in float32, and a few such activations.
+# Numbers in the widest activation of a batch of sequences: 32 MB in float32, and a few of them.
 _MAX_NUMBERS = 1 << 23
+# The same for rows, which nothing carries from one to the next: what the cache holds (measured).
+_CACHED_NUMBERS = 1 << 18
 
 
 def run_rows(
@@ -37,8 +39,8 @@ def run_rows(
     """
     parameter = next(module.parameters())
     n_rows = len(inputs[0])
-    widest = max(*(max(p.shape) for p in module.parameters()), *(a[0].size for a in inputs))
-    chunk = max(1, _MAX_NUMBERS // widest)
+    widths = [*(max(p.shape, default=1) for p in module.parameters()), *(a[0].size for a in inputs)]
+    chunk = max(1, _CACHED_NUMBERS // max(widths))
     result: NDArray | None = None
     module.eval()
     work = min(n_rows, chunk) * sum(p.numel() for p in module.parameters())

@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -21,8 +22,7 @@ __all__ = ["TableEstimator"]
 class TableEstimator(NeuralEstimator):
     """An estimator whose rows are samples of one shape; `fit` is `_fit` with what differs below."""
 
-    @staticmethod
-    def _objective(module: nn.Module, batch: Batch) -> Tensor:
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
         """Mean weighted loss of a batch."""
         raise NotImplementedError
 
@@ -31,6 +31,12 @@ class TableEstimator(NeuralEstimator):
     ) -> dict[str, Any]:
         """What `_network` is made with, for these training data."""
         raise NotImplementedError
+
+    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
+        """Set what a new module takes from its training data, before it is trained.
+
+        Called once for each new module, without gradients.
+        """
 
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         """What is left to learn once the network is trained."""
@@ -64,6 +70,9 @@ class TableEstimator(NeuralEstimator):
                 if self.early_stopping and not partial
                 else (rows, None)
             )
+            if fresh:
+                with torch.no_grad():
+                    self._initialise(module, train.inputs, train.weight)
             data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             self._train(module, self._objective, train, validation, partial=partial, data=data)
             self._finish(inputs, weights)

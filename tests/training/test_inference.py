@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import sklseq.training.inference as inference
+from sklseq.nn.feedforward import FeedForward
 from sklseq.nn.networks import RecurrentNetwork
-from sklseq.training import run_sequences
+from sklseq.training import run_rows, run_sequences
 from sklseq.training.context import seeded_construction
 
 
@@ -75,3 +76,14 @@ def test_inputs_need_not_be_writable():
     expected = run(network(), steps, lengths)
     steps.setflags(write=False)
     assert_allclose(run(network(), steps, lengths), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("numbers", [1, 50, 1 << 18])
+def test_rows_in_any_blocks_come_in_order(numbers, monkeypatch):
+    with seeded_construction(0):
+        net = FeedForward((3, 5, 2), dropout=0.5).double()
+    X = np.random.default_rng(0).normal(size=(23, 3))
+    monkeypatch.setattr(inference, "_CACHED_NUMBERS", numbers)
+    rows = run_rows(net, net.forward, (X,), n_threads=1)
+    with torch.no_grad():
+        assert_allclose(rows, net(torch.from_numpy(X)).numpy(), rtol=0, atol=1e-14)
