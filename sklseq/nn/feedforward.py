@@ -1,7 +1,8 @@
 """Feed-forward networks by their sizes, and the choices they are made of by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "logistic": nn.Sigmoid,
 }
-INITS = {
+INITS: dict[str, Callable[[Tensor], Tensor]] = {
     "xavier": nn.init.xavier_uniform_,
     "he": nn.init.kaiming_uniform_,
     "orthogonal": nn.init.orthogonal_,
@@ -133,4 +134,5 @@ class FeedForward(nn.Module):
 
     def linears(self) -> list[nn.Linear]:
         """The linear maps from input to output, without projections."""
-        return [*(layer.linear for layer in self.hidden), self.output]  # type: ignore[misc]
+        hidden: Any = self.hidden
+        return [*(layer.linear for layer in hidden), self.output]
