@@ -1,0 +1,211 @@
+"""Flows: invertible, with the log-determinant that autograd finds, and the identity at first."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from sklseq.nn.flows import (
+    ActNorm,
+    AffineCoupling,
+    Composition,
+    Flow,
+    LULinear,
+    Permutation,
+    SplineCoupling,
+)
+from sklseq.nn.splines import n_spline_parameters, rational_quadratic
+
+N, D, CONTEXT = 6, 5, 3
+
+
+def conditioner(n_inputs, n_outputs):
+    last = nn.Linear(8, n_outputs)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(n_inputs, 8), nn.Tanh(), last)
+
+
+def couplings(n_features=D, n_context=0):
+    return {
+        "affine": AffineCoupling(n_features, conditioner, n_context),
+        "affine, first": AffineCoupling(n_features, conditioner, n_context, first=True),
+        "spline": SplineCoupling(n_features, conditioner, n_context, n_bins=4, bound=2.5),
+        "spline, first": SplineCoupling(n_features, conditioner, n_context, first=True),
+    }
+
+
+def transforms():
+    every = {
+        "actnorm": ActNorm(D),
+        "linear": LULinear(D),
+        "permutation": Permutation(torch.randperm(D)),
+        **couplings(),
+    }
+    return every | {"composition": Composition(list(transforms_of_one_kind_each(every)))}
+
+
+def transforms_of_one_kind_each(every):
+    return [every["actnorm"], every["linear"], *couplings().values(), every["permutation"]]
+
+
+NAMES = [
+    "actnorm",
+    "linear",
+    "permutation",
+    "affine",
+    "affine, first",
+    "spline",
+    "spline, first",
+    "composition",
+]
+
+
+def make(name, noise=0.5):
+    """A transform in double precision, with weights as training may leave them."""
+    torch.manual_seed(0)
+    transform = transforms()[name].double()
+    with torch.no_grad():
+        for parameter in transform.parameters():
+            parameter.add_(noise * torch.randn_like(parameter))
+    return transform
+
+
+def rows():
+    torch.manual_seed(1)
+    return 2 * torch.randn(N, D, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_inverse_undoes_forward(name):
+    transform, x = make(name), rows()
+    z, log_det = transform(x)
+    back, log_det_back = transform.inverse(z)
+    torch.testing.assert_close(back, x, atol=1e-9, rtol=0)
+    torch.testing.assert_close(log_det.expand(N), -log_det_back.expand(N), atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_inverse_in_single_precision(name):
+    transform, x = make(name).float(), rows().float()
+    back, _ = transform.inverse(transform(x)[0])
+    torch.testing.assert_close(back, x, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_log_determinant_is_that_of_the_jacobian(name, direction):
+    transform, x = make(name), rows()
+    function = getattr(transform, direction)
+    _, log_det = function(x)
+    for i, row in enumerate(x):
+        jacobian = torch.autograd.functional.jacobian(lambda r: function(r[None])[0][0], row)
+        expected = torch.linalg.slogdet(jacobian).logabsdet
+        torch.testing.assert_close(log_det.expand(N)[i], expected, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "permutation"])
+def test_starts_as_the_identity(name):
+    torch.manual_seed(0)
+    transform, x = transforms()[name], rows().float()
+    if name == "composition":
+        transform = Composition(transform.transforms[:-1])
+    z, log_det = transform(x)
+    torch.testing.assert_close(z, x, atol=1e-5, rtol=0)
+    torch.testing.assert_close(log_det.expand(N), torch.zeros(N), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 3])
+@pytest.mark.parametrize("n_context", [0, CONTEXT])
+@pytest.mark.parametrize("kind", ["affine", "affine, first", "spline", "spline, first"])
+def test_couplings_of_few_features_with_context(kind, n_features, n_context):
+    torch.manual_seed(0)
+    coupling = couplings(n_features, n_context)[kind].double()
+    with torch.no_grad():
+        for parameter in coupling.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    x = torch.randn(N, n_features, dtype=torch.float64)
+    context = torch.randn(N, n_context, dtype=torch.float64) if n_context else None
+    z, _ = coupling(x, context)
+    torch.testing.assert_close(coupling.inverse(z, context)[0], x)
+    assert (z != x).any()
+    if context is not None:
+        assert (coupling(x, context.flip(0))[0] != z).any()
+
+
+def test_actnorm_standardises_weighted_training_data():
+    x = rows() * 3 + 7
+    weight = torch.tensor([1.0, 2.0, 1.0, 0.0, 1.0, 3.0], dtype=torch.float64)
+    norm = ActNorm(D).double()
+    z = norm.initialise(x, weight=weight)
+    repeated = z.repeat_interleave(weight.long(), dim=0)
+    torch.testing.assert_close(repeated.mean(0), torch.zeros(D, dtype=torch.float64))
+    torch.testing.assert_close(repeated.std(0, correction=0), torch.ones(D, dtype=torch.float64))
+
+
+def test_a_constant_feature_keeps_its_size():
+    norm = ActNorm(2)
+    z = norm.initialise(torch.tensor([[1.0, 2.0], [1.0, 4.0]]))
+    assert z.isfinite().all()
+    assert norm.log_scale[0] == 0
+
+
+def test_composition_initialises_each_from_what_reaches_it():
+    linear = LULinear(D).double()
+    nn.init.normal_(linear.upper)
+    flow = Composition([ActNorm(D).double(), linear, ActNorm(D).double()])
+    z = flow.initialise(rows())
+    torch.testing.assert_close(z.std(0, correction=0), torch.ones(D, dtype=torch.float64))
+    torch.testing.assert_close(z, flow(rows())[0])
+
+
+def test_weights_of_any_size_give_finite_values():
+    for name in NAMES[3:7]:
+        transform = make(name, noise=1e3)
+        for x in (rows(), 1e6 * rows()):
+            z, log_det = transform(x)
+            assert z.isfinite().all()
+            assert log_det.isfinite().all()
+
+
+def test_splines_are_monotonic_onto_their_interval_and_leave_the_rest():
+    torch.manual_seed(0)
+    parameters = 3 * torch.randn(n_spline_parameters(6), dtype=torch.float64)
+    x = torch.linspace(-4, 4, 2001, dtype=torch.float64)
+    y, log_slope = rational_quadratic(x, parameters.expand(len(x), -1), 3.0)
+    assert (y.diff() > 0).all()
+    outside = x.abs() >= 3
+    torch.testing.assert_close(y[outside], x[outside])
+    assert (log_slope[outside] == 0).all()
+    assert y[~outside].abs().max() < 3
+
+
+def test_density_integrates_to_one():
+    torch.manual_seed(0)
+    for kind in ("affine", "spline"):
+        parts = [couplings(2)[kind], couplings(2)[f"{kind}, first"]]
+        flow = Flow(Composition([ActNorm(2), *parts])).double()
+        with torch.no_grad():
+            for parameter in flow.parameters():
+                parameter.add_(0.2 * torch.randn_like(parameter))
+        line = torch.linspace(-20, 20, 1001, dtype=torch.float64)
+        density = flow(torch.cartesian_prod(line, line)).exp()
+        assert density.sum().item() * (40 / 1000) ** 2 == pytest.approx(1, abs=1e-3)
+
+
+def test_the_identity_has_the_normal_density():
+    x = rows()
+    expected = torch.distributions.Normal(0, 1).log_prob(x).sum(1)
+    torch.testing.assert_close(Flow(Composition([LULinear(D).double()]))(x), expected)
+    at_zero = Flow(ActNorm(1))(torch.zeros(1, 1)).item()
+    assert math.isclose(at_zero, -0.5 * math.log(2 * math.pi), rel_tol=1e-6)
+
+
+def test_on_the_meta_device():
+    with torch.device("meta"):
+        parts = [ActNorm(D), LULinear(D), *couplings(n_context=CONTEXT).values()]
+        flow = Flow(Composition([Permutation(torch.arange(D)), *parts]))
+        x, context = torch.empty(N, D), torch.empty(N, CONTEXT)
+        assert flow(x, context).shape == (N,)
+        assert flow.encode(x, context).shape == flow.decode(x, context).shape == (N, D)
