@@ -1,4 +1,4 @@
-"""Ragged sequences, step targets and symbols, in numpy alone; errors that name the place."""
+"""Ragged sequences, trees, targets and symbols, in numpy alone; errors that name the place."""
 
 from sklseq.data._sequences import (
     Sequences,
@@ -11,14 +11,22 @@ from sklseq.data._sequences import (
 )
 from sklseq.data._symbols import Vocabulary
 from sklseq.data._targets import stack_steps, unlabelled
+from sklseq.data._tree_readers import READERS, balanced_forest, flatten_labels, read_forest
+from sklseq.data._trees import Forest, Levels
 
 __all__ = [
+    "READERS",
+    "Forest",
+    "Levels",
     "Sequences",
     "Vocabulary",
     "as_container",
+    "balanced_forest",
     "check_finite",
+    "flatten_labels",
     "is_nested_table",
     "is_table",
+    "read_forest",
     "read_sequences",
     "stack_steps",
     "unlabelled",
