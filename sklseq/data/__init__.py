@@ -1,5 +1,6 @@
 """Ragged sequences, trees, targets and symbols, in numpy alone; errors that name the place."""
 
+from sklseq.data._balanced_trees import balanced_forest
 from sklseq.data._sequences import (
     Sequences,
     as_container,
@@ -11,7 +12,8 @@ from sklseq.data._sequences import (
 )
 from sklseq.data._symbols import Vocabulary
 from sklseq.data._targets import stack_steps, unlabelled
-from sklseq.data._tree_readers import READERS, balanced_forest, flatten_labels, read_forest
+from sklseq.data._tree_readers import READERS, read_forest
+from sklseq.data._tree_targets import flatten_labels
 from sklseq.data._trees import Forest, Levels
 
 __all__ = [

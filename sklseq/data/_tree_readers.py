@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sklseq.data._balanced_trees import balanced_tree
 from sklseq.data._trees import Forest
 
-__all__ = ["READERS", "balanced_forest", "flatten_labels", "read_forest"]
+__all__ = ["READERS", "read_forest", "walk_tuples"]
 
 
 class _Nodes(NamedTuple):
@@ -64,6 +65,11 @@ def _visit_tuple(node: Any) -> tuple[Any, Iterable[Any]]:
     if not node:
         raise ValueError("is an empty tuple; a node is (value, child, ...).")
     return node[0], node[1:]
+
+
+def walk_tuples(tree: Any, place: str) -> _Nodes:
+    """Nodes of nested tuples in preorder."""
+    return _walk(tree, _visit_tuple, place)
 
 
 def _visit_dict(node: Any) -> tuple[Any, Iterable[Any]]:
@@ -213,7 +219,7 @@ def _walker(visit: Visit) -> Callable[[Any, str], _Nodes]:
 
 
 READERS: dict[str, Callable[[Any, str], _Nodes]] = {
-    "tuples": _walker(_visit_tuple),
+    "tuples": walk_tuples,
     "dicts": _walker(_visit_dict),
     "nltk": _walker(_visit_labelled),
     "brackets": _read_brackets,
@@ -384,104 +390,3 @@ def _check_finite(features: NDArray[Any], starts: NDArray[np.int64], name: str) 
         f"Input X contains {what}: {name.lower()} {tree}, node {node - starts[tree]}, feature "
         f"{feature} (or a value too large for {features.dtype})."
     )
-
-
-def balanced_tree(n_leaves: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Parents in preorder, and the leaves from left to right, of a balanced binary tree."""
-    parents = np.empty(2 * n_leaves - 1, dtype=np.int64)
-    leaves = np.empty(n_leaves, dtype=np.int64)
-    # Subtrees of one level at once: where they start, what they hold, whose children they are.
-    start, count, first = np.array([0]), np.array([n_leaves]), np.array([0])
-    parents[0] = -1
-    while len(start):
-        single = count == 1
-        leaves[first[single]] = start[single]
-        start, count, first = start[~single], count[~single], first[~single]
-        left = (count + 1) // 2
-        right_start = start + 2 * left
-        parents[start + 1] = parents[right_start] = start
-        start = np.concatenate([start + 1, right_start])
-        first = np.concatenate([first, first + left])
-        count = np.concatenate([left, count - left])
-    return parents, leaves
-
-
-def balanced_forest(steps: NDArray[Any]) -> Forest:
-    """Sequences of one length as balanced binary trees.
-
-    Parameters
-    ----------
-    steps : ndarray of shape (n_sequences, n_steps, n_features)
-    """
-    n, n_steps, n_features = steps.shape
-    parents, leaves = balanced_tree(n_steps)
-    size = len(parents)
-    starts = size * np.arange(n)[:, None]
-    features = np.zeros((n, size, n_features), dtype=steps.dtype)
-    features[:, leaves] = steps
-    is_leaf = np.zeros(size, dtype=bool)
-    is_leaf[leaves] = True
-    return Forest(
-        np.where(parents < 0, -1, parents + starts).ravel(),
-        np.full(n, size),
-        None,
-        features.reshape(n * size, n_features),
-        None,
-        np.tile(is_leaf, n),
-    )
-
-
-def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
-    """Values per node stacked in the order of the nodes of X that get results.
-
-    Parameters
-    ----------
-    y : sequence
-        For each tree nested tuples of its shape, or a list or array with a value for each node.
-    X : Forest
-    name : str, default="y"
-        What messages call the values.
-
-    Raises
-    ------
-    ValueError
-        Where the values of a tree do not fit it; tree and node are named.
-    """
-    items = list(y) if hasattr(y, "__iter__") else []
-    if len(items) != len(X):
-        raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: {name} has {len(items)} "
-            f"trees, but X has {len(X)}."
-        )
-    stacked: list[Any] = []
-    for i, (item, count) in enumerate(zip(items, X.n_results, strict=True)):
-        place = f"{name}, tree {i}"
-        if isinstance(item, tuple):
-            nodes = _walk(item, _visit_tuple, place)
-            start, size = X.starts[i], X.sizes[i]
-            shape = np.maximum(X.parents[start : start + size] - start, -1)
-            _check_shape(nodes.parents, shape, place)
-            values: Any = nodes.values
-        else:
-            values = list(item) if np.ndim(item) else [item]
-        if len(values) != count:
-            raise ValueError(f"{place} has {len(values)} values, but X has {count} nodes there.")
-        stacked.extend(values)
-    return _as_labels(stacked)
-
-
-def _check_shape(found: NDArray[np.int64], shape: NDArray[np.int64], place: str) -> None:
-    n = min(len(found), len(shape))
-    differs = np.flatnonzero(found[:n] != shape[:n])
-    if len(differs) or len(found) != len(shape):
-        node = differs[0] if len(differs) else n
-        raise ValueError(f"{place} has another shape than the tree of X, from node {node} on.")
-
-
-def _as_labels(values: list[Any]) -> NDArray[Any]:
-    """An array of labels; beside strings, None and NaN stay what they are."""
-    if any(isinstance(v, str) for v in values) and not all(isinstance(v, str) for v in values):
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
-        return array
-    return np.array(values)
