@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     make_constraint,
 )
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names, _check_sample_weight
 
 __all__ = [
@@ -28,7 +29,13 @@ __all__ = [
     "check_sample_weight",
     "fit_context",
     "make_constraint",
+    "output_container",
 ]
 
 check_feature_names = _check_feature_names
 check_sample_weight = _check_sample_weight
+
+
+def output_container(transformer: object) -> str:
+    """What `set_output` or the global configuration asks of `transform`, such as "pandas"."""
+    return _get_output_config("transform", transformer)["dense"]

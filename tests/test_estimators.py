@@ -309,14 +309,18 @@ def test_cuda_equals_cpu(cls):
 
 
 @each
-def test_progress_bars_and_silence(cls, capfd):
+def test_callbacks_are_told_and_nothing_is_printed(cls, capfd):
     X, y = table()
     model = quick(cls).fit(X, y)
     assert capfd.readouterr() == ("", "")
+    recorder = Recorder()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        make_pipeline(model).set_callbacks(ProgressBar()).fit(X, y)
-    assert threading.active_count() >= 1
+        make_pipeline(model).set_callbacks(recorder, ProgressBar()).fit(X, y)
+    assert recorder.begun == recorder.ended
+    assert cls.__name__ in recorder.begun
+    if issubclass(cls, NeuralEstimator):
+        assert recorder.begun.count("epoch") == model.n_iter_
 
 
 @each_neural

@@ -223,6 +223,3 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
             n_threads=self.n_threads,
         )
         return sequences, outputs
-
-    def _restore(self, X: Sequences, values: NDArray[Any]) -> NDArray[Any]:
-        return X.restore(values) if self._per_step else values

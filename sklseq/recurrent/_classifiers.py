@@ -12,7 +12,7 @@ from sklseq._compat import fit_context
 from sklseq.base import choice, estimator, param
 from sklseq.data import Sequences
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
-from sklseq.sequence_base import SequenceClassifierMixin
+from sklseq.sequence_targets import SequenceClassifierMixin
 from sklseq.training.data import Batch, mean_loss
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]

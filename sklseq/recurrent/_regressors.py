@@ -10,7 +10,7 @@ from sklseq._compat import fit_context
 from sklseq.base import attribute, estimator
 from sklseq.data import Sequences
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
-from sklseq.sequence_base import SequenceRegressorMixin, weighted_scale
+from sklseq.sequence_targets import SequenceRegressorMixin, weighted_scale
 from sklseq.training.data import Batch, mean_loss
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]

@@ -5,9 +5,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -16,7 +14,8 @@ from sklseq.base import choice, estimator, param
 from sklseq.data import Sequences
 from sklseq.nn.networks import NeighbourNetwork
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
-from sklseq.sequence_base import weighted_scale
+from sklseq.sequence_base import SequenceTransformerMixin
+from sklseq.sequence_targets import weighted_scale
 from sklseq.training.data import Batch
 
 __all__ = ["RecurrentTransformer"]
@@ -29,9 +28,7 @@ def _losses(predicted: Tensor, true: Tensor) -> Tensor:
 
 
 @estimator
-class RecurrentTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, AnyCell, BaseRecurrent
-):
+class RecurrentTransformer(SequenceTransformerMixin, AnyCell, BaseRecurrent):
     """Turn sequences, or their steps, into the states of a network that predicts the next step.
 
     The network is trained without labels: forward states predict the next step and, with
@@ -157,23 +154,7 @@ class RecurrentTransformer(
             n_features_out)`` for one series, or an object array of them for ragged X.
         """
         sequences, states = self._run(X, "features")
-        return self._restore(sequences, states)
-
-    # States per step have no columns that a DataFrame could name: without names scikit-learn
-    # leaves them as they are, also under `set_config(transform_output="pandas")`.
-    @available_if(lambda self: not self._per_step)
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Names of the output features; absent with ``target="step"``.
-
-        Parameters
-        ----------
-        input_features : Ignored
-
-        Returns
-        -------
-        ndarray of str
-        """
-        return super().get_feature_names_out(input_features)
+        return self._as_output(X, sequences, states)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

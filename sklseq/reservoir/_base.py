@@ -182,9 +182,6 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
             reconstruction_attributes={k: v for k, v in fitted.items() if "callback" not in k},
         )
 
-    def _restore(self, X: Sequences, values: NDArray[Any]) -> NDArray[Any]:
-        return X.restore(values) if self._per_step else values
-
     def _without_washout(self, weights: NDArray[Any], X: Sequences) -> NDArray[Any]:
         """Weights of rows, 0 in the washout of steps."""
         if not self._per_step or self.washout == 0:

@@ -11,7 +11,7 @@ from sklseq._compat import fit_context
 from sklseq.base import attribute, choice, estimator, param
 from sklseq.reservoir._readout import ESNWithReadout
 from sklseq.reservoir._threads import one_blas_thread
-from sklseq.sequence_base import SequenceClassifierMixin
+from sklseq.sequence_targets import SequenceClassifierMixin
 
 __all__ = ["ESNClassifier"]
 

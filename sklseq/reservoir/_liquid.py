@@ -5,22 +5,20 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.data import Sequences
 from sklseq.nn.reservoir.liquid import Liquid, liquid_traces, liquid_weights
-from sklseq.sequence_base import SequenceEstimator
+from sklseq.sequence_base import SequenceEstimator, SequenceTransformerMixin
 
 __all__ = ["LiquidStateTransformer"]
 
 
 @estimator
-class LiquidStateTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator):
+class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
     """Turn sequences, or their steps, into the activity of a liquid of spiking neurons.
 
     A liquid is a random network of leaky integrate-and-fire neurons, excitatory and inhibitory,
@@ -193,24 +191,8 @@ class LiquidStateTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             traces = np.empty((len(sequences.steps), self.liquid_.units))
             for rows, block in blocks:
                 traces[rows] = block
-            return sequences.restore(traces)
-        return self._pooled(sequences, blocks)
-
-    # Traces per step have no columns that a DataFrame could name: without names scikit-learn
-    # leaves them as they are, also under `set_config(transform_output="pandas")`.
-    @available_if(lambda self: not self._per_step)
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Names of the output features; absent with ``target="step"``.
-
-        Parameters
-        ----------
-        input_features : Ignored
-
-        Returns
-        -------
-        ndarray of str
-        """
-        return super().get_feature_names_out(input_features)
+            return self._as_output(X, sequences, traces)
+        return self._as_output(X, sequences, self._pooled(sequences, blocks))
 
     def _read_numbers(self, X: Any, reset: bool) -> Sequences:
         sequences = self._read_X(X, reset=reset)

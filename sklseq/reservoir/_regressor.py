@@ -10,7 +10,7 @@ from sklseq._compat import fit_context
 from sklseq.base import attribute, estimator
 from sklseq.reservoir._readout import ESNWithReadout
 from sklseq.reservoir._threads import one_blas_thread
-from sklseq.sequence_base import SequenceRegressorMixin
+from sklseq.sequence_targets import SequenceRegressorMixin
 
 __all__ = ["ESNRegressor"]
 

@@ -3,21 +3,20 @@
 from typing import Any, Self
 
 from numpy.typing import NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat import fit_context
 from sklseq.base import estimator
 from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._threads import one_blas_thread
+from sklseq.sequence_base import SequenceTransformerMixin
 
 __all__ = ["ESNTransformer"]
 
 
 @estimator
-class ESNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseESN):
+class ESNTransformer(SequenceTransformerMixin, BaseESN):
     """Turn sequences, or their steps, into the states of a random recurrent network.
 
     Nothing is learnt: `fit` draws the reservoir for the number of features of X. `transform`
@@ -83,23 +82,7 @@ class ESNTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseESN)
         """
         check_is_fitted(self)
         sequences, states = self._map_rows(X, lambda x: x, self._n_columns, self.dtype)
-        return self._restore(sequences, states)
-
-    # States per step have no columns that a DataFrame could name: without names scikit-learn
-    # leaves them as they are, also under `set_config(transform_output="pandas")`.
-    @available_if(lambda self: not self._per_step)
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Names of the output features; absent with ``target="step"``.
-
-        Parameters
-        ----------
-        input_features : Ignored
-
-        Returns
-        -------
-        ndarray of str
-        """
-        return super().get_feature_names_out(input_features)
+        return self._as_output(X, sequences, states)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
