@@ -6,12 +6,14 @@ import pickle
 import re
 import subprocess
 import sys
-import threading
 import warnings
+from copy import deepcopy
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import clone, is_classifier, is_regressor
@@ -27,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklseq.sequence_base import SequenceEstimator
-from sklseq.training import NeuralEstimator
+from sklseq.training import NeuralEstimator, Trainer
 from sklseq.utils import all_estimators, sequence_checks
 
 ESTIMATORS = dict(all_estimators())
@@ -53,7 +55,8 @@ def results(model, X):
 
 def assert_same_results(model, other, X):
     for a, b in zip(results(model, X), results(other, X), strict=True):
-        assert_array_equal(a, b)
+        for row, same in zip(a, b, strict=True):  # ragged results hold an array each
+            assert_array_equal(row, same)
 
 
 each = pytest.mark.parametrize("cls", ESTIMATORS.values(), ids=ESTIMATORS)
@@ -188,12 +191,62 @@ def test_metadata_routing(cls):
         pytest.skip("takes no weights")
     X, y = table()
     weights = np.random.default_rng(0).uniform(0.5, 2, len(y))
-    import sklearn
-
     with sklearn.config_context(enable_metadata_routing=True):
         routed = make_pipeline(clone(model).set_fit_request(sample_weight=True))
         routed.fit(X, y, sample_weight=weights)
     assert_same_results(clone(model).fit(X, y, sample_weight=weights), routed[-1], X)
+
+
+each_sequential = pytest.mark.parametrize("cls", SEQUENTIAL, ids=[c.__name__ for c in SEQUENTIAL])
+
+
+def ragged():
+    rng = np.random.default_rng(0)
+    X = np.empty(24, dtype=object)
+    X[:] = [rng.normal(i % 2, 1, size=(n, 2)) for i, n in enumerate(rng.integers(2, 9, size=24))]
+    return X, np.arange(24) % 2
+
+
+@each_sequential
+def test_the_tools_take_ragged_sequences(cls):
+    X, y = ragged()
+    model, weights = quick(cls), np.linspace(0.5, 2, len(X))
+    if is_classifier(model):
+        calibrated = CalibratedClassifierCV(model, cv=2).fit(X, y)
+        assert calibrated.predict_proba(X).shape == (24, 2)
+    if hasattr(cls, "score"):
+        grid = {"max_epochs" if cls in NEURAL else "random_state": [1, 2]}
+        search = HalvingGridSearchCV(quick(cls), grid, min_resources=8, cv=2).fit(X, y)
+        assert np.isfinite(search.best_score_)
+    if "sample_weight" in inspect.signature(model.fit).parameters:
+        with sklearn.config_context(enable_metadata_routing=True):
+            routed = make_pipeline(clone(model).set_fit_request(sample_weight=True))
+            routed.fit(X, y, sample_weight=weights)
+        assert_same_results(clone(model).fit(X, y, sample_weight=weights), routed[-1], X)
+
+
+@each_sequential
+@pytest.mark.parametrize("container", ["table", "dense", "ragged", "panel"])
+@pytest.mark.parametrize("target", ["sequence", "step"])
+def test_a_global_pandas_output_breaks_no_pipeline(cls, container, target):
+    model = quick(cls)
+    if not hasattr(model, "transform"):
+        pytest.skip("transforms nothing")
+    X, _ = ragged()
+    if container in ("table", "dense"):
+        X = np.stack([x[:2] for x in X])
+        X = X[..., 0] if container == "table" else X
+    if container == "panel":
+        index = [(f"s{i}", t) for i, x in enumerate(X) for t in range(len(x))]
+        index = pd.MultiIndex.from_tuples(index)
+        X = pd.DataFrame(np.concatenate(list(X)), index=index, columns=["a", "b"])
+    if "target" in model.get_params():
+        model.set_params(target=target)
+    plain = clone(model).fit(X).transform(X)
+    with sklearn.config_context(transform_output="pandas"):
+        output = make_pipeline(model).fit(X).transform(X)
+    for a, b in zip(np.asarray(plain), np.asarray(output), strict=True):
+        assert_array_equal(a, b)
 
 
 @each
@@ -293,6 +346,39 @@ def test_a_device_that_is_not_there(cls):
         quick(cls, device="abacus").fit(X, y)
 
 
+@each_neural
+def test_training_leaves_no_tensor_on_the_cpu(cls, monkeypatch):
+    X, y = table()
+    runs, run = [], Trainer.run
+
+    def recorded(self, module, objective, train, *args):
+        runs.append((deepcopy(module), objective, train))
+        return run(self, module, objective, train, *args)
+
+    monkeypatch.setattr(Trainer, "run", recorded)
+    quick(cls).fit(X, y)
+    module, objective, rows = runs[0]
+    for name, value in vars(rows).items():
+        if isinstance(value, torch.Tensor):
+            setattr(rows, name, value.to("meta"))
+        elif isinstance(value, tuple):
+            setattr(rows, name, tuple(v.to("meta") for v in value))
+    loss = objective(module.to("meta"), rows.take(np.arange(len(rows))))
+    assert loss.device.type == "meta"
+    loss.backward()
+    assert all(p.grad is None or p.grad.device.type == "meta" for p in module.parameters())
+
+
+@each_neural
+def test_a_model_of_a_machine_with_a_gpu_loads_on_one_without(cls):
+    X, y = table()
+    model = quick(cls).fit(X, y)
+    there = clone(model).set_params(device="cuda:7")
+    there.__setstate__(model.__getstate__() | {"device": "cuda:7"})
+    assert next(there.module_.parameters()).device.type == "cpu"
+    assert_same_results(model, there, X)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @each_neural
@@ -308,6 +394,27 @@ def test_cuda_equals_cpu(cls):
 # -- 7. progress ---------------------------------------------------------------------------
 
 
+class Recorder:
+    """A callback of scikit-learn that notes the tasks it is told of."""
+
+    max_propagation_depth = None
+
+    def __init__(self):
+        self.begun, self.ended = [], []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context, **data):
+        self.begun.append((context.estimator_name, context.task_name))
+
+    def on_fit_task_end(self, estimator, context, **data):
+        self.ended.append((context.estimator_name, context.task_name))
+
+
 @each
 def test_callbacks_are_told_and_nothing_is_printed(cls, capfd):
     X, y = table()
@@ -317,10 +424,10 @@ def test_callbacks_are_told_and_nothing_is_printed(cls, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make_pipeline(model).set_callbacks(recorder, ProgressBar()).fit(X, y)
-    assert recorder.begun == recorder.ended
-    assert cls.__name__ in recorder.begun
-    if issubclass(cls, NeuralEstimator):
-        assert recorder.begun.count("epoch") == model.n_iter_
+    assert sorted(recorder.begun) == sorted(recorder.ended)
+    told = [task for name, task in recorder.begun if name == cls.__name__]
+    assert told.count("fit") == 1
+    assert told.count("epoch") == (model.n_iter_ if cls in NEURAL else 0)
 
 
 @each_neural

@@ -86,7 +86,7 @@ def _array(values: Any) -> NDArray[Any]:
 
 
 def unlabelled(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which labels mark a step without one: None, NaN or the integer -1.
+    """Which labels mark a step without one: None, NaN or -1 (-1.0 too).
 
     Parameters
     ----------

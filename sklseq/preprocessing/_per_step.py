@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import TransformerMixin, clone
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import Tags, get_tags
+from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklseq._compat import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
@@ -50,7 +50,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
     }
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the transformer on the steps of all sequences.
 
         Parameters
@@ -63,6 +63,9 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         y : array-like or None, default=None
             Used by transformers that need it: a target for each sequence, which holds for all
             of its steps, or for each step.
+        sample_weight : array-like or None, default=None
+            Weight of each sequence, which holds for all of its steps, or of each step with
+            ``target="step"``; for transformers whose `fit` takes weights.
 
         Returns
         -------
@@ -71,20 +74,21 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         Raises
         ------
         ValueError
-            If X is not valid, naming the sequence, step and feature.
+            If X is not valid, naming the sequence, step and feature; if there are weights that
+            the transformer cannot take.
         """
+        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         with self._all_or_nothing():
             context = self._init_callback_context()
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            context.call_on_fit_task_begin(estimator=self, **data)
             sequences = self._read(X, reset=True)
             transformer = self._new_transformer()
-            if get_tags(transformer).target_tags.required:
-                transformer.fit(sequences.steps, self._step_targets(y, sequences))
-            else:
-                transformer.fit(sequences.steps)
+            rows = self._step_targets(y, sequences, transformer)
+            rows |= self._step_weights(sample_weight, sequences, transformer)
+            transformer.fit(self._table(X, sequences), **rows)
             self.transformer_ = transformer
             context.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes={"transformer_": transformer}
+                estimator=self, **data, reconstruction_attributes={"transformer_": transformer}
             )
         return self
 
@@ -101,7 +105,8 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         array or DataFrame
             In the container of X: ``(n_sequences, n_steps, n_features_out)`` for dense X
             (``(n_sequences, n_steps)`` if X was 2-D and one feature comes out), a 1-D object
-            array of ``(n_steps, n_features_out)`` arrays for ragged X, a DataFrame for one.
+            array of ``(n_steps, n_features_out)`` arrays for ragged X, a DataFrame for one of
+            steps.
         """
         return self._apply("transform", X)
 
@@ -128,14 +133,20 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
             sequences = self._read(X, reset=False)
         else:
             sequences = SequenceEstimator(target=self.target)._read_X(X, reset=True)
-        values = getattr(self.transformer_, method)(sequences.steps)
+        table = self._table(X, sequences)
+        values = getattr(self.transformer_, method)(table)
         values = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
-        if sequences.layout == "frame":
+        if table is X and hasattr(X, "iloc"):
             return self._frame(X, values, method)
         restored = sequences.restore(values)
         if getattr(X, "ndim", 3) == 2 and not self._per_step and restored.shape[-1] == 1:
             return restored[..., 0]
         return restored
+
+    def _table(self, X: Any, sequences: Sequences) -> Any:
+        """The steps as the transformer shall see them: a DataFrame of steps as it is."""
+        of_steps = sequences.layout == "frame" or (self._per_step and hasattr(X, "columns"))
+        return X if of_steps else sequences.steps
 
     def _frame(self, X: Any, values: NDArray[Any], method: str) -> Any:
         names = getattr(self, "feature_names_in_", None)
@@ -146,9 +157,37 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
     def _read(self, X: Any, reset: bool) -> Sequences:
         return self._read_X(X, reset=reset, allow_nan=self._allow_nan)
 
-    def _step_targets(self, y: Any, X: Sequences) -> NDArray[Any]:
-        self._require_y(y)
-        return stack_steps(y, X) if self._per_step else np.repeat(np.asarray(y), X.lengths, axis=0)
+    def _step_targets(self, y: Any, X: Sequences, transformer: Any) -> dict[str, NDArray[Any]]:
+        """Targets of the rows; none where a transformer that can do without has none that fit.
+
+        In a pipeline y may be meant for what comes after: targets of steps, when this has targets
+        of sequences.
+        """
+        if get_tags(transformer).target_tags.required:
+            self._require_y(y)
+        elif (
+            y is None
+            or not has_fit_parameter(transformer, "y")
+            or (not self._per_step and not _one_each(y))
+        ):
+            return {}
+        if self._per_step:
+            return {"y": stack_steps(y, X)}
+        check_consistent_length(X, y)
+        return {"y": np.repeat(np.asarray(y), X.lengths, axis=0)}
+
+    def _step_weights(
+        self, sample_weight: Any, X: Sequences, transformer: Any
+    ) -> dict[str, NDArray[np.float64]]:
+        if sample_weight is None:
+            return {}
+        if not has_fit_parameter(transformer, "sample_weight"):
+            raise ValueError(
+                f"{type(transformer).__name__}.fit takes no sample_weight: leave it out, or choose "
+                "a transformer that weighs its rows, such as StandardScaler."
+            )
+        weights = self._read_weights(sample_weight, X)
+        return {"sample_weight": weights if self._per_step else np.repeat(weights, X.lengths)}
 
     def _new_transformer(self) -> Any:
         return StandardScaler() if self.transformer is None else clone(self.transformer)
@@ -166,3 +205,12 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         tags.input_tags.allow_nan = self._allow_nan
         tags.target_tags.required = get_tags(self._current_transformer()).target_tags.required
         return tags
+
+
+def _one_each(y: Any) -> bool:
+    """Whether y has a number, or a row of them, for each sequence and not an array of steps."""
+    try:
+        y = np.asarray(y)
+    except ValueError:  # arrays of several lengths
+        return False
+    return y.ndim <= 2 and not (y.dtype == object and any(np.ndim(value) for value in y.flat))

@@ -2,6 +2,7 @@
 
 import warnings
 from copy import deepcopy
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -187,15 +188,18 @@ class NeuralEstimator(Estimator):
             if not isinstance(named, Callback):
                 raise ValueError(f"callbacks holds {callback!r}, which is not a skorch callback.")
         reporter = _EpochReporter(self, context, data)
-        trainer = Trainer(
-            **{name: getattr(self, name) for name in _PASSED_ON},
-            lr_schedule=None if partial else self.lr_schedule,
-            max_epochs=epochs,
-            batch_size=len(train) if self.solver == "lbfgs" else self.batch_size,
-            seed=self._seed,
-            epochs_done=self.n_iter_,
-            callbacks=[reporter, *callbacks],
-        )
+        own = {
+            "lr_schedule": None if partial else self.lr_schedule,
+            "max_epochs": epochs,
+            "batch_size": len(train) if self.solver == "lbfgs" else self.batch_size,
+            "seed": self._seed,
+            "epochs_done": self.n_iter_,
+            "callbacks": [reporter, *callbacks],
+        }
+        # All else is called alike, so that a setting of the engine is a parameter by its name.
+        params = self.get_params(deep=False)
+        passed_on = {f.name: params[f.name] for f in fields(Trainer) if f.name in params}
+        trainer = Trainer(**passed_on | own)
         result = trainer.run(module, objective, train, validation, self._optimizer_state)
         self.module_ = module.eval()
         self.n_iter_ = self.n_iter_ + result.n_epochs
@@ -250,19 +254,6 @@ class NeuralEstimator(Estimator):
         if state.get("_optimizer_state") is not None:
             state["_optimizer_state"] = _to_tensors(state["_optimizer_state"])
         super().__setstate__(state)
-
-
-_PASSED_ON = (
-    "solver",
-    "learning_rate",
-    "weight_decay",
-    "gradient_clip",
-    "gradient_clip_by",
-    "n_iter_no_change",
-    "tol",
-    "n_threads",
-    "verbose",
-)
 
 
 class _EpochReporter(Callback):
