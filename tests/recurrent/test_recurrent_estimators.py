@@ -1,10 +1,18 @@
 """What is the recurrent estimators' own: weights, partial labels, going on, wrong use."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.model_selection import TimeSeriesSplit, cross_val_score
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    cross_val_score,
+    cross_validate,
+)
 
 from sklseq.datasets import load_japanese_vowels, make_adding_problem
 from sklseq.recurrent import (
@@ -234,3 +242,34 @@ def test_transformer_features_help_a_linear_model_without_labels():
     with pytest.raises(ValueError, match="one step"):
         features.fit([x[:1] for x in X])
     assert RecurrentRegressor(max_epochs=1).fit(X, y).predict(X).shape == (40,)
+
+
+SPLITTERS = [KFold(3), GroupKFold(3), TimeSeriesSplit(3), StratifiedKFold(3)]
+
+
+@pytest.mark.parametrize("splitter", SPLITTERS, ids=lambda s: type(s).__name__)
+@pytest.mark.parametrize("container", ["list", "object", "dense", "table", "frames", "series"])
+@pytest.mark.parametrize("target", ["sequence", "step"])
+def test_containers_go_through_splitters_as_the_guide_says(container, splitter, target):
+    rng = np.random.default_rng(0)
+    lengths = [5] * 12 if container in ("dense", "table") else rng.integers(3, 7, size=12)
+    X = [rng.normal(size=(n, 2)) for n in lengths]
+    y = [np.arange(n) % 2 for n in lengths]
+    if container == "object":
+        X, y = (np.fromiter(values, dtype=object, count=12) for values in (X, y))
+    elif container == "frames":
+        panel = pd.concat(dict(enumerate(map(pd.DataFrame, X))))
+        X = [part for _, part in panel.groupby(level=0)]
+    elif container in ("dense", "table"):
+        X, y = np.stack(X), np.stack(y)
+        X, target = (X[..., 0], "sequence") if container == "table" else (X, target)
+    if container == "series":
+        X, y = rng.normal(size=(12, 2)), np.arange(12) % 2
+        target = "step"
+    elif target == "sequence":
+        y = np.arange(12) % 2
+    elif isinstance(splitter, StratifiedKFold):
+        pytest.skip("labels of steps cannot be stratified")
+    model = RNNClassifier(hidden_size=3, max_epochs=1, target=target)
+    groups = np.arange(12) // 2 if isinstance(splitter, GroupKFold) else None
+    cross_validate(model, X, y, cv=splitter, groups=groups, error_score="raise")
