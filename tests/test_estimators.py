@@ -29,17 +29,24 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklseq.sequence_base import SequenceEstimator
-from sklseq.training import NeuralEstimator, Trainer
+from sklseq.training import NeuralEstimator, TableEstimator, Trainer
 from sklseq.utils import all_estimators, sequence_checks
 
 ESTIMATORS = dict(all_estimators())
 SEQUENTIAL = [c for c in ESTIMATORS.values() if issubclass(c, SequenceEstimator)]
+TABULAR = [c for c in ESTIMATORS.values() if issubclass(c, TableEstimator)]
 NEURAL = [c for c in ESTIMATORS.values() if issubclass(c, NeuralEstimator)]
 
 
 def quick(cls, **params):
     """An instance that is quick to fit: a setting for each name, where the class has it."""
-    settings = {"hidden_size": 16, "max_epochs": 2, "random_state": 0} | params
+    settings = {
+        "hidden_size": 16,
+        "hidden_layer_sizes": (16,),
+        "n_components": 2,
+        "max_epochs": 2,
+        "random_state": 0,
+    } | params
     known = cls().get_params()
     return cls(**{k: v for k, v in settings.items() if k in known})
 
@@ -76,6 +83,7 @@ def exact(cls):
         learning_rate=0.02,
         lr_schedule="cosine",
         max_epochs=80,
+        noise_level=0,  # repeated rows meet other noise than weighted rows
     )
 
 
@@ -117,6 +125,23 @@ SEQUENCE_CHECKS = [
 @pytest.mark.parametrize("check", SEQUENCE_CHECKS)
 def test_sequence_checks(check):
     check()
+
+
+# -- 2. a row's results are its own --------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", TABULAR, ids=[c.__name__ for c in TABULAR])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_each_row_on_its_own(cls, dtype):
+    X, y = table()
+    model = quick(cls, dtype=dtype).fit(X, y)
+    order = np.random.default_rng(0).permutation(len(X))
+    alone = [results(model, X[i : i + 1]) for i in range(len(X))]
+    tolerance = 1e-6 if dtype == "float32" else 1e-12
+    for k, together in enumerate(results(model, X)):
+        scale = tolerance * max(1.0, np.abs(together).max())
+        np.testing.assert_allclose(np.concatenate([a[k] for a in alone]), together, 0, scale)
+        np.testing.assert_allclose(results(model, X[order])[k], together[order], 0, scale)
 
 
 # -- 3. same seed, same bits; nothing global changes ----------------------------------------
@@ -177,8 +202,9 @@ def test_halving_search_with_epochs_as_the_resource(cls):
     X, y = table()
     if not hasattr(cls, "score"):
         pytest.skip("nothing to search by")
+    size = next(p for p in ("hidden_size", "n_components") if p in cls().get_params())
     search = HalvingGridSearchCV(
-        quick(cls), {"hidden_size": [2, 4]}, resource="max_epochs", max_resources=4, cv=2
+        quick(cls), {size: [2, 4]}, resource="max_epochs", max_resources=4, cv=2
     )
     search.fit(X, y)
     assert search.best_estimator_.n_iter_ <= 4
@@ -435,7 +461,9 @@ def test_scoring_monitor_records_each_epoch(cls):
     X, y = table()
     if not hasattr(cls, "score"):
         pytest.skip("nothing to score by")
-    monitor = ScoringMonitor(scoring="accuracy" if is_classifier(cls()) else "r2")
+    kinds = {"accuracy": is_classifier, "r2": is_regressor}
+    scoring = next((name for name, is_kind in kinds.items() if is_kind(cls())), None)
+    monitor = ScoringMonitor(scoring=scoring)
     quick(cls, max_epochs=3).set_callbacks(monitor).fit(X, y)
     log = monitor.get_logs()[-1] if isinstance(monitor.get_logs(), list) else monitor.get_logs()
     epochs = [row for row in log.data if row["task_name"] == "epoch"]

@@ -216,10 +216,12 @@ class _Net(NeuralNet):
         epoch = self.epoch
         order, layers = epoch_generators(trainer.seed, epoch, device)
         total, n_rows = 0.0, 0
+        self.generator = layers
         with drawing_from(layers):
             cut = batches(iterator, trainer.batch_size, order if training else None)
             for number, batch in enumerate(cut):
                 self.notify("on_batch_begin", batch=batch, training=training)
+                self.generator_state = layers.get_state()
                 step = step_fn(batch)
                 loss = step["loss"].item()
                 if not math.isfinite(loss):
@@ -233,6 +235,9 @@ class _Net(NeuralNet):
     def train_step_single(self, batch: Batch, **_: Any) -> dict[str, Any]:
         if not self.module_.training:
             self.module_.train()
+        if self.trainer.solver == "lbfgs":
+            # Its line search compares losses, so all that it asks for meet the same noise.
+            self.generator.set_state(self.generator_state)
         loss = self.objective(self.module_, batch)
         loss.backward()
         clip = self.trainer.gradient_clip

@@ -1,0 +1,15 @@
+"""Autoencoders as scikit-learn transformers and outlier detectors."""
+
+from sklseq.autoencoder._autoencoder import Autoencoder
+from sklseq.autoencoder._regularized import (
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    SparseAutoencoder,
+)
+
+__all__ = [
+    "Autoencoder",
+    "ContractiveAutoencoder",
+    "DenoisingAutoencoder",
+    "SparseAutoencoder",
+]

@@ -1,0 +1,140 @@
+"""Autoencoders of tables: what is in the way of copying the input is the size of the code."""
+
+import warnings
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklseq.autoencoder._base import BaseAutoencoder
+from sklseq.base import choice, estimator, param, real
+from sklseq.nn.autoencoders import AutoencoderNetwork
+from sklseq.nn.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
+
+__all__ = ["Autoencoder", "DenseAutoencoder"]
+
+
+@estimator
+class DenseAutoencoder(BaseAutoencoder):
+    """An autoencoder with feed-forward layers."""
+
+    hidden_layer_sizes: tuple[int, ...] = param(
+        (64,), "Units of the encoder's hidden layers; () is one linear map each way.", tuple, list
+    )
+    decoder_layer_sizes: tuple[int, ...] | None = param(
+        None, "Units of the decoder's hidden layers; None mirrors the encoder's.", tuple, list, None
+    )
+    activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))
+    code_activation: Any = param("identity", "Activation of the code.", choice(*ACTIVATIONS))
+    tied_weights: bool = param(
+        False, "Whether the decoder's maps are the transposes of the encoder's.", "boolean"
+    )
+    normalization: str | None = param(
+        None,
+        "Normalise each hidden layer over the 'batch' or over the units of the 'layer'. With "
+        "'batch', a step's gradient depends on which rows are in it together.",
+        choice(*NORMALIZATIONS),
+        None,
+    )
+    dropout: float = param(0.0, "Share of hidden units dropped in training.", real(0, 1))
+    residual: bool = param(
+        False,
+        "Whether each hidden layer adds its input, through a linear map where the sizes differ, "
+        "to its output.",
+        "boolean",
+    )
+    init: str = param(
+        "xavier",
+        "Initial weights: 'xavier' keeps the variance forward and backward, 'he' forward through "
+        "relu, 'orthogonal' keeps lengths.",
+        choice(*INITS),
+    )
+
+    _network: ClassVar[type[nn.Module]] = AutoencoderNetwork
+
+    def _copying_is_hindered(self) -> bool:
+        """Whether a code as large as a row cannot simply be the row."""
+        return False
+
+    def _code_settings(self) -> dict[str, Any]:
+        return {"code_activation": self.code_activation, "n_active": None}
+
+    def _module_settings(
+        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        n_features = inputs[0].shape[1]
+        decoder = self.decoder_layer_sizes
+        if self.tied_weights and (decoder is not None or self.residual):
+            raise ValueError(
+                "tied_weights=True mirrors the encoder: leave decoder_layer_sizes at None and "
+                "residual at False."
+            )
+        if self.n_components > n_features and not self._copying_is_hindered():
+            warnings.warn(
+                f"n_components={self.n_components} is more than the {n_features} features of X, so "
+                f"that {type(self).__name__} can learn the identity: take fewer, or a sparse, "
+                "denoising or contractive autoencoder.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return {
+            "n_features": n_features,
+            "n_components": self.n_components,
+            "hidden_layer_sizes": _sizes("hidden_layer_sizes", self.hidden_layer_sizes),
+            "decoder_layer_sizes": (
+                None if decoder is None else _sizes("decoder_layer_sizes", decoder)
+            ),
+            "tied_weights": self.tied_weights,
+            **self._code_settings(),
+            "loss": self.loss,
+            "activation": self.activation,
+            "normalization": self.normalization,
+            "dropout": self.dropout,
+            "residual": self.residual,
+            "init": self.init,
+        }
+
+    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
+        (x,) = inputs
+        x, weight = x[weight > 0], weight[weight > 0, None]
+        mean = (x * weight).sum(dim=0) / weight.sum()
+        module.start_at(mean, x.amin(dim=0), x.amax(dim=0))  # type: ignore[operator]
+
+
+@estimator
+class Autoencoder(DenseAutoencoder):
+    """Compress rows to a few numbers and back: a nonlinear PCA, and an outlier detector.
+
+    The encoder maps a row to a code of `n_components` numbers, the decoder maps the code back;
+    both are trained to make the reconstruction error small. Without hidden layers this finds the
+    subspace of PCA (Baldi & Hornik 1989). Rows that are unlike the training data are reconstructed
+    badly: `score_samples` is the negative error, and `predict` calls those below `offset_`
+    outliers.
+
+    References
+    ----------
+    .. [1] Hinton & Salakhutdinov (2006). "Reducing the dimensionality of data with neural
+       networks". Science 313.
+    .. [2] Baldi & Hornik (1989). "Neural networks and principal component analysis". Neural
+       Networks 2.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklseq.autoencoder import Autoencoder
+    >>> X = load_iris().data
+    >>> model = Autoencoder(n_components=2, max_epochs=5, random_state=0).fit(X)
+    >>> model.transform(X).shape, model.reconstruct(X).shape
+    ((150, 2), (150, 4))
+    >>> model.predict(X[:3])
+    array([1, 1, 1])
+    """
+
+
+def _sizes(name: str, sizes: Any) -> tuple[int, ...]:
+    for size in sizes:
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"{name}={sizes!r} holds {size!r}, which is not a number of units.")
+    return tuple(int(size) for size in sizes)

@@ -1,0 +1,205 @@
+"""Autoencoders of tables with something else than the code's size in the way of copying."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sklseq.autoencoder._autoencoder import DenseAutoencoder
+from sklseq.base import choice, estimator, integer, param, real
+from sklseq.nn.autoencoders import NOISES, contraction, corrupted
+from sklseq.nn.feedforward import ACTIVATIONS
+from sklseq.training.data import Batch, mean_loss
+
+__all__ = ["ContractiveAutoencoder", "DenoisingAutoencoder", "SparseAutoencoder"]
+
+
+@estimator
+class DenoisingAutoencoder(DenseAutoencoder):
+    """Learn to undo noise: `reconstruct` moves a row towards where the data are.
+
+    In training the network sees rows with fresh noise and is to give them back without it; all
+    methods take X as it is. With Gaussian noise and without hidden layers this is the Wiener
+    filter; with hidden layers the step ``reconstruct(X) - X`` points along the gradient of the
+    log-density [2]_.
+
+    References
+    ----------
+    .. [1] Vincent et al. (2010). "Stacked denoising autoencoders". JMLR 11, section 3.
+    .. [2] Alain & Bengio (2014). "What regularized auto-encoders learn from the data-generating
+       distribution". JMLR 15, theorem 1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> from sklseq.autoencoder import DenoisingAutoencoder
+    >>> X = scale(load_iris().data)
+    >>> model = DenoisingAutoencoder(noise_level=0.5, max_epochs=5, random_state=0).fit(X)
+    >>> model.reconstruct(X).shape
+    (150, 4)
+    """
+
+    n_components: int = param(32, "Numbers in a code; may be more than features.", integer(1))
+    noise: str = param(
+        "gaussian",
+        "'gaussian' adds normal numbers, 'masking' sets values to zero, 'salt_and_pepper' to the "
+        "smallest or largest value of the column.",
+        choice(*NOISES),
+    )
+    noise_level: float = param(
+        0.3,
+        "Deviation of Gaussian noise, in units of X; else the share of values that are replaced, "
+        "at most 1.",
+        real(0),
+    )
+
+    def _copying_is_hindered(self) -> bool:
+        return self.noise_level > 0
+
+    def _read_training(self, X: Any, y: Any, fresh: bool) -> Any:
+        if self.noise != "gaussian" and self.noise_level > 1:
+            raise ValueError(
+                f"noise_level={self.noise_level} is a share of values with noise={self.noise!r}: "
+                "at most 1."
+            )
+        return super()._read_training(X, y, fresh)
+
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
+        (x,) = batch.inputs
+        noisy = corrupted(x, self.noise, self.noise_level, module.low, module.high)
+        return mean_loss(module.losses(module(noisy), x), batch)
+
+
+@estimator
+class SparseAutoencoder(DenseAutoencoder):
+    """Codes in which few values are active, of a dictionary that may be larger than a row.
+
+    'l1' adds the sum of the code's absolute values, each times the length of its decoder weights,
+    so that making the one small and the other large gains nothing. 'kl' adds the divergence of
+    each value's mean activation in the batch from `target_activation` [1]_. 'topk' keeps the
+    `n_active` largest values of each code and sets the others to zero, always [2]_.
+
+    References
+    ----------
+    .. [1] Lee, Ekanadham & Ng (2008). "Sparse deep belief net model for visual area V2". NIPS;
+       the divergence as in Ng (2011), "Sparse autoencoder", lecture notes, section 3.
+    .. [2] Makhzani & Frey (2014). "k-sparse autoencoders". ICLR, section 2.1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklseq.autoencoder import SparseAutoencoder
+    >>> X = load_iris().data
+    >>> model = SparseAutoencoder(sparsity="topk", n_active=3, max_epochs=5, random_state=0)
+    >>> (model.fit_transform(X) != 0).sum(axis=1).max() <= 3
+    True
+    """
+
+    n_components: int = param(64, "Numbers in a code; may be more than features.", integer(1))
+    sparsity: str = param("l1", "What keeps codes sparse.", choice("l1", "kl", "topk"))
+    sparsity_weight: float = param(
+        0.01, "Weight of the penalty beside the loss, for 'l1' and 'kl'.", real(0)
+    )
+    target_activation: float = param(
+        0.05, "Mean activation that 'kl' wants of each value.", real(0, 1, "neither")
+    )
+    n_active: int = param(8, "Values of a code that 'topk' keeps.", integer(1))
+    code_activation: Any = param(
+        None,
+        "Activation of the code; None takes 'logistic' for 'kl', which needs values between 0 and "
+        "1, and 'relu' otherwise.",
+        choice(*ACTIVATIONS),
+        None,
+    )
+
+    def _code_settings(self) -> dict[str, Any]:
+        if self.sparsity == "kl" and self.code_activation not in (None, "logistic"):
+            raise ValueError(
+                f"sparsity='kl' needs codes between 0 and 1, not code_activation="
+                f"{self.code_activation!r}: use None or 'logistic'."
+            )
+        default = "logistic" if self.sparsity == "kl" else "relu"
+        return {
+            "code_activation": self.code_activation or default,
+            "n_active": self.n_active if self.sparsity == "topk" else None,
+        }
+
+    def _copying_is_hindered(self) -> bool:
+        return self.sparsity == "topk" or self.sparsity_weight > 0
+
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
+        (x,) = batch.inputs
+        code = module.encode(x)
+        loss = mean_loss(module.losses(module.raw(code), x), batch)
+        if self.sparsity == "l1":
+            loss = loss + self.sparsity_weight * mean_loss(
+                (code.abs() * module.decoder_norms).sum(dim=1), batch
+            )
+        elif self.sparsity == "kl":
+            weight = batch.weight[:, None]
+            mean = (code * weight).sum(dim=0) / weight.sum().clamp_min(torch.finfo(x.dtype).tiny)
+            loss = loss + self.sparsity_weight * _bernoulli_divergence(self.target_activation, mean)
+        return loss
+
+
+def _bernoulli_divergence(target: float, mean: Tensor) -> Tensor:
+    """Sum over values of the divergence of their means from that of a Bernoulli variable."""
+    mean = mean.clamp(1e-6, 1 - 1e-6)
+    rho = mean.new_tensor(target)
+    on, off = rho * (rho / mean).log(), (1 - rho) * ((1 - rho) / (1 - mean)).log()
+    return (on + off).sum()
+
+
+@estimator
+class ContractiveAutoencoder(DenseAutoencoder):
+    """Codes that change little where the data do not: the encoder's Jacobian is kept small.
+
+    To the loss is added the squared Frobenius norm of the Jacobian of the code with respect to
+    the row, exactly and through all layers (Rifai et al. 2011, equation 4). Tied weights, the
+    default, keep the encoder from shrinking while the decoder grows.
+
+    References
+    ----------
+    .. [1] Rifai et al. (2011). "Contractive auto-encoders: explicit invariance during feature
+       extraction". ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklseq.autoencoder import ContractiveAutoencoder
+    >>> X = load_iris().data
+    >>> model = ContractiveAutoencoder(n_components=8, max_epochs=5, random_state=0)
+    >>> model.fit_transform(X).shape
+    (150, 8)
+    """
+
+    n_components: int = param(32, "Numbers in a code; may be more than features.", integer(1))
+    contraction: float = param(
+        0.01, "Weight of the Jacobian's squared norm beside the loss.", real(0)
+    )
+    hidden_layer_sizes: tuple[int, ...] = param(
+        (), "Units of the encoder's hidden layers; () is one map each way.", tuple, list
+    )
+    activation: str = param("logistic", "Activation of the hidden layers.", choice(*ACTIVATIONS))
+    code_activation: Any = param("logistic", "Activation of the code.", choice(*ACTIVATIONS))
+    tied_weights: bool = param(
+        True, "Whether the decoder's maps are the transposes of the encoder's.", "boolean"
+    )
+    normalization: str | None = param(
+        None,
+        "Normalise each hidden layer over the units of the 'layer'; not over a batch, for a row's "
+        "Jacobian would then depend on others.",
+        choice("layer"),
+        None,
+    )
+
+    def _copying_is_hindered(self) -> bool:
+        return self.contraction > 0
+
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
+        loss = super()._objective(module, batch)
+        if self.contraction == 0:
+            return loss
+        (x,) = batch.inputs
+        return loss + self.contraction * mean_loss(contraction(module.encode, x), batch)
