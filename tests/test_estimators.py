@@ -16,7 +16,7 @@ import pytest
 import sklearn
 import torch
 from numpy.testing import assert_array_equal
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import OutlierMixin, clone, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.compose import ColumnTransformer
@@ -88,7 +88,9 @@ def exact(cls):
 
 
 def default(cls):
-    return quick(cls, learning_rate=0.03, max_epochs=20, batch_size=8)
+    # Checks of outlier detectors have many rows.
+    batch_size = 64 if issubclass(cls, OutlierMixin) else 8
+    return quick(cls, learning_rate=0.03, max_epochs=20, batch_size=batch_size)
 
 
 def expected_failures(estimator):

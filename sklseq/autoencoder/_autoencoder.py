@@ -13,7 +13,7 @@ from sklseq.base import choice, estimator, param, real
 from sklseq.nn.autoencoders import AutoencoderNetwork
 from sklseq.nn.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
 
-__all__ = ["Autoencoder", "DenseAutoencoder"]
+__all__ = ["Autoencoder", "DenseAutoencoder", "layer_sizes"]
 
 
 @estimator
@@ -82,9 +82,9 @@ class DenseAutoencoder(BaseAutoencoder):
         return {
             "n_features": n_features,
             "n_components": self.n_components,
-            "hidden_layer_sizes": _sizes("hidden_layer_sizes", self.hidden_layer_sizes),
+            "hidden_layer_sizes": layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
             "decoder_layer_sizes": (
-                None if decoder is None else _sizes("decoder_layer_sizes", decoder)
+                None if decoder is None else layer_sizes("decoder_layer_sizes", decoder)
             ),
             "tied_weights": self.tied_weights,
             **self._code_settings(),
@@ -133,7 +133,7 @@ class Autoencoder(DenseAutoencoder):
     """
 
 
-def _sizes(name: str, sizes: Any) -> tuple[int, ...]:
+def layer_sizes(name: str, sizes: Any) -> tuple[int, ...]:
     for size in sizes:
         if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
             raise ValueError(f"{name}={sizes!r} holds {size!r}, which is not a number of units.")

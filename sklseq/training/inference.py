@@ -16,6 +16,8 @@ __all__ = ["run_rows", "run_sequences"]
 _MAX_NUMBERS = 1 << 23
 # The same for rows, which nothing carries from one to the next: what the cache holds (measured).
 _CACHED_NUMBERS = 1 << 18
+# Products with fewer rows are computed by other kernels, which round otherwise.
+_LEAST_ROWS = 8
 
 
 def run_rows(
@@ -46,8 +48,11 @@ def run_rows(
     work = min(n_rows, chunk) * sum(p.numel() for p in module.parameters())
     with torch.inference_mode(), threads(n_threads, work):
         for start in range(0, n_rows, chunk):
-            rows = (as_tensor(a[start : start + chunk], parameter) for a in inputs)
-            output = function(*rows).cpu().numpy()
+            rows = [as_tensor(a[start : start + chunk], parameter) for a in inputs]
+            n = len(rows[0])
+            if n < _LEAST_ROWS:
+                rows = [torch.cat([r, *[r[:1]] * (_LEAST_ROWS - n)]) for r in rows]
+            output = function(*rows)[:n].cpu().numpy()
             if result is None:
                 result = np.empty((n_rows, *output.shape[1:]), dtype=output.dtype)
             result[start : start + chunk] = output

@@ -87,3 +87,12 @@ def test_rows_in_any_blocks_come_in_order(numbers, monkeypatch):
     rows = run_rows(net, net.forward, (X,), n_threads=1)
     with torch.no_grad():
         assert_allclose(rows, net(torch.from_numpy(X)).numpy(), rtol=0, atol=1e-14)
+
+
+def test_a_row_alone_has_the_same_bits_as_among_others():
+    with seeded_construction(0):
+        net = FeedForward((10, 16, 3))
+    X = np.random.default_rng(0).normal(size=(40, 10)).astype(np.float32)
+    together = run_rows(net, net.forward, (X,), n_threads=1)
+    alone = [run_rows(net, net.forward, (X[i : i + 1],), n_threads=1) for i in range(40)]
+    np.testing.assert_array_equal(np.concatenate(alone), together)

@@ -1,0 +1,281 @@
+"""Autoencoders of tables equal the closed forms that there are, and refuse what cannot work."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits, load_iris, load_wine
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
+
+from sklseq.autoencoder import (
+    Autoencoder,
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    SparseAutoencoder,
+)
+
+ALL = [Autoencoder, ContractiveAutoencoder, DenoisingAutoencoder, SparseAutoencoder]
+each = pytest.mark.parametrize("cls", ALL)
+LINEAR = {"hidden_layer_sizes": (), "solver": "lbfgs", "dtype": "float64", "random_state": 0}
+
+
+def quick(cls, **kwargs):
+    settings = {"hidden_layer_sizes": (8,), "n_components": 3, "max_epochs": 5, "random_state": 0}
+    return cls(**(settings | kwargs))
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return scale(load_wine().data)
+
+
+# -- closed forms --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("load", [load_iris, load_wine])
+@pytest.mark.parametrize("tied", [False, True])
+def test_linear_autoencoder_is_pca(load, tied):
+    X = scale(load().data) + 3
+    pca = PCA(2).fit(X)
+    projected = pca.inverse_transform(pca.transform(X))
+    model = Autoencoder(tied_weights=tied, max_epochs=90, **LINEAR).fit(X)
+    assert_allclose(-model.score(X), ((X - projected) ** 2).mean(), rtol=1e-6)
+    assert_allclose(model.reconstruct(X), projected, atol=1e-2)
+
+
+def test_weights_are_repetitions(wine):
+    weights = np.random.default_rng(0).integers(0, 3, len(wine))
+    kept = np.repeat(wine, weights, axis=0)
+    pca = PCA(2).fit(kept)
+    expected = ((kept - pca.inverse_transform(pca.transform(kept))) ** 2).mean()
+    model = Autoencoder(max_epochs=30, **LINEAR).fit(wine, sample_weight=weights)
+    assert_allclose(-model.score(kept), expected, rtol=1e-5)
+
+
+def test_linear_denoising_autoencoder_is_the_wiener_filter(wine):
+    level, d = 0.5, wine.shape[1]
+    covariance = np.cov(wine.T, bias=True)
+    wiener = covariance @ np.linalg.inv(covariance + level**2 * np.eye(d))
+
+    def risk(filter_):
+        rest = np.eye(d) - filter_
+        signal = np.trace(rest @ covariance @ rest.T)
+        return (signal + level**2 * np.trace(filter_ @ filter_.T)) / d
+
+    model = DenoisingAutoencoder(
+        n_components=d,
+        hidden_layer_sizes=(),
+        noise_level=level,
+        max_epochs=300,
+        batch_size=64,
+        learning_rate=0.01,
+        lr_schedule="cosine",
+        random_state=0,
+    ).fit(wine)
+    learned = (model.reconstruct(np.eye(d)) - model.reconstruct(np.zeros((d, d)))).T
+    gap = risk(np.eye(d)) - risk(wiener)
+    assert risk(learned) - risk(wiener) < 0.01 * gap
+
+
+def test_contraction_shrinks_the_jacobian(wine):
+    def spread(model):
+        return np.linalg.norm(model.transform(wine + 0.01) - model.transform(wine))
+
+    free, held = (
+        quick(
+            ContractiveAutoencoder,
+            hidden_layer_sizes=(),
+            contraction=c,
+            max_epochs=40,
+            learning_rate=0.03,
+        ).fit(wine)
+        for c in (0, 0.5)
+    )
+    assert spread(held) < 0.7 * spread(free)
+    assert held.score(wine) < free.score(wine)
+
+
+def test_sparse_codes_are_sparse(wine):
+    def fit(**kwargs):
+        model = SparseAutoencoder(max_epochs=40, learning_rate=0.01, random_state=0, **kwargs)
+        return model.fit(wine).transform(wine)
+
+    free = (fit(sparsity_weight=1e-9) > 0).mean()
+    assert (fit(sparsity_weight=0.05) > 0).mean() < 0.7 * free
+    assert (fit(sparsity="topk", n_active=5) != 0).sum(axis=1).max() == 5
+    on = fit(sparsity="kl", target_activation=0.1, sparsity_weight=1)
+    assert_allclose(on.mean(axis=0), 0.1, atol=0.05)
+
+
+def test_l1_gains_nothing_by_moving_size_from_code_to_decoder(wine):
+    model = quick(SparseAutoencoder, max_epochs=1).fit(wine)
+    network = model.module_
+    code = network.encode(next(network.parameters()).new_tensor(wine))
+    before = (code * network.decoder_norms).sum().item()
+    network.encoder.output.weight.data *= 0.1
+    network.encoder.output.bias.data *= 0.1
+    network.decoder.linears()[0].weight.data *= 10
+    code = network.encode(next(network.parameters()).new_tensor(wine))
+    assert_allclose((code * network.decoder_norms).sum().item(), before, rtol=1e-4)
+
+
+def test_bce_finds_probabilities():
+    X = (load_digits().data[:200] > 8).astype(float)
+    model = Autoencoder(loss="bce", n_components=16, max_epochs=60, random_state=0).fit(X)
+    reconstructed = model.reconstruct(X)
+    assert (reconstructed >= 0).all()
+    assert (reconstructed <= 1).all()
+    assert ((reconstructed > 0.5) == X).mean() > 0.93
+
+
+# -- interface -----------------------------------------------------------------------------
+
+
+@each
+def test_codes_decode_to_reconstructions(cls, wine):
+    model = quick(cls).fit(wine)
+    assert_allclose(model.inverse_transform(model.transform(wine)), model.reconstruct(wine), 1e-5)
+    error = ((model.reconstruct(wine) - wine) ** 2).mean(axis=1)
+    assert_allclose(model.score_samples(wine), -error, rtol=1e-4)
+    assert_allclose(model.score(wine), -error.mean(), rtol=1e-4)
+
+
+@each
+@pytest.mark.parametrize("normalization", ["layer", "batch", None])
+@pytest.mark.parametrize("residual", [True, False])
+def test_every_layer_of_every_kind(cls, normalization, residual, wine):
+    if cls is ContractiveAutoencoder and normalization == "batch":
+        with pytest.raises(ValueError, match="normalization"):
+            quick(cls, normalization="batch").fit(wine)
+        return
+    for init in ("he", "orthogonal"):
+        model = quick(
+            cls,
+            normalization=normalization,
+            residual=residual,
+            tied_weights=False,
+            dropout=0.1,
+            init=init,
+            decoder_layer_sizes=(4, 4),
+        )
+        assert np.isfinite(model.fit(wine[:33]).score(wine))  # the last batch has one row
+
+
+def test_outliers_are_found(wine):
+    model = Autoencoder(contamination=0.05, random_state=0).fit(wine)
+    strange = np.random.default_rng(0).normal(0, 4, size=(50, 13))
+    assert (model.predict(strange) == -1).mean() > 0.9
+    assert_allclose((model.predict(wine) == -1).mean(), 0.05, atol=0.01)
+    assert_array_equal(model.predict(wine), np.where(model.decision_function(wine) >= 0, 1, -1))
+
+
+def test_before_a_classifier_and_in_a_search(wine):
+    y = load_wine().target
+    pipeline = make_pipeline(StandardScaler(), quick(Autoencoder, max_epochs=30))
+    search = GridSearchCV(pipeline, {"autoencoder__n_components": [1, 3]}, cv=3).fit(wine)
+    assert search.best_params_ == {"autoencoder__n_components": 3}
+    classifier = make_pipeline(quick(Autoencoder, max_epochs=60), LogisticRegression())
+    assert classifier.fit(wine, y).score(wine, y) > 0.9
+
+
+def test_partial_fit_goes_on(wine):
+    model = quick(Autoencoder).partial_fit(wine)
+    first = model.score(wine)
+    for _ in range(10):
+        model.partial_fit(wine)
+    assert model.score(wine) > first
+    assert model.n_iter_ == 11
+
+
+def test_compression(wine):
+    model = Autoencoder(n_components=4, random_state=0).fit(wine)
+    codes = model.compress(wine)
+    assert codes.dtype == np.uint8
+    assert codes.shape == (178, 4)
+    fine = model.compress(wine, n_bits=16)
+    assert fine.dtype == np.uint16
+    assert_allclose(model.decompress(fine, n_bits=16), model.reconstruct(wine), atol=1e-2)
+    report = model.compression_report(wine, bits_per_value=32)
+    assert report["bits"] == 32
+    assert report["ratio"] == 13
+    assert_allclose(report["mse"], ((model.decompress(codes) - wine) ** 2).mean())
+    with pytest.raises(ValueError, match="n_bits=17"):
+        model.compress(wine, n_bits=17)
+
+
+def test_noise_is_drawn_once_a_step_for_a_line_search(wine):
+    model = DenoisingAutoencoder(solver="lbfgs", max_epochs=5, random_state=0).fit(wine)
+    assert model.loss_curve_[-1] < 0.5 * model.loss_curve_[0]
+
+
+# -- what cannot work ----------------------------------------------------------------------
+
+
+@each
+def test_a_code_larger_than_a_row_warns_where_nothing_hinders_copying(cls, wine):
+    loose = {
+        ContractiveAutoencoder: {"contraction": 0},
+        DenoisingAutoencoder: {"noise_level": 0},
+        SparseAutoencoder: {"sparsity_weight": 0},
+    }
+    with pytest.warns(UserWarning, match="13 features.*identity"):
+        quick(cls, n_components=14, **loose.get(cls, {})).fit(wine)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick(cls, n_components=13, **loose.get(cls, {})).fit(wine)
+        if cls is not Autoencoder:
+            quick(cls, n_components=20).fit(wine)
+
+
+def test_bce_names_the_column_outside_its_range(wine):
+    X = np.clip(np.abs(wine), 0, 1)
+    X[5, 3] = 1.5
+    with pytest.raises(ValueError, match=r"feature 3 of X goes from .* to 1.5.*MinMaxScaler"):
+        quick(Autoencoder, loss="bce").fit(X)
+    names = [f"c{i}" for i in range(13)]
+    with pytest.raises(ValueError, match=r"feature 3 \('c3'\)"):
+        quick(Autoencoder, loss="bce").fit(pd.DataFrame(X, columns=names))
+
+
+@each
+def test_bad_rows_and_constant_columns(cls, wine):
+    broken = wine.copy()
+    broken[7, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN at row 7, feature 2"):
+        quick(cls).fit(broken)
+    model = quick(cls).fit(wine)
+    with pytest.raises(ValueError, match="NaN at row 7, feature 2"):
+        model.score_samples(broken)
+    constant = np.column_stack([wine, np.full(len(wine), 5.0)])
+    model = quick(cls, max_epochs=30).fit(constant)
+    assert_allclose(model.reconstruct(constant)[:, -1], 5, atol=1)
+    assert np.isfinite(quick(cls).fit(np.ones((4, 3))).score_samples(np.ones((4, 3)))).all()
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "message"),
+    [
+        (Autoencoder, {"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes=.*holds 0"),
+        (Autoencoder, {"hidden_layer_sizes": ("a",)}, "hidden_layer_sizes=.*holds 'a'"),
+        (Autoencoder, {"decoder_layer_sizes": (1.5,)}, "decoder_layer_sizes=.*holds 1.5"),
+        (Autoencoder, {"tied_weights": True, "residual": True}, "tied_weights=True mirrors"),
+        (Autoencoder, {"tied_weights": True, "decoder_layer_sizes": (3,)}, "tied_weights=True"),
+        (DenoisingAutoencoder, {"noise": "masking", "noise_level": 2}, "noise_level=2 is a share"),
+        (SparseAutoencoder, {"sparsity": "kl", "code_activation": "relu"}, "between 0 and 1"),
+    ],
+)
+def test_settings_that_do_not_go_together(cls, settings, message, wine):
+    with pytest.raises(ValueError, match=message):
+        quick(cls, **settings).fit(wine)
+
+
+def test_codes_of_another_size(wine):
+    model = quick(Autoencoder).fit(wine)
+    with pytest.raises(ValueError, match=r"2 columns.*have 3 \(n_components\)"):
+        model.inverse_transform(np.zeros((4, 2)))
