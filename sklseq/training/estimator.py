@@ -138,7 +138,7 @@ class NeuralEstimator(Estimator):
         if not fresh:
             self._check_same_network(kwargs)
             return deepcopy(self.module_).to(device, getattr(torch, self.dtype))
-        self._seed = _draw_seed(self.random_state)
+        self._seed = draw_seed(self.random_state)
         self._module_kwargs = kwargs
         self._optimizer_state: dict[str, Any] | None = None
         self.n_iter_ = 0
@@ -281,7 +281,7 @@ class _EpochReporter(Callback):
         return self.data | {"reconstruction_attributes": as_if_stopped_here}
 
 
-def _draw_seed(random_state: Any) -> int:
+def draw_seed(random_state: Any) -> int:
     """A seed; None takes fresh entropy and leaves numpy's global generator alone."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0] >> 1)

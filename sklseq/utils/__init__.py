@@ -1,6 +1,13 @@
-"""Finding all estimators, and checking estimators of sequences."""
+"""Finding all estimators, and checking estimators of sequences and generators."""
 
 from sklseq.utils._discovery import all_estimators
+from sklseq.utils._generator_checks import check_generator, generator_checks
 from sklseq.utils._sequence_checks import check_sequence_estimator, sequence_checks
 
-__all__ = ["all_estimators", "check_sequence_estimator", "sequence_checks"]
+__all__ = [
+    "all_estimators",
+    "check_generator",
+    "check_sequence_estimator",
+    "generator_checks",
+    "sequence_checks",
+]

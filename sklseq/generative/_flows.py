@@ -1,0 +1,254 @@
+"""Normalising flows as density estimators."""
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_array
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from sklseq.base import choice, estimator, integer, param, real
+from sklseq.generative._base import Generator
+from sklseq.nn.coupling_flow import CouplingFlow
+from sklseq.nn.feedforward import ACTIVATIONS
+from sklseq.outlier_base import OutlierScoreMixin
+from sklseq.training.data import Batch, mean_loss
+
+__all__ = ["Glow", "RealNVP"]
+
+
+@estimator
+class _FlowEstimator(
+    OutlierScoreMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generator
+):
+    """Fits a flow by maximum likelihood."""
+
+    n_layers: int = param(8, "Coupling layers.", integer(0))
+    hidden_layer_sizes: tuple = param(
+        (64, 64), "Units of the hidden layers of each coupling's network.", tuple, list
+    )
+    activation: str = param(
+        "relu", "Of the hidden layers of each coupling's network.", choice(*ACTIVATIONS)
+    )
+    coupling: str = param(
+        "affine",
+        "How a coupling changes a feature: 'affine' scales and shifts it, 'spline' bends it by a "
+        "rational-quadratic spline.",
+        choice("affine", "spline"),
+    )
+    n_bins: int = param(8, "Bins of a spline.", integer(2))
+    bound: float = param(
+        5.0,
+        "Splines act on [-bound, bound], in standard deviations from the mean; beyond, values "
+        "pass unchanged.",
+        real(0, closed="neither"),
+    )
+    batch_size: int = param(128, "Rows in a training step.", integer(1))
+
+    _network: ClassVar[type[nn.Module]] = CouplingFlow
+    _mixing: ClassVar[str]
+
+    def _module_settings(
+        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        _check_varying(inputs[0], weights)
+        sizes = tuple(int(size) for size in self.hidden_layer_sizes)
+        if min(sizes, default=1) < 1:
+            raise ValueError(f"hidden_layer_sizes must be positive, got {sizes}.")
+        return {
+            "n_features": inputs[0].shape[1],
+            "n_context": self._n_conditions(inputs),
+            "n_layers": self.n_layers,
+            "hidden_layer_sizes": sizes,
+            "activation": self.activation,
+            "coupling": self.coupling,
+            "n_bins": self.n_bins,
+            "bound": float(self.bound),
+            "mixing": self._mixing,
+        }
+
+    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
+        network: Any = module
+        context = inputs[1] if self.conditional else None
+        network.transform.initialise(inputs[0], context, weight)
+
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        return mean_loss(-module(*batch.inputs), batch)
+
+    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
+        super()._finish(inputs, weights)
+        self._set_offset(self._log_density(inputs[0]), weights)
+        if self.coupling == "spline":
+            self._warn_of_domain(inputs[0])
+
+    def _warn_of_domain(self, X: NDArray[Any]) -> None:
+        outside = np.mean(np.abs((X - X.mean(axis=0)) / X.std(axis=0)) > self.bound)
+        if outside > 0.01:
+            warnings.warn(
+                f"{outside:.1%} of the values lie more than bound={self.bound:g} standard "
+                "deviations from the mean, where splines leave them as they are: raise bound, or "
+                "transform the features, for example with QuantileTransformer.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _log_density(self, X: NDArray[Any], y: Any = None) -> NDArray[np.float64]:
+        """Of each row, given its class if that is told, else over all classes."""
+        if not self.conditional or y is not None:
+            condition = self._condition(y, len(X))
+            return self._run("forward", X, *condition).astype(np.float64)
+        return logsumexp(self._log_joint(X), axis=1)
+
+    def _log_joint(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Log-density of each row together with each class."""
+        by_class = [self._log_density(X, c) for c in self.classes_]
+        return np.stack(by_class, axis=1) + np.log(self.class_prior_)
+
+    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+        """Exact log-density of each row, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : scalar, array-like of shape (n_samples,) or None, default=None
+            With ``conditional=True``: the class of the rows, for their density in that class.
+            None gives the density whatever the class.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._log_density(self._read_fitted(X), y)
+
+    def transform(self, X: Any, y: Any = None) -> NDArray[Any]:
+        """The noise that each row stands for, standard normal if the flow fits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : scalar, array-like of shape (n_samples,) or None, default=None
+            With ``conditional=True``: the class of the rows; None takes the most probable one.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+        """
+        X = self._read_fitted(X)
+        if self.conditional and y is None:
+            y = self.classes_[self._log_joint(X).argmax(axis=1)]
+        return self._run("encode", X, *self._condition(y, len(X)))
+
+    def inverse_transform(self, Z: Any, y: Any = None) -> NDArray[Any]:
+        """The rows that noise stands for.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, n_features)
+        y : scalar, array-like of shape (n_samples,) or None, default=None
+            The class of the rows; needed with ``conditional=True``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=[np.float64, np.float32])
+        if Z.shape[1] != self.n_features_in_:
+            raise ValueError(f"Z has {Z.shape[1]} features, expected {self.n_features_in_}.")
+        return self._run("decode", Z, *self._condition(y, len(Z)))
+
+    def _draw(
+        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
+    ) -> NDArray[Any]:
+        noise = rng.standard_normal((n_samples, self.n_features_in_))
+        return self._run("decode", noise, *condition)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_features_in_
+
+
+def _check_varying(X: NDArray[Any], weights: NDArray[np.float64]) -> None:
+    counted = X[weights > 0]
+    if len(counted) < 2:
+        raise ValueError(f"A density needs more than {len(counted)} sample; n_samples must be 2.")
+    constant = np.flatnonzero(np.ptp(counted, axis=0) == 0)
+    if len(constant):
+        raise ValueError(
+            f"Feature {constant[0]} is constant, so the rows have no density. Leave it out, for "
+            "example with VarianceThreshold, or add noise."
+        )
+
+
+@estimator
+class RealNVP(_FlowEstimator):
+    """Density estimation by a flow of affine or spline couplings.
+
+    A flow maps rows to standard normal noise by invertible layers, so that the density of a row
+    is known exactly and rows are drawn by mapping noise back. Each coupling changes one half of
+    the features as a network of the other half says [1]_; with ``coupling="spline"`` by monotonic
+    splines [2]_. The features are standardised first, by a layer that is part of the flow:
+    densities are those of the rows as given.
+
+    See Also
+    --------
+    Glow : With learned linear maps between the couplings.
+
+    References
+    ----------
+    .. [1] Dinh, Sohl-Dickstein and Bengio (2017). Density estimation using Real NVP. ICLR.
+    .. [2] Durkan, Bekasov, Murray and Papamakarios (2019). Neural spline flows. NeurIPS.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from sklseq.generative import RealNVP
+    >>> X, _ = make_moons(200, noise=0.1, random_state=0)
+    >>> flow = RealNVP(max_epochs=10, random_state=0).fit(X)
+    >>> flow.sample(3, random_state=0).shape
+    (3, 2)
+    >>> flow.score_samples(X).shape
+    (200,)
+    """
+
+    _mixing = "shuffle"
+
+
+@estimator
+class Glow(_FlowEstimator):
+    """Density estimation by a flow of couplings with learned linear maps between them.
+
+    Each step standardises the features (ActNorm, set from all the training data when `fit`
+    begins), mixes them by a linear map kept as triangular factors, and changes one half of them
+    as a network of the other half says [1]_. With ``n_layers=0`` what remains is a single
+    linear map, and the density a normal distribution with full covariance.
+
+    See Also
+    --------
+    RealNVP : With fixed orders of the features between the couplings.
+
+    References
+    ----------
+    .. [1] Kingma and Dhariwal (2018). Glow: generative flow with invertible 1x1 convolutions.
+       NeurIPS.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklseq.generative import Glow
+    >>> X, y = load_iris(return_X_y=True)
+    >>> flow = Glow(conditional=True, n_layers=4, max_epochs=10, random_state=0).fit(X, y)
+    >>> flow.sample(3, y=2, random_state=0).shape
+    (3, 4)
+    """
+
+    _mixing = "linear"

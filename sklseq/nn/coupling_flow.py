@@ -1,0 +1,87 @@
+"""Flows of coupling layers: RealNVP, spline flows and Glow, by their settings."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+
+from sklseq.nn.feedforward import FeedForward
+from sklseq.nn.flows import (
+    ActNorm,
+    AffineCoupling,
+    ClassNorm,
+    Composition,
+    Flow,
+    LULinear,
+    Permutation,
+    SplineCoupling,
+    Transform,
+)
+
+__all__ = ["CouplingFlow"]
+
+
+class CouplingFlow(Flow):
+    """Standardisation, class by class, then couplings that change one half after the other.
+
+    Parameters
+    ----------
+    n_features : int
+    n_context : int, default=0
+        Classes that the density is conditional on.
+    n_layers : int, default=8
+        Couplings; 0 leaves what stands between them.
+    hidden_layer_sizes : sequence of int, default=(64, 64)
+    activation : str, default="relu"
+    coupling : {"affine", "spline"}, default="affine"
+    n_bins, bound
+        Of spline couplings.
+    mixing : {"shuffle", "linear"}, default="shuffle"
+        What stands between the couplings: an order drawn anew after every second one, so that
+        each pair changes all features (Dinh et al. 2017); or, before each, an `ActNorm` and a
+        linear map (Kingma and Dhariwal 2018).
+    """
+
+    def __init__(
+        self,
+        *,
+        n_features: int,
+        n_context: int = 0,
+        n_layers: int = 8,
+        hidden_layer_sizes: Sequence[int] = (64, 64),
+        activation: str = "relu",
+        coupling: str = "affine",
+        n_bins: int = 8,
+        bound: float = 5.0,
+        mixing: str = "shuffle",
+    ):
+        def conditioner(n_inputs: int, n_outputs: int) -> nn.Module:
+            network = FeedForward((n_inputs, *hidden_layer_sizes, n_outputs), activation=activation)
+            for layer in network.linears():
+                # Torch's own start has random biases: with few inputs, bends must lie elsewhere
+                # than in the origin.
+                layer.reset_parameters()
+            nn.init.zeros_(network.output.weight)
+            nn.init.zeros_(network.output.bias)
+            return network
+
+        def couple(first: bool) -> Transform:
+            if coupling == "affine":
+                return AffineCoupling(n_features, conditioner, n_context, first)
+            return SplineCoupling(n_features, conditioner, n_context, first, n_bins, bound)
+
+        def layers() -> Iterator[Transform]:
+            yield ClassNorm(n_features, n_context) if n_context else ActNorm(n_features)
+            for i in range(n_layers):
+                if mixing == "linear":
+                    if i:
+                        yield ActNorm(n_features)
+                    yield LULinear(n_features)
+                # Two features take turns; their order says nothing more.
+                if i and n_features > 2 and (mixing == "linear" or i % 2 == 0):
+                    yield Permutation(torch.randperm(n_features))
+                yield couple(first=i % 2 == 1)
+            if mixing == "linear":
+                yield LULinear(n_features)
+
+        super().__init__(Composition(layers()))

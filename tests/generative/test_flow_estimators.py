@@ -1,0 +1,100 @@
+"""Flows as density estimators: equal to what is known exactly, honest where it is not."""
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.datasets import load_wine, make_moons
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import StandardScaler
+
+from sklseq.generative import Glow, RealNVP
+
+FLOWS = [RealNVP, Glow]
+SMALL = {"n_layers": 4, "hidden_layer_sizes": (16,), "random_state": 0}
+
+
+def moons(n=300):
+    return make_moons(n, noise=0.1, random_state=0)
+
+
+def test_linear_glow_is_the_normal_distribution():
+    X = StandardScaler().fit_transform(load_wine().data)
+    flow = Glow(n_layers=0, solver="lbfgs", dtype="float64", max_epochs=60, random_state=0).fit(X)
+    expected = GaussianMixture(1, reg_covar=0).fit(X).score(X)
+    assert flow.score(X) == pytest.approx(expected, abs=1e-3)
+
+
+def test_realnvp_of_no_layers_has_independent_features():
+    X = load_wine().data
+    flow = RealNVP(n_layers=0, dtype="float64", max_epochs=1, learning_rate=1e-12).fit(X)
+    expected = multivariate_normal(X.mean(0), np.diag(X.var(0))).logpdf(X)
+    np.testing.assert_allclose(flow.score_samples(X), expected)
+
+
+@pytest.mark.parametrize("cls", FLOWS)
+@pytest.mark.parametrize("coupling", ["affine", "spline"])
+def test_density_sums_to_one_on_a_grid(cls, coupling):
+    X, _ = moons()
+    flow = cls(coupling=coupling, n_bins=4, max_epochs=20, learning_rate=0.01, **SMALL).fit(X)
+    x, y = np.meshgrid(np.linspace(-6, 7, 500), np.linspace(-5, 5, 500))
+    density = np.exp(flow.score_samples(np.column_stack([x.ravel(), y.ravel()])))
+    assert density.sum() * (13 / 499) * (10 / 499) == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("cls", FLOWS)
+def test_training_raises_the_likelihood_above_a_gaussian(cls):
+    X, _ = moons()
+    flow = cls(max_epochs=60, learning_rate=0.01, **SMALL).fit(X)
+    assert flow.score(X) > GaussianMixture(1).fit(X).score(X) + 0.4
+
+
+def test_scores_are_in_the_units_of_the_data():
+    X, _ = moons()
+    settings = {"max_epochs": 3, "dtype": "float64", **SMALL}
+    as_given, scaled = RealNVP(**settings).fit(X), RealNVP(**settings).fit(100 * X)
+    # A density per hundredth of each of two units.
+    np.testing.assert_allclose(
+        scaled.score_samples(100 * X), as_given.score_samples(X) - 2 * np.log(100)
+    )
+
+
+def test_transform_makes_noise_of_data_class_by_class():
+    X, y = moons()
+    flow = Glow(conditional=True, max_epochs=60, learning_rate=0.01, **SMALL).fit(X, y)
+    Z = flow.transform(X, y)
+    for c in (0, 1):
+        np.testing.assert_allclose(Z[y == c].mean(0), 0, atol=0.6)
+        np.testing.assert_allclose(Z[y == c].std(0), 1, atol=0.4)
+    np.testing.assert_allclose(flow.inverse_transform(Z, y), X, atol=1e-4)
+    # The most probable class is nearly always the true one.
+    assert np.mean(np.all(flow.transform(X) == Z, axis=1)) > 0.95
+
+
+def test_model_selection_by_likelihood():
+    X, _ = moons(100)
+    search = GridSearchCV(RealNVP(max_epochs=2, **SMALL), {"n_layers": [1, 2]}, cv=2).fit(X)
+    assert search.best_score_ == max(search.cv_results_["mean_test_score"])
+
+
+def test_a_constant_feature_has_no_density():
+    X, _ = moons()
+    with pytest.raises(ValueError, match="Feature 1 is constant"):
+        RealNVP(**SMALL).fit(np.column_stack([X[:, 0], np.ones(len(X))]))
+
+
+def test_rows_outside_the_domain_of_splines_are_told():
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    with pytest.warns(UserWarning, match=r"lie more than bound=1 standard deviations"):
+        RealNVP(coupling="spline", bound=1.0, max_epochs=1, **SMALL).fit(X)
+
+
+def test_layer_sizes_below_one_are_refused():
+    with pytest.raises(ValueError, match="hidden_layer_sizes must be positive"):
+        RealNVP(hidden_layer_sizes=(8, 0)).fit(moons()[0])
+
+
+def test_noise_of_another_width_is_refused():
+    flow = RealNVP(max_epochs=1, **SMALL).fit(moons()[0])
+    with pytest.raises(ValueError, match="Z has 3 features, expected 2"):
+        flow.inverse_transform(np.zeros((4, 3)))

@@ -1,0 +1,62 @@
+"""The promises of every generator of rows, over all of them: none is listed by hand."""
+
+import pytest
+
+from sklseq.generative import RealNVP
+from sklseq.training import TableEstimator
+from sklseq.utils import all_estimators, check_generator, generator_checks
+
+GENERATORS = [
+    c for _, c in all_estimators() if issubclass(c, TableEstimator) and hasattr(c, "sample")
+]
+
+
+def quick(cls):
+    """Small, yet able to tell two classes apart."""
+    settings = {"n_layers": 2, "hidden_layer_sizes": (16,), "max_epochs": 30, "random_state": 0}
+    settings |= {"learning_rate": 0.02, "lr_schedule": "cosine"}
+    known = cls().get_params()
+    return cls(**{k: v for k, v in settings.items() if k in known})
+
+
+CHECKS = [
+    pytest.param(check, id=f"{cls.__name__}-{name}")
+    for cls in GENERATORS
+    for name, check in generator_checks(quick(cls))
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_generator_checks(check):
+    check()
+
+
+class FixedClass(RealNVP):
+    """Gives rows of its first class, whatever was asked for."""
+
+    def _draw(self, n_samples, condition, rng):
+        return super()._draw(n_samples, tuple(c * 0 + [1, 0] for c in condition), rng)
+
+
+class Repeating(RealNVP):
+    """Draws the same rows with each call."""
+
+    def sample(self, n_samples=1, y=None, random_state=None):
+        return super().sample(n_samples, y, 0)
+
+
+class ScoreOfTheBatch(RealNVP):
+    """Scores rows by how they compare with the others."""
+
+    def score_samples(self, X, y=None):
+        scores = super().score_samples(X, y)
+        return scores - scores.mean()
+
+
+@pytest.mark.parametrize(
+    ("cls", "complaint"),
+    [(FixedClass, "asked for"), (Repeating, "another seed"), (ScoreOfTheBatch, "tolerance")],
+)
+def test_the_checks_find_faults(cls, complaint):
+    with pytest.raises(AssertionError, match=complaint):
+        check_generator(quick(cls))
