@@ -56,7 +56,7 @@ class Generator(TableEstimator):
             If X, y or a parameter is not valid, or training diverges; the estimator is then as
             it was before.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(X, y if self.conditional else None, sample_weight)
 
     def _read_training(self, X: Any, y: Any, fresh: bool) -> tuple[NDArray[Any], ...]:
         X = self._read(X, reset=fresh)
