@@ -153,7 +153,7 @@ class ESNWithReadout(RidgeReadout, BaseESN):
                 f"The two {name} have different reservoirs: give both the same parameters and the "
                 "same integer as random_state."
             )
-        for what in ("target", "features", "pooling", "n_slices", "washout"):
+        for what in ("solver", "target", "features", "pooling", "n_slices", "washout"):
             if getattr(self, what) != getattr(other, what):
                 raise ValueError(f"The two {name} differ in {what}.")
         if self._sums.n_outputs != other._sums.n_outputs:

@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.nn.reservoir import LeaveOneOut, RidgePath, RidgeStatistics, merged
+from sklseq.nn.reservoir import LeaveOneOut, RidgePath, RidgeStatistics, RidgeTriangle, merged
 from sklseq.reservoir._pooling import Block
 
 __all__ = ["Source", "TargetSums", "Targets", "leave_one_out"]
 
 Source = Callable[[Callable[[Iterable[Block]], Any]], list[Any]]
+
+
+_STATISTICS: dict[str, Any] = {"eigen": RidgeStatistics, "qr": RidgeTriangle}
 
 
 class Targets:
@@ -53,29 +56,38 @@ class Targets:
 
 
 class TargetSums:
-    """One `RidgeStatistics` for each group of outputs that are known at the same rows.
+    """One statistic for each group of outputs that are known at the same rows.
 
     Parameters
     ----------
     outputs : list of ndarray of int
         The outputs of each group.
-    statistics : list of RidgeStatistics
+    statistics : list of RidgeStatistics or of RidgeTriangle
     """
 
-    def __init__(self, outputs: list[NDArray[np.int64]], statistics: list[RidgeStatistics]):
+    def __init__(self, outputs: list[NDArray[np.int64]], statistics: list[Any]):
         self.outputs, self.statistics = outputs, statistics
 
     @classmethod
-    def of(cls, source: Source, targets: Targets, n_features: int) -> "TargetSums":
-        """The sums over all rows of a source of features."""
+    def of(
+        cls, source: Source, targets: Targets, n_features: int, solver: str = "eigen"
+    ) -> "TargetSums":
+        """The sums over all rows of a source of features, as a solver wants them."""
+        kind = _STATISTICS[solver]
         sizes = [len(outputs) for outputs, _ in targets.groups]
 
-        def consume(blocks: Iterable[Block]) -> list[RidgeStatistics]:
-            return targets.add(blocks, [RidgeStatistics(n_features, k) for k in sizes])
+        def consume(blocks: Iterable[Block]) -> list[Any]:
+            return targets.add(blocks, [kind(n_features, k) for k in sizes])
 
         parts = source(consume)
         totals = [merged(group) for group in zip(*parts, strict=True)]
         return cls([outputs for outputs, _ in targets.groups], totals)
+
+    @property
+    def solver(self) -> str:
+        """The solver that the sums were made for."""
+        kinds = {kind: name for name, kind in _STATISTICS.items()}
+        return kinds[type(self.statistics[0])]
 
     @property
     def n_outputs(self) -> int:
@@ -89,8 +101,8 @@ class TargetSums:
             for theirs, b in zip(other.outputs, other.statistics, strict=True):
                 both = np.intersect1d(mine, theirs)
                 if len(both):
-                    total = _select(a, np.searchsorted(mine, both))
-                    total.merge(_select(b, np.searchsorted(theirs, both)))
+                    total = a.select(np.searchsorted(mine, both))
+                    total.merge(b.select(np.searchsorted(theirs, both)))
                     outputs.append(both)
                     statistics.append(total)
         return TargetSums(outputs, statistics)
@@ -134,13 +146,3 @@ def leave_one_out(
     parts = source(consume)
     found = [merged(group) for group in zip(*parts, strict=True)]
     return np.sum([f.errors.sum(axis=1) / f.path.statistics.weight for f in found], axis=0)
-
-
-def _select(total: RidgeStatistics, outputs: NDArray[np.int64]) -> RidgeStatistics:
-    """A copy with some of the targets."""
-    copy = RidgeStatistics(total.n_features, len(outputs))
-    copy.n_rows, copy.weight = total.n_rows, total.weight
-    copy.feature_mean, copy.products = total.feature_mean.copy(), total.products.copy()
-    copy.target_mean, copy.squares = total.target_mean[outputs], total.squares[outputs]
-    copy.cross = total.cross[:, outputs]
-    return copy

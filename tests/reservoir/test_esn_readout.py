@@ -308,3 +308,26 @@ def test_fit_does_not_touch_the_warnings():
         warnings.simplefilter("always")
         esn().fit(X, y).predict(X)
     assert not caught
+
+
+@pytest.mark.parametrize("per_step", [True, False])
+def test_a_triangle_learns_what_the_sums_learn(per_step):
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 2)) for n in rng.integers(5, 30, size=30)]
+    y = [x[:, 0].cumsum() for x in X] if per_step else np.array([x.sum() for x in X])
+    settings = {"target": "step" if per_step else "sequence", "random_state": 0, "alpha": 0.01}
+    flat = np.concatenate if per_step else np.asarray
+    sums = ESNRegressor(**settings).fit(X, y)
+    model = ESNRegressor(solver="qr", **settings)
+    at_once = flat(clone(model).fit(X, y).predict(X))
+    np.testing.assert_allclose(at_once, flat(sums.predict(X)), atol=1e-8)
+    by_two = clone(model).set_params(n_jobs=2).fit(X, y)
+    np.testing.assert_array_equal(at_once, flat(by_two.predict(X)))
+    in_parts = clone(model).fit(X[:12], y[:12]).partial_fit(X[12:], y[12:])
+    np.testing.assert_allclose(flat(in_parts.predict(X)), at_once, atol=1e-10)
+    halves = [clone(model).fit(X[s], y[s]) for s in (slice(12), slice(12, 30))]
+    np.testing.assert_allclose(flat(halves[0].merge(halves[1]).predict(X)), at_once, atol=1e-10)
+    with pytest.raises(ValueError, match="differ in solver"):
+        sums.merge(halves[0])
+    with pytest.raises(ValueError, match="was fitted with 'qr'"):
+        in_parts.set_params(solver="eigen").partial_fit(X, y)

@@ -15,6 +15,7 @@ from sklseq.nn.reservoir.topology import (
     recurrent_weights,
     rescaled,
 )
+from sklseq.nn.reservoir.triangle import RidgeTriangle, TrianglePath
 
 __all__ = [
     "ACTIVATIONS",
@@ -24,7 +25,9 @@ __all__ = [
     "Reservoir",
     "RidgePath",
     "RidgeStatistics",
+    "RidgeTriangle",
     "StructuredMatrix",
+    "TrianglePath",
     "all_states",
     "final_states",
     "free_run",

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["RidgePath", "RidgeStatistics", "merged"]
+__all__ = ["RidgePath", "RidgeStatistics", "checked_rows", "merged"]
 
 Array = NDArray[np.float64]
 
@@ -96,16 +96,7 @@ class RidgeStatistics:
         ValueError
             If the shapes do not fit or a weight is negative.
         """
-        x, y = np.array(features, dtype=np.float64), np.array(targets, dtype=np.float64)
-        n = len(x)
-        if x.shape != (n, self.n_features) or y.shape != (n, self.n_targets):
-            raise ValueError(
-                f"Expected (n, {self.n_features}) features and (n, {self.n_targets}) targets, "
-                f"got {x.shape} and {y.shape}."
-            )
-        w = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
-        if w.shape != (n,) or (w < 0).any():
-            raise ValueError("The weights must be one number at least 0 for each row.")
+        x, y, w = checked_rows(self, features, targets, weights)
         if not (total := float(w.sum())):
             return self
         x_mean, y_mean = w @ x / total, w @ y / total
@@ -172,9 +163,18 @@ class RidgeStatistics:
         rest.squares = np.maximum(self.squares - part.squares - factor * dy**2, 0)
         return rest
 
+    def select(self, outputs: NDArray[np.int64]) -> "RidgeStatistics":
+        """A copy with some of the targets."""
+        copy = RidgeStatistics(self.n_features, len(outputs))
+        copy.n_rows, copy.weight = self.n_rows, self.weight
+        copy.feature_mean, copy.products = self.feature_mean.copy(), self.products.copy()
+        copy.target_mean, copy.squares = self.target_mean[outputs], self.squares[outputs]
+        copy.cross = self.cross[:, outputs]
+        return copy
+
     def copy(self) -> "RidgeStatistics":
         """A statistic of the same rows that can grow on its own."""
-        return RidgeStatistics(self.n_features, self.n_targets).merge(self)
+        return self.select(np.arange(self.n_targets))
 
     def uncentred(self) -> "RidgeStatistics":
         """The same sums about zero instead of the means: for a fit without intercept."""
@@ -247,7 +247,7 @@ class RidgePath:
     array([[1.]])
     """
 
-    statistics: RidgeStatistics
+    statistics: Any
     values: Array
     vectors: Array
     fit_intercept: bool
@@ -256,6 +256,11 @@ class RidgePath:
     def rotated_cross(self) -> Array:
         """``Q^T S_xy`` of shape (n_features, n_targets)."""
         return np.asarray(self.vectors.T @ self.statistics.cross)
+
+    @property
+    def floor(self) -> float:
+        """Below this an eigenvalue is rounding."""
+        return float(self.values[-1] * len(self.values) * np.finfo(float).eps)
 
     def inverse(self, alpha: float) -> Array:
         """``(L + alpha)^-1``, and its pseudo-inverse where alpha is 0 and L singular.
@@ -272,8 +277,7 @@ class RidgePath:
         """
         if not (np.isfinite(alpha) and alpha >= 0):
             raise ValueError(f"alpha={alpha}; it must be a finite number, at least 0.")
-        largest, smallest = self.values[-1], self.values[0]
-        floor = largest * len(self.values) * np.finfo(float).eps
+        largest, smallest, floor = self.values[-1], self.values[0], self.floor
         if alpha > 0 or smallest > floor:
             return np.asarray(1 / (self.values + alpha))
         condition = largest / smallest if smallest else np.inf
@@ -328,6 +332,28 @@ class RidgePath:
             error = self.squared_error(alpha)
             rows.append(n * error / left**2 if left > 1e-9 * n else np.full_like(error, np.inf))
         return np.stack(rows)
+
+
+def checked_rows(
+    statistic: Any, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
+) -> tuple[Array, Array, Array]:
+    """Copies of rows, of the columns that a statistic has, and their weights.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or a weight is negative.
+    """
+    x, y = np.array(features, dtype=np.float64), np.array(targets, dtype=np.float64)
+    n, p, k = len(x), statistic.n_features, statistic.n_targets
+    if x.shape != (n, p) or y.shape != (n, k):
+        raise ValueError(
+            f"Expected (n, {p}) features and (n, {k}) targets, got {x.shape} and {y.shape}."
+        )
+    w = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+    if w.shape != (n,) or (w < 0).any():
+        raise ValueError("The weights must be one number at least 0 for each row.")
+    return x, y, w
 
 
 def merged(parts: Iterable[Any]) -> Any:
