@@ -25,7 +25,16 @@ from sklearn.base import BaseEstimator
 
 from sklseq._compat import CallbackSupportMixin, Interval, StrOptions, make_constraint
 
-__all__ = ["Estimator", "attribute", "choice", "estimator", "integer", "param", "real"]
+__all__ = [
+    "Estimator",
+    "attribute",
+    "choice",
+    "estimator",
+    "integer",
+    "other_default",
+    "param",
+    "real",
+]
 
 _T = TypeVar("_T")
 _Closed = Literal["left", "right", "both", "neither"]
@@ -66,12 +75,28 @@ def param(default: Any, doc: str, *allowed: Any, positional: bool = False) -> An
     return field(default=default, metadata=metadata, kw_only=not positional)
 
 
+def other_default(declared_by: type, name: str, default: Any) -> Any:
+    """A parameter that a base declares, with another default.
+
+    Parameters
+    ----------
+    declared_by : type
+        A base of the estimator.
+    name : str
+        The parameter.
+    default : object
+        What it is instead.
+    """
+    inherited = next(f for f in fields(declared_by) if f.name == name)
+    return field(default=default, metadata=inherited.metadata, kw_only=inherited.kw_only)
+
+
 def attribute(type_: str, doc: str) -> tuple[str, str]:
     """Declare a fitted attribute in `_attributes`: its type and its line of documentation."""
     return type_, doc
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(param,))
+@dataclass_transform(kw_only_default=True, field_specifiers=(param, other_default))
 def estimator(cls: type[_T]) -> type[_T]:
     """Make an estimator (or a mixin of parameters) of a class with declared parameters.
 

@@ -283,3 +283,32 @@ def test_singular_statistics_warn_with_the_condition():
         model = make(target="step", alpha=0, washout=0).fit(X)
     assert any("condition number" in str(w.message) for w in caught)
     assert np.isfinite(model.forecast(5)).all()
+
+
+@each
+@with_exogenous
+def test_partial_fit_on_further_series_is_fit_on_all(params, outside):
+    X = series([40, 25, 31])
+    known = exogenous_for(X) if outside else [None] * 3
+    at_once = make(**params).fit(X, exogenous=known if outside else None)
+    in_parts = make(**params)
+    for x, beside in zip(X, known, strict=True):
+        in_parts.partial_fit([x], exogenous=[beside] if outside else None)
+    predicted, expected = (
+        m.predict(X, exogenous=exogenous_for(X, 1) if outside else None)
+        for m in (in_parts, at_once)
+    )
+    assert_allclose(predicted, expected, atol=1e-8)
+    future = exogenous_for(X, 4)[2] if outside else None
+    after_last = in_parts.forecast(4, exogenous=[future[-4:]] if outside else None)
+    assert_allclose(
+        after_last, in_parts.forecast(4, X[2:], exogenous=[future] if outside else None), atol=1e-12
+    )
+
+
+def test_a_partial_fit_on_other_features_changes_nothing():
+    model = make().fit(series([40, 25]))
+    before = dict(model.__dict__)
+    with pytest.raises(ValueError, match="1 features, but ESNForecaster is expecting 2"):
+        model.partial_fit([np.zeros((30, 1))])
+    assert model.__dict__ == before
