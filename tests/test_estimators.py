@@ -45,6 +45,7 @@ def quick(cls, **params):
         "hidden_layer_sizes": (16,),
         "n_components": 2,
         "n_layers": 2,
+        "channels": (4,),
         "max_epochs": 2,
         "random_state": 0,
     } | params

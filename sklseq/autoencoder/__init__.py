@@ -1,6 +1,7 @@
 """Autoencoders as scikit-learn transformers and outlier detectors."""
 
 from sklseq.autoencoder._autoencoder import Autoencoder
+from sklseq.autoencoder._convolutional import ConvolutionalAutoencoder
 from sklseq.autoencoder._regularized import (
     ContractiveAutoencoder,
     DenoisingAutoencoder,
@@ -10,6 +11,7 @@ from sklseq.autoencoder._regularized import (
 __all__ = [
     "Autoencoder",
     "ContractiveAutoencoder",
+    "ConvolutionalAutoencoder",
     "DenoisingAutoencoder",
     "SparseAutoencoder",
 ]

@@ -128,8 +128,8 @@ class Autoencoder(DenseAutoencoder):
     >>> model = Autoencoder(n_components=2, max_epochs=5, random_state=0).fit(X)
     >>> model.transform(X).shape, model.reconstruct(X).shape
     ((150, 2), (150, 4))
-    >>> model.predict(X[:3])
-    array([1, 1, 1])
+    >>> model.predict([[5, 3, 1.4, 0.2], [5, 3, 50, 0.2]])
+    array([ 1, -1])
     """
 
 
