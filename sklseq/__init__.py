@@ -13,6 +13,7 @@ _SUBPACKAGES = (
     "metrics",
     "preprocessing",
     "recurrent",
+    "recursive",
     "reservoir",
     "utils",
 )

@@ -25,6 +25,8 @@ class SequenceClassifierMixin(ClassifierMixin):
     """Labels of sequences or steps; comes before `SequenceEstimator` in the bases."""
 
     _attributes = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
+    # What messages call a row, and its parts that may have targets.
+    _row_words = ("sequence", "step")
 
     def _read_labels(
         self: Any,
@@ -50,13 +52,13 @@ class SequenceClassifierMixin(ClassifierMixin):
                 y = y[:, 0]
             labelled = ~unlabelled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
         else:
-            _refuse_ragged(y)
+            _refuse_ragged(y, *self._row_words)
             y = column_or_1d(y, warn=True)
-            _refuse_mixed(y)
+            _refuse_mixed(y, *self._row_words)
             labelled = np.ones(len(y), dtype=bool)
             check_consistent_length(X, y)
         if not labelled.any():
-            raise ValueError("y has no labelled step: all are None, NaN or -1.")
+            raise ValueError(f"y has no labelled {self._row_words[1]}: all are None, NaN or -1.")
         present = _one_type(y[labelled])
         check_classification_targets(present)
         if not known:
@@ -72,22 +74,47 @@ class SequenceClassifierMixin(ClassifierMixin):
             )
             weights = weights * per_class[codes]
         if not weights.any():
-            raise ValueError("All labelled steps have zero weight: there is nothing to learn from.")
+            raise ValueError(
+                f"All labelled {self._row_words[1]}s have zero weight: there is nothing to learn "
+                "from."
+            )
         return codes, weights
+
+    def _check_partial(self: Any, classes: Any) -> None:
+        """Whether `partial_fit` may go on with these classes."""
+        fresh = not self.__sklearn_is_fitted__()
+        if fresh and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if (
+            not fresh
+            and classes is not None
+            and not np.array_equal(np.unique(classes), self.classes_)
+        ):
+            raise ValueError(
+                f"classes={classes!r} is not the same as on the last call to partial_fit, "
+                f"{self.classes_.tolist()}."
+            )
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which does not see all "
+                "of y: compute the weights from all of it and give them as a dict."
+            )
 
     def _refuse_minus_one(self: Any) -> None:
         """A class -1 cannot be learned per step; silence would lose it."""
         named = self.class_weight if isinstance(self.class_weight, dict) else ()
         if any(label == -1 for label in [*self.classes_, *named] if not isinstance(label, str)):
+            step = self._row_words[1]
             raise ValueError(
-                "-1 is among the classes, but with target='step' it marks steps without a label: "
-                "give that class another name."
+                f"-1 is among the classes, but with target={step!r} it marks {step}s without a "
+                "label: give that class another name."
             )
 
     def _set_classes(self: Any, labels: NDArray[Any]) -> None:
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
-            hint = " Steps labelled -1 count as unlabelled." if self._per_step else ""
+            steps = self._row_words[1].capitalize() + "s"
+            hint = f" {steps} labelled -1 count as unlabelled." if self._per_step else ""
             raise ValueError(
                 f"{type(self).__name__} needs at least two classes, but y has one class: "
                 f"{self.classes_.tolist()[0]!r}.{hint}"
@@ -100,7 +127,9 @@ class SequenceClassifierMixin(ClassifierMixin):
         if len(strange):
             row = int(rows[strange[0]])
             place = (
-                "sequence {}, step {}".format(*X.locate(row)) if self._per_step else f"row {row}"
+                "{2} {0}, {3} {1}".format(*X.locate(row), *self._row_words)
+                if self._per_step
+                else f"row {row}"
             )
             raise ValueError(
                 f"y has the unknown label {labels[strange[0]]} at {place}: the classes are "
@@ -134,26 +163,26 @@ class SequenceClassifierMixin(ClassifierMixin):
         return accuracy_score(_one_type(true[known]), predicted[known], sample_weight=weights)
 
 
-def _refuse_ragged(y: Any) -> None:
+def _refuse_ragged(y: Any, sequence: str, step: str) -> None:
     """One array for each sequence means targets per step."""
     if not isinstance(y, (list, tuple)) and getattr(getattr(y, "dtype", None), "kind", "") != "O":
         return
     sizes = {len(v) for v in y if isinstance(v, (list, tuple, np.ndarray)) and np.ndim(v)}
     if len(sizes) > 1 or (sizes and not isinstance(y, (list, tuple))):
         raise ValueError(
-            "y holds one array of targets for each sequence: set target='step' for targets per "
-            "step, or give one target for each sequence."
+            f"y holds one array of targets for each {sequence}: set target={step!r} for targets "
+            f"per {step}, or give one target for each {sequence}."
         )
 
 
-def _refuse_mixed(y: NDArray[Any]) -> None:
+def _refuse_mixed(y: NDArray[Any], sequence: str, step: str) -> None:
     if y.dtype != object:
         return
     missing = np.flatnonzero(unlabelled(y) & [not isinstance(v, int) or v != -1 for v in y])
     if len(missing):
         raise ValueError(
-            f"Input y contains NaN or None: sequence {missing[0]} has no label. Only steps may be "
-            "without one, with target='step'."
+            f"Input y contains NaN or None: {sequence} {missing[0]} has no label. Only {step}s may "
+            f"be without one, with target={step!r}."
         )
     kinds = sorted({"str" if isinstance(v, str) else "number" for v in y})
     if len(kinds) > 1:
@@ -170,6 +199,8 @@ def _one_type(labels: NDArray[Any]) -> NDArray[Any]:
 class SequenceRegressorMixin(RegressorMixin):
     """Real targets of sequences or steps; comes before `SequenceEstimator` in the bases."""
 
+    _row_words = ("sequence", "step")
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
@@ -184,7 +215,7 @@ class SequenceRegressorMixin(RegressorMixin):
             y = stack_steps(y, X)
             y = y.astype(np.float64) if y.dtype == object else y
         else:
-            _refuse_ragged(y)
+            _refuse_ragged(y, *self._row_words)
         y = check_array(
             y,
             dtype=np.float64,

@@ -257,8 +257,16 @@ def _recognise(tree: Any, place: str) -> str:
     )
 
 
+def _tree(i: int) -> str:
+    return f"Tree {i}"
+
+
 def read_forest(
-    X: Iterable[Any], *, reader: Any = "auto", dtype: DTypeLike = np.float64, name: str = "Tree"
+    X: Iterable[Any],
+    *,
+    reader: Any = "auto",
+    dtype: DTypeLike = np.float64,
+    name_of: Callable[[int], str] = _tree,
 ) -> Forest:
     """Read trees.
 
@@ -274,8 +282,8 @@ def read_forest(
         Name of a reader, or the functions that give a node's value and its children.
     dtype : dtype, default=float64
         Of feature vectors.
-    name : str, default="Tree"
-        What messages call a tree.
+    name_of : callable, default "Tree 0", "Tree 1", ...
+        What messages call each tree.
 
     Returns
     -------
@@ -294,7 +302,7 @@ def read_forest(
     """
     trees = []
     for i, tree in enumerate(X):
-        place = f"{name} {i}"
+        place = name_of(i)
         if isinstance(reader, str):
             chosen = _recognise(tree, place) if reader == "auto" else reader
             trees.append(READERS[chosen](tree, place))
@@ -302,14 +310,14 @@ def read_forest(
             trees.append(_walk(tree, _user_visit(*reader), place))
     if not trees:
         raise ValueError("Found array with 0 sample(s): X holds no tree; 1 is required.")
-    return _stack(trees, dtype, name)
+    return _stack(trees, dtype, name_of)
 
 
 def _user_visit(value_of: Callable[[Any], Any], children_of: Callable[[Any], Any]) -> Visit:
     return lambda node: (value_of(node), children_of(node))
 
 
-def _stack(trees: list[_Nodes], dtype: DTypeLike, name: str) -> Forest:
+def _stack(trees: list[_Nodes], dtype: DTypeLike, name_of: Callable[[int], str]) -> Forest:
     sizes = np.array([len(t.values) for t in trees])
     starts = np.cumsum(sizes) - sizes
     parents = np.concatenate(
@@ -333,14 +341,14 @@ def _stack(trees: list[_Nodes], dtype: DTypeLike, name: str) -> Forest:
                         )
                     vectors.append((node, vector))
             except (TypeError, ValueError) as error:
-                raise type(error)(f"{name} {i}, node {j} {error}") from error
+                raise type(error)(f"{name_of(i)}, node {j} {error}") from error
             node += 1
     features = None
     if vectors:
         features = np.zeros((node, len(vectors[0][1])), dtype=dtype)
         with np.errstate(over="ignore"):
             features[[at for at, _ in vectors]] = np.array([v for _, v in vectors])
-        _check_finite(features, starts, name)
+        _check_finite(features, starts, name_of)
     masks = [np.ones(len(t.values), bool) if t.is_result is None else t.is_result for t in trees]
     return Forest(
         parents,
@@ -380,13 +388,15 @@ def _same_kind(symbol: Any, kind: type | None) -> type:
     return type(symbol)
 
 
-def _check_finite(features: NDArray[Any], starts: NDArray[np.int64], name: str) -> None:
+def _check_finite(
+    features: NDArray[Any], starts: NDArray[np.int64], name_of: Callable[[int], str]
+) -> None:
     if np.isfinite(features).all():
         return
     node, feature = np.argwhere(~np.isfinite(features))[0]
     tree = int(np.searchsorted(starts, node, side="right")) - 1
     what = "NaN" if np.isnan(features[node, feature]) else "infinity"
     raise ValueError(
-        f"Input X contains {what}: {name.lower()} {tree}, node {node - starts[tree]}, feature "
+        f"Input X contains {what}: {name_of(tree).lower()}, node {node - starts[tree]}, feature "
         f"{feature} (or a value too large for {features.dtype})."
     )

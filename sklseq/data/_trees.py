@@ -208,7 +208,7 @@ class Forest:
         parents = place[(self._parent[chosen] + shift)[order]]
         above = np.concatenate([[0], np.cumsum(level_sizes) - level_sizes])[depth]
         n_results = self.n_results[trees]
-        results = self._result_place[_ranges(self._result_starts[trees], n_results)]
+        results = self._result_place[self.result_index(trees)]
         results = results + np.repeat(starts - self.starts[trees], n_results)
         return Levels(
             nodes=self._order[chosen][order],
@@ -220,6 +220,11 @@ class Forest:
             trees=np.repeat(np.arange(len(trees)), sizes)[order],
             results=place[results],
         )
+
+    def result_index(self, trees: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places of the results of these trees among all results."""
+        trees = np.asarray(trees, dtype=np.int64)
+        return _ranges(self._result_starts[trees], self.n_results[trees])
 
     def restore(self, values: NDArray[Any]) -> NDArray[np.object_]:
         """Values of the nodes with results, in the shape of their trees.
@@ -241,7 +246,9 @@ class Forest:
             if self.nested[i]:
                 start = self.starts[i]
                 parents = self.parents[start : start + self.sizes[i]] - start
-                out[i] = _nest(of_tree, parents)
+                # Labels as Python's own, as they are in the trees of X.
+                items = of_tree.tolist() if of_tree.ndim == 1 else of_tree
+                out[i] = _nest(items, parents)
             else:
                 out[i] = of_tree
         return out
@@ -253,7 +260,7 @@ def _ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.
     return np.repeat(offsets, counts) + np.arange(counts.sum())
 
 
-def _nest(values: NDArray[Any], parents: NDArray[np.int64]) -> tuple[Any, ...]:
+def _nest(values: Any, parents: NDArray[np.int64]) -> tuple[Any, ...]:
     """Nested tuples of values in preorder."""
     children: list[list[Any]] = [[] for _ in parents]
     node: tuple[Any, ...] = ()

@@ -81,23 +81,7 @@ class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
         -------
         self
         """
-        fresh = not self.__sklearn_is_fitted__()
-        if fresh and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if (
-            not fresh
-            and classes is not None
-            and not np.array_equal(np.unique(classes), self.classes_)
-        ):
-            raise ValueError(
-                f"classes={classes!r} is not the same as on the last call to partial_fit, "
-                f"{self.classes_.tolist()}."
-            )
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight='balanced' is not supported for partial_fit, which does not see all "
-                "of y: compute the weights from all of it and give them as a dict."
-            )
+        self._check_partial(classes)
         return self._fit(X, y, sample_weight, partial=True, classes=classes)
 
     def _read_targets(
