@@ -94,8 +94,9 @@ def exact(cls):
 
 
 def default(cls):
-    # Checks of outlier detectors have many rows.
-    batch_size = 64 if issubclass(cls, OutlierMixin) else 8
+    # Checks of outlier detectors have many rows, and a batch of trees takes long to set up.
+    large = issubclass(cls, OutlierMixin) or cls.__name__.startswith("Recursive")
+    batch_size = 64 if large else 8
     return quick(cls, learning_rate=0.03, max_epochs=20, batch_size=batch_size)
 
 

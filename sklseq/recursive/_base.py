@@ -191,7 +191,7 @@ class BaseRecursive(TreeReader):
         if sample_weight is None:
             return np.ones(n_rows)
         if self._per_step:
-            flat = len(sample_weight) == len(forest) and all(np.ndim(w) == 0 for w in sample_weight)
+            flat = len(sample_weight) == len(forest) and all(map(np.isscalar, sample_weight))
             sample_weight = (
                 np.repeat(np.asarray(sample_weight), forest.n_results)
                 if flat
