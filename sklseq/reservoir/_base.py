@@ -16,9 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 from sklseq import __version__
 from sklseq.base import attribute, choice, estimator, integer, param
 from sklseq.data import Sequences
+from sklseq.nn.reservoir import Reservoir
 from sklseq.reservoir._layers import draw_layers, from_plain, spread_leak_rates, to_plain
 from sklseq.reservoir._parameters import ReservoirParameters
 from sklseq.reservoir._pooling import POOLINGS, Block, check_lengths
+from sklseq.reservoir._shared_work import is_sharing, shared, shared_rows
 from sklseq.reservoir._states import FEATURES, StateFeatures
 from sklseq.reservoir._sums import Source
 from sklseq.reservoir._threads import one_blas_thread
@@ -121,10 +123,12 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
         if not np.isfinite(scaling).all():
             raise ValueError(f"input_scaling={self.input_scaling!r} is not finite.")
         seed = _draw_seed(self.random_state)
-        self.layers_ = draw_layers(self, n_inputs, seed, direction=0)
-        self.backward_layers_ = (
-            draw_layers(self, n_inputs, seed, direction=1) if self.bidirectional else None
-        )
+
+        def draw() -> list[list[Reservoir]]:
+            return [draw_layers(self, n_inputs, seed, d) for d in range(1 + self.bidirectional)]
+
+        ahead, *back = shared(self, "layers", n_inputs, draw)
+        self.layers_, self.backward_layers_ = list(ahead), list(back[0]) if back else None
 
     def _state_features(self) -> StateFeatures:
         device = _device_or_cpu(self.device)
@@ -145,8 +149,15 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
         if self._per_step:
             return lambda consume: run.over_steps(X.steps, X.lengths, consume)
         check_lengths(X.lengths, self.washout, self.n_slices)
-        pooled = run.pooled(X.steps, X.lengths, self.washout, self.pooling, self.n_slices)
-        return lambda consume: [consume([(np.arange(len(X)), pooled)])]
+        each = np.split(X.steps, X.starts[1:])
+
+        def pooled(chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+            all_of_them = len(chosen) == len(X)
+            steps = X.steps if all_of_them else np.concatenate([each[i] for i in chosen])
+            return run.pooled(steps, X.lengths[chosen], self.washout, self.pooling, self.n_slices)
+
+        rows = shared_rows(self, "pooled", each, pooled)
+        return lambda consume: [consume([(np.arange(len(X)), rows)])]
 
     def _map_rows(
         self, X: Any, function: Callable[[NDArray[Any]], Any], width: int, dtype: Any = np.float64
@@ -158,15 +169,28 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
         check_is_fitted(self)
         sequences = self._read_steps(X, reset=False)
         n_rows = len(sequences.steps) if self._per_step else len(sequences)
+
+        def fill(results: NDArray[Any], function: Callable[[NDArray[Any]], Any]) -> NDArray[Any]:
+            def write(blocks: Iterable[Block]) -> None:
+                for rows, features in blocks:
+                    results[rows] = function(features)
+
+            # Workers of another process would write to a copy.
+            with one_blas_thread(), parallel_config(backend="threading"):
+                self._source(sequences)(write)
+            return results
+
         results = np.empty((n_rows, width), dtype=dtype)
-
-        def write(blocks: Iterable[Block]) -> None:
-            for rows, features in blocks:
-                results[rows] = function(features)
-
-        # Workers of another process would write to a copy.
-        with one_blas_thread(), parallel_config(backend="threading"):
-            self._source(sequences)(write)
+        shape = n_rows, self._n_columns
+        if not self._per_step or not is_sharing(self, shape):
+            return sequences, fill(results, function)
+        features = shared(
+            self,
+            "features",
+            (sequences.steps, sequences.lengths),
+            lambda: fill(np.empty(shape, dtype=self.dtype), lambda x: x),
+        )
+        results[:] = function(features)
         return sequences, results
 
     @contextmanager

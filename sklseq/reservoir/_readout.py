@@ -53,7 +53,8 @@ class ESNWithReadout(RidgeReadout, BaseESN):
         weights : ndarray of shape (n_rows,) or (n_rows, n_outputs)
         """
         targets = Targets(values, self._without_washout(weights, X))
-        self._learn_ridge(self._source(X), targets, self._n_columns, fresh)
+        data = X.steps, X.lengths, values, weights
+        self._learn_ridge(self._source(X), targets, self._n_columns, data, fresh)
         self.__dict__.pop("readout_", None)
 
     def _learn_readout(
@@ -137,7 +138,7 @@ class ESNWithReadout(RidgeReadout, BaseESN):
         self._refuse_grid("merge")
         with self._all_or_nothing():
             self._sums = self._sums.merged(other._sums)
-            self._solve(self._alphas())
+            self._solve(self._sums.paths(), self._alphas())
         return self
 
     def _check_mergeable(self, other: Any) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklseq.base import attribute, choice, estimator, param, real
+from sklseq.nn.reservoir import RidgePath
+from sklseq.reservoir._shared_work import shared
 from sklseq.reservoir._sums import Source, Targets, TargetSums, leave_one_out
 
 __all__ = ["RidgeReadout"]
@@ -46,7 +48,7 @@ class RidgeReadout:
         _sums: TargetSums
 
     def _learn_ridge(
-        self, source: Source, targets: Targets, n_features: int, fresh: bool = True
+        self, source: Source, targets: Targets, n_features: int, data: Any, fresh: bool = True
     ) -> None:
         """Fit to the rows of a source, together with all earlier ones unless `fresh`.
 
@@ -58,20 +60,30 @@ class RidgeReadout:
             Of those rows.
         n_features : int
             Columns of the features.
+        data : object
+            What the rows and targets were made from, which tells whether they are the same again.
         """
         alphas = self._alphas()
         if not fresh:
             self._refuse_grid("partial_fit")
             self._check_solver()
-        sums = TargetSums.of(source, targets, n_features, self.solver)
-        self._sums = sums if fresh else self._sums.merged(sums)
-        self._solve(alphas, source, targets)
+
+        def sum_up() -> tuple[TargetSums, list[RidgePath]]:
+            sums = TargetSums.of(source, targets, n_features, self.solver)
+            sums = sums if fresh else self._sums.merged(sums)
+            return sums, sums.paths()
+
+        self._sums, paths = shared(self, "sums", data, sum_up) if fresh else sum_up()
+        self._solve(paths, alphas, source, targets)
 
     def _solve(
-        self, alphas: Any, source: Source | None = None, targets: Targets | None = None
+        self,
+        paths: list[RidgePath],
+        alphas: Any,
+        source: Source | None = None,
+        targets: Targets | None = None,
     ) -> None:
         """Coefficients of the sums so far; a grid needs the rows once more."""
-        paths = self._sums.paths()
         if isinstance(alphas, float):
             self.alpha_ = alphas
         else:

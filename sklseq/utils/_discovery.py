@@ -12,7 +12,7 @@ __all__ = ["all_estimators"]
 
 
 def all_estimators() -> list[tuple[str, type[BaseEstimator]]]:
-    """All estimators that sklseq's public subpackages export.
+    """All estimators that sklseq's public subpackages export and that need no argument.
 
     Returns
     -------
@@ -34,5 +34,7 @@ def all_estimators() -> list[tuple[str, type[BaseEstimator]]]:
             item = getattr(module, name)
             # What has no fit is a base class, public for those who build estimators.
             if inspect.isclass(item) and issubclass(item, BaseEstimator) and hasattr(item, "fit"):
-                found[name] = item
+                parameters = inspect.signature(item).parameters.values()
+                if all(p.default is not p.empty for p in parameters):
+                    found[name] = item
     return sorted(found.items())
