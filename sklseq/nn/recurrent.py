@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import PackedSequence
 
 from sklseq.nn.kernels import GRUKernel, RNNKernel
+from sklseq.nn.leaky import Leaky
 from sklseq.nn.packing import Packing, rearrange
 from sklseq.nn.randomness import Dropout
 
@@ -156,7 +157,12 @@ class Cell(nn.Module):
         return torch.cat(outputs)
 
 
-CELLS: dict[str, Callable[[int, int], nn.Module]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+CELLS: dict[str, Callable[[int, int], nn.Module]] = {
+    "rnn": RNN,
+    "lstm": LSTM,
+    "gru": GRU,
+    "leaky": Leaky,
+}
 
 
 def make_layer(cell: str | type[nn.Module], input_size: int, hidden_size: int) -> nn.Module:

@@ -117,12 +117,19 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
         return sequences.with_steps(Vocabulary(vocabulary.tolist()).encode(sequences.steps))
 
     def _module_for(self, X: Sequences, n_outputs: int, fresh: bool) -> nn.Module:
-        symbolic = X.symbolic
+        if X.symbolic:
+            embedding_size = self.embedding_size or self.hidden_size
+            return self._new_module(len(self.vocabulary_) + 1, n_outputs, embedding_size, fresh)
+        return self._new_module(X.steps.shape[1], n_outputs, None, fresh)
+
+    def _new_module(
+        self, n_features: int, n_outputs: int, embedding_size: int | None = None, fresh: bool = True
+    ) -> nn.Module:
         return self._start_module(
             fresh,
-            n_features=len(self.vocabulary_) + 1 if symbolic else X.steps.shape[1],
+            n_features=n_features,
             n_outputs=n_outputs,
-            embedding_size=(self.embedding_size or self.hidden_size) if symbolic else None,
+            embedding_size=embedding_size,
             cell=self.cell,
             hidden_size=self.hidden_size,
             num_layers=self.num_layers,

@@ -10,6 +10,7 @@ from sklseq._compat import fit_context
 from sklseq.base import attribute, estimator
 from sklseq.data import Sequences
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
+from sklseq.recurrent._from_reservoir import check_trainable, weights_of
 from sklseq.sequence_targets import SequenceRegressorMixin, weighted_scale
 from sklseq.training.data import Batch, mean_loss
 
@@ -137,6 +138,65 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
     >>> bool(model.score(X, y) > 0.95)
     True
     """
+
+    @classmethod
+    def from_reservoir(cls, esn: Any, **params: Any) -> Self:
+        """A network that computes what an echo state network does, ready to be trained further.
+
+        Units are leaky; recurrent, input and output weights, biases and leak rates are those of
+        the network given, and `fit` (``warm_start`` is True) or `partial_fit` trains them all by
+        gradient. Choose a small `learning_rate`: the readout is the best there is already for
+        the states as they are.
+
+        Parameters
+        ----------
+        esn : ESNRegressor
+            Fitted, with one layer of tanh units without `rotation`, ``features="state"`` and the
+            ridge readout. It is not changed.
+        **params
+            Of the new estimator, those of training.
+
+        Returns
+        -------
+        RecurrentRegressor
+            Fitted: before the first epoch it predicts what `esn` predicts, to rounding.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `esn` is not such a network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklseq.recurrent import RecurrentRegressor
+        >>> from sklseq.reservoir import ESNRegressor
+        >>> X = np.random.default_rng(0).uniform(size=(300, 1))
+        >>> y = np.roll(X[:, 0], 2)
+        >>> esn = ESNRegressor(target="step", reservoir_size=20, random_state=0).fit(X, y)
+        >>> model = RecurrentRegressor.from_reservoir(esn, learning_rate=1e-3, random_state=0)
+        >>> bool(np.abs(model.predict(X) - esn.predict(X)).max() < 1e-6)
+        True
+        >>> bool(model.fit(X, y).score(X, y) > esn.score(X, y))
+        True
+        """
+        check_trainable(esn)
+        fixed = {"cell": "leaky", "hidden_size": esn.reservoir_size, "warm_start": True}
+        taken = {name: getattr(esn, name) for name in ("target", "pooling", "bidirectional")}
+        model = cls(**{"dtype": esn.dtype} | params | fixed | taken)
+        for name in ("n_features_in_", "_n_step_features", "feature_names_in_", "_n_target_dims"):
+            if hasattr(esn, name):
+                setattr(model, name, getattr(esn, name))
+        model.target_mean_, model.target_scale_ = esn.target_mean_, esn.target_scale_
+        weights = weights_of(esn)
+        module = model._new_module(
+            n_features=weights["stack.forward_layers.0.weight_ih"].shape[1],
+            n_outputs=len(weights["head.bias"]),
+        )
+        module.load_state_dict(weights)
+        model.module_ = module.eval()
+        model.best_loss_ = np.inf
+        return model
 
 
 @estimator

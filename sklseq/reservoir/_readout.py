@@ -101,7 +101,7 @@ class ESNWithReadout(RidgeReadout, BaseESN):
             more["sample_weight"] = weights
         getattr(readout, method)(features, values[kept], **more)
         self.readout_ = readout
-        for name in ("coef_", "intercept_", "alpha_", "_sums"):
+        for name in ("coef_", "intercept_", "alpha_", "target_mean_", "target_scale_", "_sums"):
             self.__dict__.pop(name, None)
 
     def _can_partial_fit(self) -> bool:

@@ -54,6 +54,10 @@ class ESNRegressor(SequenceRegressorMixin, ESNWithReadout):
             "Coefficients of the ridge: for the features of a step, or for those of all slices.",
         ),
         "intercept_": attribute("ndarray of shape (n_outputs,) or float", "Its intercepts."),
+        "target_mean_": attribute(
+            "ndarray of shape (n_outputs,)", "Mean of y; with the ridge readout."
+        ),
+        "target_scale_": attribute("ndarray of shape (n_outputs,)", "Its standard deviation."),
     }
 
     @fit_context(prefer_skip_nested_validation=False)
@@ -137,6 +141,7 @@ class ESNRegressor(SequenceRegressorMixin, ESNWithReadout):
             )
 
     def _set_coefficients(self, coef: NDArray[np.float64], intercept: NDArray[np.float64]) -> None:
+        self.target_mean_, self.target_scale_ = self._sums.mean_and_scale()
         if self._n_target_dims == 1:
             self.coef_, self.intercept_ = coef[0], float(intercept[0])
         else:

@@ -94,6 +94,15 @@ class TargetSums:
         """Number of outputs."""
         return sum(map(len, self.outputs))
 
+    def mean_and_scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of each output; 1 for the deviation of a constant one."""
+        mean, scale = np.empty(self.n_outputs), np.empty(self.n_outputs)
+        for outputs, total in zip(self.outputs, self.statistics, strict=True):
+            mean[outputs] = total.target_mean
+            scale[outputs] = np.sqrt(total.squares / total.weight)
+        constant = scale <= 10 * np.finfo(float).eps * np.abs(mean)
+        return mean, np.where(constant, 1.0, scale)
+
     def merged(self, other: "TargetSums") -> "TargetSums":
         """The sums over the rows of both; they are left as they are."""
         outputs, statistics = [], []

@@ -12,7 +12,7 @@ from sklseq.nn.packing import Packing
 from sklseq.nn.recurrent import CELLS, Cell, RecurrentStack, make_layer
 
 TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-TORCH_CELLS = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
+CELL_CLASSES = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
 BOUNDS = {torch.float64: 1e-12, torch.float32: 1e-5}
 many_lengths = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
@@ -49,7 +49,7 @@ def assert_same_gradients(ours, theirs, inputs, bound):
 
 
 @pytest.mark.parametrize("dtype", BOUNDS, ids=str)
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", TORCH)
 @settings(max_examples=15, deadline=None)
 @given(lengths=many_lengths, n_features=st.integers(1, 3), size=st.integers(1, 5))
 def test_layers_equal_torch_on_one_sequence_at_a_time(name, dtype, lengths, n_features, size):
@@ -86,7 +86,29 @@ def test_padding_does_no_harm_next_to_huge_values(name):
         assert gradient.isfinite().all()
 
 
+class LeakyCell(nn.Module):
+    """The equation of leaky-integrator units, one step."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.weight_ih = nn.Parameter(torch.empty(hidden_size, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(hidden_size, hidden_size))
+        self.bias = nn.Parameter(torch.empty(hidden_size))
+        self.leak_rate = nn.Parameter(torch.empty(hidden_size))
+
+    def forward(self, x, state):
+        old = 0 * self.bias.expand(len(x), -1) if state is None else state
+        new = torch.tanh(x @ self.weight_ih.T + old @ self.weight_hh.T + self.bias)
+        return (1 - self.leak_rate) * old + self.leak_rate * new
+
+
+CELL_CLASSES["leaky"] = LeakyCell
+
+
 def copy_weights(cell, layer):
+    if not hasattr(layer, "rnn"):
+        cell.load_state_dict(layer.state_dict())
+        return
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     cell.load_state_dict({name: getattr(layer.rnn, f"{name}_l0") for name in names})
 
@@ -96,7 +118,7 @@ def copy_weights(cell, layer):
 @given(lengths=many_lengths)
 def test_a_cell_class_equals_the_built_in_layer(name, lengths):
     built_in = make_layer(name, 2, 3).double()
-    custom = make_layer(TORCH_CELLS[name], 2, 3).double()
+    custom = make_layer(CELL_CLASSES[name], 2, 3).double()
     assert isinstance(custom, Cell)
     copy_weights(custom.cell, built_in)
     steps = torch.randn(sum(lengths), 2, dtype=torch.float64, requires_grad=True)
@@ -140,7 +162,7 @@ def test_the_backward_direction_reads_each_sequence_alone_from_its_end(cell, len
         close(both[:, 3:], run(stack.backward_layers[0], item.flip(0), n).flip(0), 1e-12)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", TORCH)
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_a_stack_equals_torchs_stacked_layer(name, num_layers, bidirectional):

@@ -101,6 +101,11 @@ class RidgeTriangle:
         """Weighted mean of the targets."""
         return np.asarray(self.factor[0, 1 + self.n_features :] / self.factor[0, 0])
 
+    @property
+    def squares(self) -> Array:
+        """Sum of weighted squares of the centred targets."""
+        return np.asarray(np.square(self.factor[1:, 1 + self.n_features :]).sum(axis=0))
+
     def path(self) -> "TrianglePath":
         """One singular value decomposition, from which every alpha is a product.
 
