@@ -1,7 +1,6 @@
 """Autoencoders of tables: what is in the way of copying the input is the size of the code."""
 
 import warnings
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,8 +11,9 @@ from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import choice, estimator, param, real
 from sklseq.nn.autoencoders import AutoencoderNetwork
 from sklseq.nn.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
+from sklseq.training.tables import layer_sizes
 
-__all__ = ["Autoencoder", "DenseAutoencoder", "layer_sizes"]
+__all__ = ["Autoencoder", "DenseAutoencoder"]
 
 
 @estimator
@@ -131,10 +131,3 @@ class Autoencoder(DenseAutoencoder):
     >>> model.predict([[5, 3, 1.4, 0.2], [5, 3, 50, 0.2]])
     array([ 1, -1])
     """
-
-
-def layer_sizes(name: str, sizes: Any) -> tuple[int, ...]:
-    for size in sizes:
-        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"{name}={sizes!r} holds {size!r}, which is not a number of units.")
-    return tuple(int(size) for size in sizes)

@@ -7,12 +7,11 @@ from numpy.typing import NDArray
 from sklearn.utils import Tags, check_array
 from torch import nn
 
-from sklseq.autoencoder._autoencoder import layer_sizes
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.nn.convolutional import ConvolutionalNetwork
 from sklseq.nn.feedforward import ACTIVATIONS, INITS
-from sklseq.training.tables import check_finite_rows
+from sklseq.training.tables import check_finite_rows, layer_sizes
 
 __all__ = ["ConvolutionalAutoencoder"]
 

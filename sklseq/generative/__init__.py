@@ -1,5 +1,6 @@
 """Generative models as scikit-learn estimators: fit, sample and, where it exists, score."""
 
 from sklseq.generative._flows import Glow, RealNVP
+from sklseq.generative._vae import VAE
 
-__all__ = ["Glow", "RealNVP"]
+__all__ = ["VAE", "Glow", "RealNVP"]

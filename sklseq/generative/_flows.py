@@ -5,26 +5,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_array
-from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, param, real
-from sklseq.generative._base import Generator
+from sklseq.generative._density import DensityGenerator
 from sklseq.nn.coupling_flow import CouplingFlow
 from sklseq.nn.feedforward import ACTIVATIONS
-from sklseq.outlier_base import OutlierScoreMixin
 from sklseq.training.data import Batch, mean_loss
+from sklseq.training.tables import layer_sizes
 
 __all__ = ["Glow", "RealNVP"]
 
 
 @estimator
-class _FlowEstimator(
-    OutlierScoreMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generator
-):
+class _FlowEstimator(DensityGenerator):
     """Fits a flow by maximum likelihood."""
 
     n_layers: int = param(8, "Coupling layers.", integer(0))
@@ -50,20 +44,18 @@ class _FlowEstimator(
     batch_size: int = param(128, "Rows in a training step.", integer(1))
 
     _network: ClassVar[type[nn.Module]] = CouplingFlow
+    _density_function = "forward"
     _mixing: ClassVar[str]
 
     def _module_settings(
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
     ) -> dict[str, Any]:
         _check_varying(inputs[0], weights)
-        sizes = tuple(int(size) for size in self.hidden_layer_sizes)
-        if min(sizes, default=1) < 1:
-            raise ValueError(f"hidden_layer_sizes must be positive, got {sizes}.")
         return {
             "n_features": inputs[0].shape[1],
             "n_context": self._n_conditions(inputs),
             "n_layers": self.n_layers,
-            "hidden_layer_sizes": sizes,
+            "hidden_layer_sizes": layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
             "activation": self.activation,
             "coupling": self.coupling,
             "n_bins": self.n_bins,
@@ -81,7 +73,6 @@ class _FlowEstimator(
 
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
-        self._set_offset(self._log_density(inputs[0]), weights)
         if self.coupling == "spline":
             self._warn_of_domain(inputs[0])
 
@@ -96,85 +87,11 @@ class _FlowEstimator(
                 stacklevel=2,
             )
 
-    def _log_density(self, X: NDArray[Any], y: Any = None) -> NDArray[np.float64]:
-        """Of each row, given its class if that is told, else over all classes."""
-        if not self.conditional or y is not None:
-            condition = self._condition(y, len(X))
-            return self._run("forward", X, *condition).astype(np.float64)
-        return logsumexp(self._log_joint(X), axis=1)
-
-    def _log_joint(self, X: NDArray[Any]) -> NDArray[np.float64]:
-        """Log-density of each row together with each class."""
-        by_class = [self._log_density(X, c) for c in self.classes_]
-        return np.stack(by_class, axis=1) + np.log(self.class_prior_)
-
-    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Exact log-density of each row, in nats.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            With ``conditional=True``: the class of the rows, for their density in that class.
-            None gives the density whatever the class.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return self._log_density(self._read_fitted(X), y)
-
-    def transform(self, X: Any, y: Any = None) -> NDArray[Any]:
-        """The noise that each row stands for, standard normal if the flow fits.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            With ``conditional=True``: the class of the rows; None takes the most probable one.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-        """
-        X = self._read_fitted(X)
-        if self.conditional and y is None:
-            y = self.classes_[self._log_joint(X).argmax(axis=1)]
-        return self._run("encode", X, *self._condition(y, len(X)))
-
-    def inverse_transform(self, Z: Any, y: Any = None) -> NDArray[Any]:
-        """The rows that noise stands for.
-
-        Parameters
-        ----------
-        Z : array-like of shape (n_samples, n_features)
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            The class of the rows; needed with ``conditional=True``.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-        """
-        check_is_fitted(self)
-        Z = check_array(Z, dtype=[np.float64, np.float32])
-        if Z.shape[1] != self.n_features_in_:
-            raise ValueError(f"Z has {Z.shape[1]} features, expected {self.n_features_in_}.")
-        return self._run("decode", Z, *self._condition(y, len(Z)))
-
     def _draw(
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
         noise = rng.standard_normal((n_samples, self.n_features_in_))
         return self._run("decode", noise, *condition)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = [self.dtype]
-        return tags
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_features_in_
 
 
 def _check_varying(X: NDArray[Any], weights: NDArray[np.float64]) -> None:

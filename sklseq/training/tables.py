@@ -1,5 +1,6 @@
 """Fitting and running a network over the rows of a table, or of any array with one row each."""
 
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklseq.training.data import Batch, DenseRows, as_tensor
 from sklseq.training.estimator import NeuralEstimator
 from sklseq.training.inference import run_rows
 
-__all__ = ["TableEstimator"]
+__all__ = ["TableEstimator", "layer_sizes"]
 
 
 @estimator
@@ -117,3 +118,17 @@ def check_finite_rows(X: NDArray[Any]) -> NDArray[Any]:
         f"Input X contains {what} at row {place[0]}, {where}: fill it in first, for example with "
         "SimpleImputer, or leave out the row."
     )
+
+
+def layer_sizes(name: str, sizes: Any) -> tuple[int, ...]:
+    """The sizes as a tuple of integers.
+
+    Raises
+    ------
+    ValueError
+        If one is not a number of units.
+    """
+    for size in sizes:
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"{name}={sizes!r} holds {size!r}, which is not a number of units.")
+    return tuple(int(size) for size in sizes)

@@ -90,7 +90,7 @@ def test_rows_outside_the_domain_of_splines_are_told():
 
 
 def test_layer_sizes_below_one_are_refused():
-    with pytest.raises(ValueError, match="hidden_layer_sizes must be positive"):
+    with pytest.raises(ValueError, match="not a number of units"):
         RealNVP(hidden_layer_sizes=(8, 0)).fit(moons()[0])
 
 

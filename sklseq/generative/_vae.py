@@ -1,0 +1,186 @@
+"""Variational autoencoders as estimators."""
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor, nn
+
+from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.generative._density import DensityGenerator
+from sklseq.nn.feedforward import ACTIVATIONS
+from sklseq.nn.variational import VariationalAutoencoder
+from sklseq.training.data import Batch
+from sklseq.training.tables import layer_sizes
+
+__all__ = ["VAE"]
+
+# Burda et al. 2016, section 5.2: a latent variable is active if its posterior mean varies by more.
+_ACTIVE_VARIANCE = 0.01
+
+
+@estimator
+class VAE(DensityGenerator):
+    """Variational autoencoder: a latent variable model of rows, with an approximate posterior.
+
+    Rows are drawn by a decoder network from a few standard normal latent variables; an encoder
+    learns their posterior, and both maximise the evidence lower bound [1]_. `score_samples` gives
+    that bound, or the tighter importance weighted one [2]_, in nats per row, with draws that are
+    the same for each row and with each call. With ``hidden_layer_sizes=()`` and learned noise the
+    model is probabilistic PCA.
+
+    `transform` gives posterior means, `inverse_transform` expected rows, and `sample` rows with
+    the noise that the model believes in. Features should have like scales, as `StandardScaler`
+    gives them.
+
+    See Also
+    --------
+    RealNVP : Exact densities, without a code of fewer numbers.
+
+    References
+    ----------
+    .. [1] Kingma and Welling (2014). Auto-encoding variational Bayes. ICLR.
+    .. [2] Burda, Grosse and Salakhutdinov (2016). Importance weighted autoencoders. ICLR.
+    .. [3] Higgins et al. (2017). beta-VAE. ICLR.
+    .. [4] Kingma et al. (2016). Improved variational inference with inverse autoregressive flow.
+       NeurIPS, section C.8.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklseq.generative import VAE
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = VAE(n_components=8, conditional=True, max_epochs=2, random_state=0)
+    >>> model.fit(X / 16, y).sample(5, y=[1, 2, 3, 4, 5], random_state=0).shape
+    (5, 64)
+    """
+
+    n_components: int = param(2, "Latent variables.", integer(1))
+    hidden_layer_sizes: tuple = param(
+        (64, 64),
+        "Units of the encoder's hidden layers; the decoder has them in reverse. () is one linear "
+        "map each way.",
+        tuple,
+        list,
+    )
+    activation: str = param("relu", "Of the hidden layers.", choice(*ACTIVATIONS))
+    likelihood: str = param(
+        "gaussian",
+        "How rows scatter about what the decoder expects: 'gaussian', or 'bernoulli' for values "
+        "in [0, 1], which it draws as 0 or 1.",
+        choice("gaussian", "bernoulli"),
+    )
+    noise: Any = param(
+        "learned",
+        "Standard deviation of the Gaussian likelihood: 'learned', one for all features; "
+        "'diagonal', one learned for each; or a number that is kept.",
+        choice("learned", "diagonal"),
+        real(0, closed="neither"),
+    )
+    beta: float = param(
+        1.0,
+        "Weight of the divergence from the prior in training [3]_; scores always have weight 1.",
+        real(0),
+    )
+    kl_warm_up: int = param(
+        0, "Epochs over which the weight of the divergence rises from 0 to `beta`.", integer(0)
+    )
+    free_bits: float = param(
+        0.0,
+        "Nats of divergence that each latent variable may have at no cost, as a mean over a batch "
+        "[4]_.",
+        real(0),
+    )
+    bound: str = param(
+        "elbo",
+        "What `score_samples` gives: the evidence lower bound, or with 'iwae' the importance "
+        "weighted one, which lies between it and the log-density.",
+        choice("elbo", "iwae"),
+    )
+    n_draws: int = param(32, "Latent draws from which a score is computed.", integer(1))
+    batch_size: int = param(128, "Rows in a training step.", integer(1))
+
+    _attributes = {
+        "active_units_": attribute(
+            "ndarray of bool of shape (n_components,)",
+            "Which latent variables tell something of a row: those whose posterior mean has a "
+            "variance above 0.01 over the training rows.",
+        )
+    }
+
+    _network: ClassVar[type[nn.Module]] = VariationalAutoencoder
+
+    @property
+    def _density_function(self) -> str:  # type: ignore[override]
+        return self.bound
+
+    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        X = super()._read(X, reset=reset)
+        if self.likelihood == "bernoulli" and (X.min() < 0 or X.max() > 1):
+            row, column = np.argwhere((X < 0) | (X > 1))[0]
+            raise ValueError(
+                f"likelihood='bernoulli' is for values in [0, 1], but X is {X[row, column]:g} at "
+                f"row {row}, feature {column}: scale X, for example with MinMaxScaler, or use "
+                "likelihood='gaussian'."
+            )
+        return X
+
+    def _module_settings(
+        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        return {
+            "n_features": inputs[0].shape[1],
+            "n_components": self.n_components,
+            "n_context": self._n_conditions(inputs),
+            "hidden_layer_sizes": layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
+            "activation": self.activation,
+            "likelihood": self.likelihood,
+            "noise": self.noise if isinstance(self.noise, str) else float(self.noise),
+            "n_draws": self.n_draws,
+        }
+
+    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
+        network: Any = module
+        network.initialise(inputs[0], inputs[1] if self.conditional else None, weight)
+
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        network: Any = module
+        fit, divergence = network(*batch.inputs)
+        share = batch.weight / batch.n_rows
+        by_unit = share @ divergence
+        if self.free_bits:
+            by_unit = by_unit.clamp(min=self.free_bits)
+        return self._beta_now(network, batch) * by_unit.sum() - share @ fit
+
+    def _beta_now(self, network: Any, batch: Batch) -> Any:
+        """Weight of the divergence; it rises with the rows seen, in this fit and earlier ones."""
+        if not self.kl_warm_up:
+            return self.beta
+        progress = network.rows_seen / (self.kl_warm_up * network.n_rows)
+        if network.training:
+            network.rows_seen += batch.n_rows
+        return self.beta * progress.clamp(max=1.0)
+
+    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
+        super()._finish(inputs, weights)
+        codes = self._run("encode", *inputs)
+        mean = np.average(codes, axis=0, weights=weights)
+        variance = np.average((codes - mean) ** 2, axis=0, weights=weights)
+        self.active_units_ = variance > _ACTIVE_VARIANCE
+        if not self.active_units_.any():
+            warnings.warn(
+                "Posterior collapse: no latent variable tells anything of a row, and samples come "
+                "from noise alone. Lower beta, raise kl_warm_up or free_bits, scale the features, "
+                "or train longer.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
+    def _draw(
+        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
+    ) -> NDArray[Any]:
+        latent = rng.standard_normal((n_samples, self._n_features_out))
+        uniform = rng.random((n_samples, self.n_features_in_))
+        return self._run("draw", latent, uniform, *condition)
