@@ -89,6 +89,7 @@ def exact(cls):
         lr_schedule="cosine",
         max_epochs=10 if generates else 80,
         solver="sgd" if generates else "adam",
+        fixed_draws=True,
         noise_level=0,  # repeated rows meet other noise than weighted rows
     )
 

@@ -126,7 +126,12 @@ class VariationalAutoencoder(nn.Module):
         return fit, divergence(mean, log_variance)
 
     def elbo(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Evidence lower bound of each row: equation 3 of the paper.
+        """Evidence lower bound of each row: equation 3 of the paper."""
+        fit, kl = self.expected_terms(x, context)
+        return fit - kl.sum(dim=1)
+
+    def expected_terms(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Expected log-likelihood ``(n,)``, and divergences ``(n, n_components)``.
 
         The draws have mean zero and unit covariance, so that it is exact for a linear decoder.
         """
@@ -135,7 +140,7 @@ class VariationalAutoencoder(nn.Module):
             self.likelihood.log_prob(self.parameters_of(z, context), x)
             for z in _at(mean, log_variance, self.even_draws)
         ]
-        return torch.stack(fits).mean(dim=0) - divergence(mean, log_variance).sum(dim=1)
+        return torch.stack(fits).mean(dim=0), divergence(mean, log_variance)
 
     def iwae(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Importance weighted bound of each row: Burda et al. (2016), equation 8."""

@@ -35,6 +35,12 @@ def test_linear_vae_with_learned_noise_is_pca():
     assert model.set_params(bound="iwae").score(X) == pytest.approx(pca, abs=0.02)
 
 
+def test_fixed_draws_make_a_linear_vae_pca_to_the_digit():
+    pca = PCA(2).fit(IRIS).score(IRIS)
+    model = VAE(solver="lbfgs", fixed_draws=True, max_epochs=30, **LINEAR).fit(IRIS)
+    assert model.score(IRIS) == pytest.approx(pca, abs=2e-3)
+
+
 def test_linear_vae_with_diagonal_noise_is_factor_analysis():
     X = StandardScaler().fit_transform(load_wine().data)
     model = VAE(noise="diagonal", learning_rate=0.02, max_epochs=200, **LINEAR).fit(X)
