@@ -80,17 +80,16 @@ def exact(cls):
     # The learning rate ends at zero, so that rounding does not grow as training goes on. A density
     # of a few rows grows without end, and rounding with it; Adam would take steps as large for
     # gradients that are nothing but rounding.
-    generates = hasattr(cls, "sample")
+    epochs = {"max_epochs": 10, "solver": "sgd"} if hasattr(cls, "sample") else {"max_epochs": 80}
     return quick(
         cls,
         dtype="float64",
         batch_size=10_000,
         learning_rate=0.02,
         lr_schedule="cosine",
-        max_epochs=10 if generates else 80,
-        solver="sgd" if generates else "adam",
         fixed_draws=True,
         noise_level=0,  # repeated rows meet other noise than weighted rows
+        **epochs,
     )
 
 

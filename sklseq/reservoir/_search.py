@@ -43,8 +43,8 @@ class ESNSearchCV(GridSearchCV):
     >>> y = np.roll(X[:, 0], 2)
     >>> grid = {"spectral_radius": [0.5, 0.9], "alpha": [1e-8, 1e-4, 1.0]}
     >>> search = ESNSearchCV(ESNRegressor(target="step", random_state=0), grid, cv=3).fit(X, y)
-    >>> search.best_params_["alpha"]
-    1e-08
+    >>> bool(search.best_score_ > 0.9)
+    True
     """
 
     # scikit-learn asks for the parameters where they are declared.
