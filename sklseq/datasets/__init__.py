@@ -1,17 +1,25 @@
-"""Sequence data sets: one that ships with the package, and generated tasks and systems."""
+"""Sequence and tree data sets: one that ships with the package, and generated tasks and systems."""
 
 from sklseq.datasets._adding_problem import make_adding_problem
 from sklseq.datasets._copying_memory import make_copying_memory
 from sklseq.datasets._dynamical_systems import make_lorenz, make_mackey_glass, make_narma
 from sklseq.datasets._japanese_vowels import load_japanese_vowels
+from sklseq.datasets._listops import make_listops
+from sklseq.datasets._propositional_logic import make_propositional_logic
+from sklseq.datasets._python_functions import load_python_functions
+from sklseq.datasets._sentiment_treebank import load_sentiment_treebank
 from sklseq.datasets._temporal_order import make_temporal_order
 
 __all__ = [
     "load_japanese_vowels",
+    "load_python_functions",
+    "load_sentiment_treebank",
     "make_adding_problem",
     "make_copying_memory",
+    "make_listops",
     "make_lorenz",
     "make_mackey_glass",
     "make_narma",
+    "make_propositional_logic",
     "make_temporal_order",
 ]

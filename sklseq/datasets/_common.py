@@ -91,13 +91,13 @@ def draw_lengths(rng: RandomState, n_samples: int, low: int, high: int) -> NDArr
     return rng.randint(low, high + 1, size=n_samples, dtype=np.int64)
 
 
-def object_array(items: Sequence[NDArray[Any]]) -> NDArray[np.object_]:
-    """Put arrays into a 1-D object array, also where all have the same shape.
+def object_array(items: Sequence[Any]) -> NDArray[np.object_]:
+    """Put arrays or trees into a 1-D object array, also where all have the same shape.
 
     Parameters
     ----------
-    items : sequence of ndarray
-        One array for each sequence.
+    items : sequence of ndarray or tuple
+        One for each sequence or tree.
 
     Returns
     -------
