@@ -73,8 +73,9 @@ def make_listops(
     Examples
     --------
     >>> from sklseq.datasets import make_listops
-    >>> X, y = make_listops(n_samples=3, random_state=4)
-    >>> X[0], int(y[0])
+    >>> X, y = make_listops(n_samples=3, max_depth=3, random_state=4)
+    >>> X[1], int(y[1])
+    (('SM', ('2',), ('6',), ('SM', ('1',), ('6',))), 5)
     """
     n_samples = check_at_least("n_samples", n_samples, 1)
     max_depth = check_at_least("max_depth", max_depth, 2)

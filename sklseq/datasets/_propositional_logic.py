@@ -62,6 +62,7 @@ def make_propositional_logic(
     >>> from sklseq.datasets import make_propositional_logic
     >>> X, y = make_propositional_logic(n_samples=5, n_operators=2, random_state=0)
     >>> X[0], str(y[0])
+    ((('not', ('or', ('f',), ('f',))), ('not', ('b',))), '#')
     """
     n_samples = check_at_least("n_samples", n_samples, 1)
     bounds = n_operators if isinstance(n_operators, (tuple, list)) else (n_operators, n_operators)
