@@ -1,5 +1,6 @@
 """ListOps: nested operations on digits, whose value needs the right tree."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.utils import check_random_state
 
 from sklseq.datasets._common import check_at_least, object_array
 
-_OPERATIONS = {
+_OPERATIONS: dict[str, Callable[[list[int]], int]] = {
     "MAX": max,
     "MIN": min,
     "MED": lambda values: int(np.median(values)),
@@ -73,7 +74,7 @@ def make_listops(
     Examples
     --------
     >>> from sklseq.datasets import make_listops
-    >>> X, y = make_listops(n_samples=3, max_depth=3, random_state=4)
+    >>> X, y = make_listops(n_samples=3, max_depth=3, random_state=0)
     >>> X[1], int(y[1])
     (('SM', ('2',), ('6',), ('SM', ('1',), ('6',))), 5)
     """
