@@ -15,6 +15,7 @@ from sklseq.data import (
     Sequences,
     as_container,
     check_finite,
+    check_symbols,
     is_nested_table,
     is_table,
     read_sequences,
@@ -116,7 +117,13 @@ class SequenceEstimator(Estimator):
             sequences = Sequences(steps, np.array([len(table)]), "series")
         else:
             sequences = Sequences(steps, np.full(len(table), table.shape[1]), "dense")
-        return sequences if symbolic else check_finite(sequences, allow_nan)
+        if not reset and not symbolic and steps.shape[1] != self._n_step_features:
+            raise ValueError(
+                f"X is a table of {table.shape[0]} univariate sequences of {table.shape[1]} steps, "
+                f"but {type(self).__name__} was fitted on steps of {self._n_step_features} "
+                "features. For one sequence give X[None], or a list of it."
+            )
+        return check_symbols(sequences) if symbolic else check_finite(sequences, allow_nan)
 
     def _read_weights(self, sample_weight: Any, X: Sequences) -> NDArray[np.float64]:
         """Weight of each target row: of each sequence, or of each step.
@@ -136,14 +143,19 @@ class SequenceEstimator(Estimator):
         )
 
     def _check_index(self, X: Any, **beside: Any) -> None:
-        """Per step, what stands beside a DataFrame and has an index must have the same."""
-        if not self._per_step or not hasattr(X, "iloc"):
+        """What stands beside a DataFrame and has an index must have that of the rows."""
+        if not hasattr(X, "iloc") or (not self._per_step and X.index.nlevels != 2):
             return
+        index = X.index if self._per_step else X.index.unique(level=0)
         for name, values in beside.items():
-            if hasattr(values, "iloc") and not values.index.equals(X.index):
+            if not hasattr(values, "iloc") or values.index.equals(index):
+                continue
+            # Beside sequences an index may number the rows, but not name them in another order.
+            if self._per_step or set(values.index) == set(index):
                 raise ValueError(
                     f"{name} and X have different indices, so their rows do not belong together: "
-                    f"align them first, as by {name}.loc[X.index]."
+                    f"align them first, as by {name}.loc[X.index"
+                    f"{'' if self._per_step else '.unique(level=0)'}]."
                 )
 
     def _restore(self, X: Sequences, values: NDArray[Any]) -> NDArray[Any]:

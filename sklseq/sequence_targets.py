@@ -16,7 +16,7 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq.base import attribute
-from sklseq.data import Sequences, stack_steps, unlabelled
+from sklseq.data import Sequences, as_labels, stack_steps, unlabelled
 
 __all__ = ["SequenceClassifierMixin", "SequenceRegressorMixin", "weighted_scale"]
 
@@ -47,13 +47,11 @@ class SequenceClassifierMixin(ClassifierMixin):
         """
         self._require_y(y)
         if self._per_step:
-            y = stack_steps(y, X)
-            if y.ndim == 2 and y.shape[1] == 1:
-                y = y[:, 0]
-            labelled = ~unlabelled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
+            y = _one_label_each(stack_steps(y, X), self._row_words[1])
+            labelled = ~unlabelled(y)
         else:
             _refuse_ragged(y, *self._row_words)
-            y = column_or_1d(y, warn=True)
+            y = column_or_1d(as_labels(y), warn=True)
             _refuse_mixed(y, *self._row_words)
             labelled = np.ones(len(y), dtype=bool)
             check_consistent_length(X, y)
@@ -154,13 +152,26 @@ class SequenceClassifierMixin(ClassifierMixin):
         """
         predicted = self.predict(X)
         if not self._per_step:
-            return accuracy_score(y, predicted, sample_weight=sample_weight)
+            self._check_index(X, y=y, sample_weight=sample_weight)
+            true = _one_type(column_or_1d(as_labels(y)))
+            return accuracy_score(true, predicted, sample_weight=sample_weight)
         self._check_index(X, y=y, sample_weight=sample_weight)
         X = self._read_X(X, reset=False, **self._reading)
-        true, predicted = stack_steps(y, X), stack_steps(predicted, X, "prediction")
+        true = _one_label_each(stack_steps(y, X), self._row_words[1])
+        predicted = stack_steps(predicted, X, "prediction")
         known = ~unlabelled(true)
         weights = None if sample_weight is None else self._read_weights(sample_weight, X)[known]
         return accuracy_score(_one_type(true[known]), predicted[known], sample_weight=weights)
+
+
+def _one_label_each(y: NDArray[Any], step: str) -> NDArray[Any]:
+    """Labels of steps in one column."""
+    if y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
+        return y.ravel()
+    raise ValueError(
+        f"y has {y.shape[1:]} labels for each {step}, but a classifier predicts one: fit one "
+        "for each column."
+    )
 
 
 def _refuse_ragged(y: Any, sequence: str, step: str) -> None:

@@ -251,7 +251,8 @@ def test_the_tools_take_ragged_sequences(cls):
         assert calibrated.predict_proba(X).shape == (24, 2)
     if hasattr(cls, "score"):
         grid = {"max_epochs" if cls in NEURAL else "random_state": [1, 2]}
-        search = HalvingGridSearchCV(quick(cls), grid, min_resources=8, cv=2).fit(X, y)
+        halving = {"min_resources": 12, "cv": 2, "random_state": 0}
+        search = HalvingGridSearchCV(quick(cls), grid, **halving).fit(X, y)
         assert np.isfinite(search.best_score_)
     if "sample_weight" in inspect.signature(model.fit).parameters:
         with sklearn.config_context(enable_metadata_routing=True):

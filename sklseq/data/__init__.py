@@ -5,13 +5,14 @@ from sklseq.data._sequences import (
     Sequences,
     as_container,
     check_finite,
+    check_symbols,
     is_nested_table,
     is_table,
     read_sequences,
     valid_steps,
 )
 from sklseq.data._symbols import Vocabulary
-from sklseq.data._targets import stack_steps, unlabelled
+from sklseq.data._targets import as_labels, stack_steps, unlabelled
 from sklseq.data._tree_readers import READERS, read_forest
 from sklseq.data._tree_targets import flatten_labels
 from sklseq.data._trees import Forest, Levels
@@ -23,8 +24,10 @@ __all__ = [
     "Sequences",
     "Vocabulary",
     "as_container",
+    "as_labels",
     "balanced_forest",
     "check_finite",
+    "check_symbols",
     "flatten_labels",
     "is_nested_table",
     "is_table",

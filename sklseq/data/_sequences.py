@@ -11,6 +11,7 @@ __all__ = [
     "Sequences",
     "as_container",
     "check_finite",
+    "check_symbols",
     "is_nested_table",
     "is_table",
     "read_sequences",
@@ -259,7 +260,9 @@ def _item_array(item: Any, place: str) -> NDArray[Any]:
         if odd and first and len(odd) == len(first) == 1:
             message = f"has {odd[0]} features, but step 0 has {first[0]}."
         else:
-            message = f"is {item[step]!r}: steps are one value each, or a list of features each."
+            message = (
+                f"is {list(item)[step]!r}: steps are one value each, or a list of features each."
+            )
         raise ValueError(f"{place}, step {step} {message}") from error
     if array.dtype.kind in "UST" and array.ndim > 0:
         flat = np.asarray(item, dtype=object).ravel()
@@ -362,9 +365,11 @@ def _has_symbols(item: Any) -> bool:
     """Whether a sequence is one of symbols: a str, or a sequence whose first step is a str."""
     if isinstance(item, str):
         return True
-    if isinstance(item, (list, tuple)) or np.ndim(item) == 1:
-        return len(item) > 0 and isinstance(item[0], str)
-    return False
+    if not isinstance(item, (list, tuple)):
+        item = np.asarray(item)
+        if item.ndim != 1:
+            return False
+    return len(item) > 0 and isinstance(item[0], str)
 
 
 def _read_symbols(X: Sequence[Any], name: str) -> Sequences:
@@ -380,7 +385,12 @@ def _read_symbols(X: Sequence[Any], name: str) -> Sequences:
         symbols += sequence
     steps = np.empty(len(symbols), dtype=object)
     steps[:] = symbols
-    sequences = Sequences(steps, lengths)
+    return check_symbols(Sequences(steps, lengths), name)
+
+
+def check_symbols(sequences: Sequences, name: str = "X") -> Sequences:
+    """Refuse symbols of several kinds, and numbers that are no integers, naming the place."""
+    symbols = sequences.steps.tolist()
     kind = str if isinstance(symbols[0], str) else (int, np.integer)
     for row, symbol in enumerate(symbols):
         if not isinstance(symbol, kind) or isinstance(symbol, bool):

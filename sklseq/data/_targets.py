@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sklseq.data._sequences import Sequences
 
-__all__ = ["stack_steps", "unlabelled"]
+__all__ = ["as_labels", "stack_steps", "unlabelled"]
 
 
 def stack_steps(values: Any, X: Sequences, name: str = "y") -> NDArray[Any]:
@@ -33,7 +33,7 @@ def stack_steps(values: Any, X: Sequences, name: str = "y") -> NDArray[Any]:
         Where a sequence has another number of values than steps; it is named.
     """
     if X.layout in ("series", "frame"):
-        stacked = _array(values)
+        stacked = as_labels(values)
         if stacked.ndim == 0 or len(stacked) != len(X.steps):
             raise ValueError(
                 f"Found input variables with inconsistent numbers of samples: {name} has shape "
@@ -69,15 +69,24 @@ def stack_steps(values: Any, X: Sequences, name: str = "y") -> NDArray[Any]:
 
 def _item_values(values: Any, place: str) -> NDArray[Any]:
     try:
-        return _array(values)
+        return as_labels(values)
     except ValueError as error:
         raise ValueError(
             f"{place} has steps with different numbers of values: give each step as many."
         ) from error
 
 
-def _array(values: Any) -> NDArray[Any]:
-    """Values as an array; beside strings, None and NaN stay what they are."""
+def as_labels(values: Any) -> NDArray[Any]:
+    """Labels as an array; beside strings, None, NaN and numbers stay what they are.
+
+    Parameters
+    ----------
+    values : array-like
+
+    Returns
+    -------
+    ndarray
+    """
     array = np.asarray(values)
     mixed = array.dtype.kind in "US" and isinstance(values, (list, tuple))
     if mixed and not all(isinstance(value, (str, bytes)) for value in values):

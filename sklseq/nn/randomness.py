@@ -11,7 +11,7 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Dropout", "current_generator", "drawing_from"]
+__all__ = ["Dropout", "current_generator", "draw_from_own_generator", "drawing_from"]
 
 _generator: ContextVar[torch.Generator | None] = ContextVar("generator", default=None)
 
@@ -49,3 +49,11 @@ class Dropout(nn.Module):
             return x
         keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=current_generator())
         return x * keep.div_(1 - self.p)
+
+
+def draw_from_own_generator(module: nn.Module) -> None:
+    """Replace torch's dropout in a module that others wrote by the one above."""
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.Dropout:
+                setattr(parent, name, Dropout(child.p))

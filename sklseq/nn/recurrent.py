@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence
 from sklseq.nn.kernels import GRUKernel, RNNKernel
 from sklseq.nn.leaky import Leaky
 from sklseq.nn.packing import Packing, rearrange
-from sklseq.nn.randomness import Dropout
+from sklseq.nn.randomness import Dropout, draw_from_own_generator
 
 __all__ = ["CELLS", "Cell", "RecurrentStack", "make_layer"]
 
@@ -142,6 +142,7 @@ class Cell(nn.Module):
                 f"expected (2, {hidden_size}): it must take one step, as torch.nn.GRUCell does."
             )
         self.hidden_size = hidden_size
+        draw_from_own_generator(self)
 
     def forward(self, x: Tensor, packing: Packing) -> Tensor:
         """Hidden states ``(n_steps, hidden_size)`` of packed steps ``(n_steps, input_size)``."""

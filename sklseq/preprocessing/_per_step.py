@@ -1,5 +1,6 @@
 """Any scikit-learn transformer, applied to the steps of sequences."""
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklseq._compat import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
-from sklseq.data import Sequences, as_container, stack_steps
+from sklseq.data import Sequences, as_container, stack_steps, unlabelled
 from sklseq.sequence_base import SequenceEstimator
 
 __all__ = ["PerStep"]
@@ -24,7 +25,10 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
     """Apply a transformer to the steps of sequences, as to the rows of one table.
 
     The steps of all sequences are stacked, the transformer is fitted on and applied to that
-    table, and the result is given back in the container of X.
+    table, and the result is given back in the container of X. A table ``(n_sequences, n_steps)``
+    holds univariate sequences: all its columns are one feature. For one series ``(n_steps,
+    n_features)`` set ``target="step"``, as for the estimator that follows. A DataFrame of steps
+    is given to the transformer as it is, with its columns of any type.
 
     Examples
     --------
@@ -62,7 +66,8 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
             ``(n_steps, n_features)``, one series. NaN where the transformer takes it.
         y : array-like or None, default=None
             Used by transformers that need it: a target for each sequence, which holds for all
-            of its steps, or for each step.
+            of its steps, or for each step. Steps without a target are left out: None, NaN, and -1
+            among labels.
         sample_weight : array-like or None, default=None
             Weight of each sequence, which holds for all of its steps, or of each step with
             ``target="step"``; for transformers whose `fit` takes weights.
@@ -83,9 +88,12 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
             context.call_on_fit_task_begin(estimator=self, **data)
             sequences = self._read(X, reset=True)
             transformer = self._new_transformer()
+            table = self._table(X, sequences)
             rows = self._step_targets(y, sequences, transformer)
             rows |= self._step_weights(sample_weight, sequences, transformer)
-            transformer.fit(self._table(X, sequences), **rows)
+            if self._per_step and "y" in rows and not (known := _labelled(rows["y"])).all():
+                table, rows = _at(table, known), {k: _at(v, known) for k, v in rows.items()}
+            transformer.fit(table, **rows)
             self.transformer_ = transformer
             context.call_on_fit_task_end(
                 estimator=self, **data, reconstruction_attributes={"transformer_": transformer}
@@ -136,6 +144,11 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         table = self._table(X, sequences)
         values = getattr(self.transformer_, method)(table)
         values = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+        if len(values) != len(sequences.steps):
+            raise ValueError(
+                f"{type(self.transformer_).__name__}.{method} gave {len(values)} rows for "
+                f"{len(sequences.steps)} steps: PerStep needs a transformer that keeps every row."
+            )
         if table is X and hasattr(X, "iloc"):
             return self._frame(X, values, method)
         restored = sequences.restore(values)
@@ -155,6 +168,18 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         return type(X)(values, index=X.index, columns=names)
 
     def _read(self, X: Any, reset: bool) -> Sequences:
+        if hasattr(X, "iloc"):
+            if not self._per_step and X.index.nlevels == 1 and reset and X.shape[1] > 1:
+                warnings.warn(
+                    "Each row of a DataFrame is read as one univariate sequence, and all columns "
+                    "are transformed alike. If its rows are steps and its columns features, set "
+                    "target='step'.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+            elif not all(getattr(dtype, "kind", "O") in "fiub" for dtype in X.dtypes):
+                # The transformer sees the DataFrame itself and knows what its columns may hold.
+                X = type(X)(np.zeros(X.shape), index=X.index, columns=X.columns)
         return self._read_X(X, reset=reset, allow_nan=self._allow_nan)
 
     def _step_targets(self, y: Any, X: Sequences, transformer: Any) -> dict[str, NDArray[Any]]:
@@ -205,6 +230,17 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         tags.input_tags.allow_nan = self._allow_nan
         tags.target_tags.required = get_tags(self._current_transformer()).target_tags.required
         return tags
+
+
+def _labelled(y: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which steps have a target; -1.0 may be one, the label -1 is none."""
+    if y.dtype.kind == "f":
+        return ~np.isnan(y.reshape(len(y), -1)).any(axis=1)
+    return ~unlabelled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
+
+
+def _at(values: Any, rows: NDArray[np.bool_]) -> Any:
+    return values.loc[rows] if hasattr(values, "iloc") else values[rows]
 
 
 def _one_each(y: Any) -> bool:

@@ -101,7 +101,10 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
         if fresh:
             self.__dict__.pop("vocabulary_", None)
             if sequences.symbolic:
-                self.vocabulary_ = np.array(Vocabulary.of(sequences.steps).symbols)
+                symbols = Vocabulary.of(sequences.steps).symbols
+                self.vocabulary_ = np.array(symbols)
+                if self.vocabulary_.tolist() != symbols:  # a fixed width would lose some
+                    self.vocabulary_ = np.array(symbols, dtype=object)
         return self._coded(sequences)
 
     def _coded(self, sequences: Sequences) -> Sequences:

@@ -207,8 +207,8 @@ class NeuralEstimator(Estimator):
         if validation is not None:
             scores = [-loss for loss in result.validation_curve]
             self.validation_scores_ = (self.validation_scores_ or []) + scores
-        curve = self.loss_curve_ if validation is None else result.validation_curve
-        self.best_loss_ = min(curve)
+        held_out = self.validation_scores_
+        self.best_loss_ = -max(held_out) if held_out else min(self.loss_curve_)
         self._optimizer_state = result.optimizer_state
         context.call_on_fit_task_end(
             estimator=self, **data, reconstruction_attributes={"module_": module}

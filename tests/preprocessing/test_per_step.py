@@ -10,7 +10,12 @@ from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    StandardScaler,
+)
 
 from sklseq.preprocessing import PerStep
 
@@ -102,3 +107,43 @@ def test_sparse_output_becomes_dense():
     X = [np.array([[0.0], [1.0]]), np.array([[2.0]])]
     output = PerStep(OneHotEncoder()).fit_transform(X)
     assert_array_equal(np.concatenate(output), np.eye(3))
+
+
+def test_a_transformer_that_drops_or_repeats_rows_is_refused():
+    X = sequences([3, 2, 4])
+    for change in (lambda a: a[a[:, 0] > 0], lambda a: np.repeat(a, 2, axis=0)):
+        with pytest.raises(ValueError, match="keeps every row"):
+            PerStep(FunctionTransformer(change)).fit_transform(X)
+
+
+def test_columns_of_any_type_reach_the_transformer():
+    frame = panel(sequences([3, 2, 4], 1), ["u"])
+    frame["word"] = list("xyxyxyxyx")
+    frame["count"] = pd.array([1, None, 3] * 3, dtype="Int64")
+    by_name = make_column_transformer(
+        (StandardScaler(), ["u"]),
+        (OneHotEncoder(sparse_output=False), ["word"]),
+        (SimpleImputer(), ["count"]),
+    )
+    output = PerStep(by_name).fit_transform(frame)
+    assert output.shape == (9, 4)
+    assert output.index.equals(frame.index)
+
+
+def test_a_frame_of_one_series_is_told_from_a_table_of_sequences():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(9, 2)), columns=["a", "b"])
+    with pytest.warns(UserWarning, match="set target='step'"):
+        PerStep().fit(frame)
+    assert_allclose(PerStep(target="step").fit_transform(frame).std(ddof=0), 1)
+
+
+@pytest.mark.parametrize("missing", [-1, None, np.nan])
+def test_steps_without_a_target_are_left_out(missing):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = (X[:, 0] > 0).astype(int)
+    gone = X[:, 1] > 0
+    partly = y.astype(object)
+    partly[gone] = missing
+    model = PerStep(SelectKBest(k=1), target="step").fit(X, partly.tolist())
+    expected = SelectKBest(k=1).fit(X[~gone], y[~gone])
+    assert_allclose(model.transformer_.scores_, expected.scores_)

@@ -273,3 +273,99 @@ def test_containers_go_through_splitters_as_the_guide_says(container, splitter, 
     model = RNNClassifier(hidden_size=3, max_epochs=1, target=target)
     groups = np.arange(12) // 2 if isinstance(splitter, GroupKFold) else None
     cross_validate(model, X, y, cv=splitter, groups=groups, error_score="raise")
+
+
+SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
+
+
+def test_floats_are_no_symbols_in_any_container():
+    T = np.random.default_rng(0).normal(size=(10, 5))
+    for X in (T, list(T)):
+        with pytest.raises(ValueError, match=r"sequence 0, step 0 .*symbols are all"):
+            GRUClassifier(embedding_size=4, **SMALL).fit(X, [0, 1] * 5)
+
+
+def test_a_list_of_pandas_series_is_read_whatever_their_index():
+    frame = pd.DataFrame({"id": np.repeat(range(4), 3), "v": np.arange(12.0)})
+    X = [series for _, series in frame.groupby("id")["v"]]
+    model = GRUClassifier(**SMALL).fit(X[::-1], [0, 1, 0, 1])
+    np.testing.assert_array_equal(
+        model.predict_proba(X[1:]), model.predict_proba([x.to_numpy() for x in X[1:]])
+    )
+
+
+class CellWithDropout(torch.nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = torch.nn.GRUCell(input_size, hidden_size)
+        self.drop = torch.nn.Dropout(0.5)
+
+    def forward(self, x, state):
+        return self.cell(self.drop(x), state)
+
+
+def test_dropout_in_a_users_cell_is_seeded_too():
+    X, y = sequences()
+    before = torch.get_rng_state()
+    one, other = (RecurrentClassifier(cell=CellWithDropout, **SMALL).fit(X, y) for _ in range(2))
+    assert one.loss_curve_ == other.loss_curve_
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_table_where_sequences_of_features_are_expected_says_so():
+    X, y = sequences()
+    model = GRUClassifier(**SMALL).fit(X, y)
+    with pytest.raises(ValueError, match=r"give X\[None\]"):
+        model.predict(X[0])
+
+
+def test_labels_in_another_order_than_the_sequences_of_a_frame():
+    index = pd.MultiIndex.from_product([list("abcd"), range(3)])
+    X = pd.DataFrame({"u": np.arange(12.0)}, index=index)
+    y = pd.Series([0, 0, 1, 1], index=list("abcd"))
+    model = GRUClassifier(**SMALL).fit(X, y)
+    for call in (model.fit, model.score):
+        with pytest.raises(ValueError, match="different indices"):
+            call(X, y.loc[list("cdab")])
+    model.fit(X, y.reset_index(drop=True))
+
+
+@pytest.mark.parametrize("n_axes", [1, 2])
+def test_labels_of_steps_may_stand_in_a_column(n_axes):
+    X = np.random.default_rng(0).normal(size=(4, 9, 2))[: 1 if n_axes == 1 else 4]
+    y = (X[..., :1] > 0).astype(int)
+    if n_axes == 1:
+        X, y = X[0], y[0]
+    y.flat[:2] = 0, 1
+    model = GRUClassifier(target="step", **SMALL).fit(X, y)
+    assert model.score(X, y) == model.score(X, y[..., 0])
+    with pytest.raises(ValueError, match="labels for each step"):
+        model.fit(X, np.concatenate([y, y], axis=-1))
+
+
+def test_a_sequence_without_a_label_is_no_class():
+    X, _ = sequences(6)
+    with pytest.raises(ValueError, match="sequence 2 has no label"):
+        GRUClassifier(**SMALL).fit(X, ["a", "b", np.nan, "a", "b", "a"])
+    with pytest.raises(ValueError, match="mixes labels"):
+        GRUClassifier(**SMALL).fit(X, ["a", 1, "b", "a", "b", "a"])
+
+
+def test_labels_of_object_type_are_scored():
+    X, y = sequences()
+    model = GRUClassifier(**SMALL).fit(X, y.astype(object))
+    assert model.score(X, y.astype(object)) == model.score(X, y)
+
+
+@pytest.mark.parametrize("words", [["a\0", "b\0"], [[2**63 + 1, 2**63 + 3], [5]]], ids=str)
+def test_no_symbol_is_lost_in_the_vocabulary(words):
+    model = GRUClassifier(embedding_size=3, **SMALL).fit(words, [0, 1])
+    assert set(model.vocabulary_) == {symbol for word in words for symbol in word}
+
+
+def test_the_best_loss_stays_the_validation_loss_when_training_goes_on():
+    X, y = sequences(40)
+    model = GRUClassifier(early_stopping=True, max_epochs=4, random_state=0).fit(X, y)
+    best = model.best_loss_
+    assert best == -max(model.validation_scores_)
+    assert model.partial_fit(X, y).best_loss_ == best
