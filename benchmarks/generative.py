@@ -242,7 +242,7 @@ def step(peers: str | None = None, rounds: int = 7) -> None:
             times.setdefault(name, []).append(json.loads(output))
     print(f"\n{LAYERS} affine couplings, {HIDDEN}, {FEATURES} features, batches of {ROWS}\n")
     print(
-        "| flow | ms a step, median | share of it that sklseq takes, median of rounds |\n|---|---|---|"
+        "| flow | ms a step, median | sklseq takes of it, median of rounds |\n|---|---|---|"
     )
     for name, seconds in times.items():
         ratio = np.median(np.divide(times["sklseq"], seconds))

@@ -1,4 +1,4 @@
-"""Metrics and scorers for targets that have one value for each step of a sequence.
+"""Metrics and scorers for values per step of a sequence, and for samples of generators.
 
 Importing this package makes the scorers known to scikit-learn by their names, as in
 `GridSearchCV(..., scoring="step_accuracy")`.
@@ -10,9 +10,22 @@ from sklseq.metrics._classification import (
     step_accuracy_score,
     step_f1_score,
 )
+from sklseq.metrics._generation import (
+    SampleScorer,
+    classifier_two_sample_score,
+    density_coverage,
+    energy_distance,
+    maximum_mean_discrepancy,
+    nearer_to_train_share,
+    sliced_wasserstein_distance,
+    train_synthetic_test_real_score,
+)
 from sklseq.metrics._regression import masked_r2_score
 from sklseq.metrics._scorers import (
     masked_r2,
+    neg_energy_distance,
+    neg_maximum_mean_discrepancy,
+    neg_sliced_wasserstein,
     sequence_accuracy,
     step_accuracy,
     step_f1_macro,
@@ -20,20 +33,34 @@ from sklseq.metrics._scorers import (
 )
 
 __all__ = [
+    "SampleScorer",
+    "classifier_two_sample_score",
+    "density_coverage",
+    "energy_distance",
     "masked_r2",
     "masked_r2_score",
+    "maximum_mean_discrepancy",
+    "nearer_to_train_share",
+    "neg_energy_distance",
+    "neg_maximum_mean_discrepancy",
+    "neg_sliced_wasserstein",
     "sequence_accuracy",
     "sequence_accuracy_score",
+    "sliced_wasserstein_distance",
     "step_accuracy",
     "step_accuracy_score",
     "step_f1_macro",
     "step_f1_score",
     "step_f1_weighted",
+    "train_synthetic_test_real_score",
 ]
 
 register_scorers(
     {
         "masked_r2": masked_r2,
+        "neg_energy_distance": neg_energy_distance,
+        "neg_maximum_mean_discrepancy": neg_maximum_mean_discrepancy,
+        "neg_sliced_wasserstein": neg_sliced_wasserstein,
         "sequence_accuracy": sequence_accuracy,
         "step_accuracy": step_accuracy,
         "step_f1_macro": step_f1_macro,

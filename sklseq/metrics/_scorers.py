@@ -9,6 +9,12 @@ from sklseq.metrics._classification import (
     step_accuracy_score,
     step_f1_score,
 )
+from sklseq.metrics._generation import (
+    SampleScorer,
+    energy_distance,
+    maximum_mean_discrepancy,
+    sliced_wasserstein_distance,
+)
 from sklseq.metrics._regression import masked_r2_score
 from sklseq.metrics._steps import StepTargets
 
@@ -17,6 +23,10 @@ sequence_accuracy = make_scorer(sequence_accuracy_score)
 # Without pos_label=None, scikit-learn would ask that 1 be a class of binary problems.
 step_f1_macro = make_scorer(step_f1_score, average="macro", pos_label=None)
 step_f1_weighted = make_scorer(step_f1_score, average="weighted", pos_label=None)
+
+neg_energy_distance = SampleScorer(energy_distance)
+neg_maximum_mean_discrepancy = SampleScorer(maximum_mean_discrepancy)
+neg_sliced_wasserstein = SampleScorer(sliced_wasserstein_distance)
 
 
 def masked_r2(

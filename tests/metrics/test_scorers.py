@@ -24,6 +24,7 @@ from sklseq import metrics
 from sklseq._scorer_registry import register_scorers
 
 NAMES = ["masked_r2", "sequence_accuracy", "step_accuracy", "step_f1_macro", "step_f1_weighted"]
+OF_SAMPLES = ["neg_energy_distance", "neg_maximum_mean_discrepancy", "neg_sliced_wasserstein"]
 CLASSIFIER_NAMES = NAMES[1:]
 
 
@@ -223,7 +224,7 @@ import sklearn.model_selection
 from sklearn.metrics._scorer import _SCORERS
 before, scorers = constraints(), dict(_SCORERS)
 import sklseq.metrics
-after, names = constraints(), set({NAMES!r})
+after, names = constraints(), set({NAMES + OF_SAMPLES!r})
 assert _SCORERS.keys() - scorers.keys() == names
 assert all(_SCORERS[name] is scorer for name, scorer in scorers.items())
 changed = {{key for key in before if before[key] != after[key]}}

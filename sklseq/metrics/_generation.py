@@ -1,0 +1,353 @@
+"""How good samples are: distances, tests and shares, each honest about what it measures.
+
+All take rows of the data that the generator was not trained on. Where features differ in scale,
+scale both sides alike first: distances are in the units given.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import pairwise_distances
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_array, check_random_state
+
+__all__ = [
+    "SampleScorer",
+    "classifier_two_sample_score",
+    "density_coverage",
+    "energy_distance",
+    "maximum_mean_discrepancy",
+    "nearer_to_train_share",
+    "sliced_wasserstein_distance",
+    "train_synthetic_test_real_score",
+]
+
+
+def energy_distance(X: Any, samples: Any) -> float:
+    """Energy distance between two sets of rows.
+
+    ``2 E|x - s| - E|x - x'| - E|s - s'|``, without the distances of rows from themselves, so that
+    its mean is zero for samples of the same distribution; it may be negative.
+
+    Parameters
+    ----------
+    X, samples : array-like of shape (n_samples, n_features)
+        Of at least two rows each.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Székely and Rizzo (2013). Energy statistics: a class of statistics based on distances.
+    Journal of Statistical Planning and Inference, equation 5.
+
+    Examples
+    --------
+    >>> from sklseq.metrics import energy_distance
+    >>> energy_distance([[0.0], [1.0]], [[0.0], [1.0]])
+    -1.0
+    """
+    X, samples = _read(X, samples)
+    across = pairwise_distances(X, samples).mean()
+    within = sum(_mean_within(pairwise_distances(rows)) for rows in (X, samples))
+    return float(2 * across - within)
+
+
+def _mean_within(values: NDArray[Any]) -> float:
+    """Mean over pairs of different rows."""
+    n = len(values)
+    return float((values.sum() - np.trace(values)) / (n * (n - 1)))
+
+
+def sliced_wasserstein_distance(
+    X: Any, samples: Any, *, n_projections: int = 200, random_state: Any = 0
+) -> float:
+    """Root mean square of the Wasserstein-2 distances of projections to random lines.
+
+    Parameters
+    ----------
+    X, samples : array-like of shape (n_samples, n_features)
+    n_projections : int, default=200
+    random_state : int, RandomState instance or None, default=0
+        Of the lines.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Bonneel et al. (2015). Sliced and Radon Wasserstein barycenters of measures. JMIV, section 3.
+
+    Examples
+    --------
+    >>> from sklseq.metrics import sliced_wasserstein_distance
+    >>> sliced_wasserstein_distance([[0.0], [1.0]], [[2.0], [3.0]])
+    2.0
+    """
+    X, samples = _read(X, samples)
+    lines = check_random_state(random_state).normal(size=(X.shape[1], n_projections))
+    lines /= np.linalg.norm(lines, axis=0)
+    # Quantile functions are steps; on the grid of all their steps the integral is exact.
+    steps = np.union1d(*(np.arange(1, len(a) + 1) / len(a) for a in (X, samples)))
+    widths = np.diff(steps, prepend=0.0)
+    middle = steps - widths / 2
+    a, b = (
+        np.sort(rows @ lines, axis=0)[np.minimum((middle * len(rows)).astype(int), len(rows) - 1)]
+        for rows in (X, samples)
+    )
+    return float(np.sqrt((widths @ (a - b) ** 2).mean()))
+
+
+def maximum_mean_discrepancy(X: Any, samples: Any, *, bandwidth: float | None = None) -> float:
+    """Squared maximum mean discrepancy with a Gaussian kernel, unbiased.
+
+    Parameters
+    ----------
+    X, samples : array-like of shape (n_samples, n_features)
+        Of at least two rows each.
+    bandwidth : float or None, default=None
+        Standard deviation of the kernel; None takes the median distance between rows of X. It
+        depends on X alone, so that samples of several generators are measured alike.
+
+    Returns
+    -------
+    float
+        Zero on average for samples of the same distribution; it may be negative.
+
+    References
+    ----------
+    Gretton et al. (2012). A kernel two-sample test. JMLR, equation 3 and section 8.
+
+    Examples
+    --------
+    >>> from sklseq.metrics import maximum_mean_discrepancy
+    >>> maximum_mean_discrepancy([[0.0], [1.0]], [[9.0], [9.0]]) > 1
+    True
+    """
+    X, samples = _read(X, samples)
+    own = pairwise_distances(X)
+    if bandwidth is None:
+        apart = own[np.triu_indices(len(X), 1)]
+        bandwidth = float(np.median(apart)) or float(apart.mean()) or 1.0
+
+    def kernel(distances: NDArray[Any]) -> NDArray[Any]:
+        return np.exp(-0.5 * (distances / bandwidth) ** 2)
+
+    across = kernel(pairwise_distances(X, samples)).mean()
+    within = _mean_within(kernel(own)) + _mean_within(kernel(pairwise_distances(samples)))
+    return float(within - 2 * across)
+
+
+def classifier_two_sample_score(
+    X: Any, samples: Any, *, classifier: Any = None, cv: int = 5, random_state: Any = 0
+) -> float:
+    """Held-out accuracy of a classifier that tells samples from data; 0.5 is best.
+
+    Trees see what a linear classifier does not: samples with the right means and nothing else
+    are told apart. Both classes weigh the same.
+
+    Parameters
+    ----------
+    X, samples : array-like of shape (n_samples, n_features)
+    classifier : estimator or None, default=None
+        None takes `HistGradientBoostingClassifier` with leaves of at least 5 rows.
+    cv : int, default=5
+    random_state : int, RandomState instance or None, default=0
+        Of the folds and the trees.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Lopez-Paz and Oquab (2017). Revisiting classifier two-sample tests. ICLR, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklseq.metrics import classifier_two_sample_score
+    >>> rng = np.random.default_rng(0)
+    >>> classifier_two_sample_score(rng.normal(size=(99, 2)), rng.normal(3, 1, size=(99, 2))) > 0.9
+    True
+    """
+    X, samples = _read(X, samples)
+    rng = check_random_state(random_state)
+    seed = int(rng.randint(2**31 - 1))
+    if classifier is None:
+        classifier = HistGradientBoostingClassifier(min_samples_leaf=5, random_state=seed)
+    rows = np.concatenate([X, samples])
+    is_sample = np.repeat([0, 1], [len(X), len(samples)])
+    folds = StratifiedKFold(cv, shuffle=True, random_state=seed)
+    told = cross_val_predict(clone(classifier), rows, is_sample, cv=folds)
+    return float(np.mean([np.mean(told[is_sample == c] == c) for c in (0, 1)]))
+
+
+def train_synthetic_test_real_score(
+    classifier: Any, X: Any, y: Any, samples: Any, sample_labels: Any
+) -> float:
+    """Score on real rows of an estimator trained on samples.
+
+    Parameters
+    ----------
+    classifier : estimator
+        Cloned; classifier or regressor.
+    X, y : array-like of shape (n_samples, n_features) and (n_samples,)
+        Real rows, held out from the generator.
+    samples, sample_labels : array-like of shape (n_samples, n_features) and (n_samples,)
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Esteban, Hyland and Rätsch (2017). Real-valued (medical) time series generation with recurrent
+    conditional GANs, section 4.3.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklseq.metrics import train_synthetic_test_real_score
+    >>> X, y = [[0.0], [1.0]], [0, 1]
+    >>> train_synthetic_test_real_score(KNeighborsClassifier(1), X, y, [[0.1], [0.9]], y)
+    1.0
+    """
+    return float(clone(classifier).fit(samples, sample_labels).score(X, y))
+
+
+def density_coverage(X: Any, samples: Any, *, n_neighbors: int = 5) -> tuple[float, float]:
+    """Density (do samples lie where data lie?) and coverage (is all the data sampled?).
+
+    Parameters
+    ----------
+    X, samples : array-like of shape (n_samples, n_features)
+    n_neighbors : int, default=5
+        A row's neighbourhood reaches to its neighbour of that order in X.
+
+    Returns
+    -------
+    density : float
+        Mean number of neighbourhoods around a sample, over `n_neighbors`; 1 is expected.
+    coverage : float
+        Share of neighbourhoods with a sample; ``1 - 2 ** -n_neighbors`` is expected for as many
+        samples as rows.
+
+    References
+    ----------
+    Naeem et al. (2020). Reliable fidelity and diversity metrics for generative models. ICML,
+    section 3.2.
+
+    Examples
+    --------
+    >>> from sklseq.metrics import density_coverage
+    >>> density_coverage([[0.0], [1.0], [3.0]], [[9.0]], n_neighbors=1)
+    (0.0, 0.0)
+    """
+    X, samples = _read(X, samples)
+    if not 1 <= n_neighbors < len(X):
+        raise ValueError(f"n_neighbors={n_neighbors} must be from 1 to {len(X) - 1}.")
+    reach = NearestNeighbors(n_neighbors=n_neighbors).fit(X).kneighbors()[0][:, -1]
+    near = pairwise_distances(X, samples) <= reach[:, None]
+    return float(near.sum() / (n_neighbors * len(samples))), float(near.any(axis=1).mean())
+
+
+def nearer_to_train_share(X_train: Any, X: Any, samples: Any) -> float:
+    """Share of samples that are nearer to training rows than to held-out rows.
+
+    Half, if nothing was memorised; near 1, if samples are copies. Of the larger set as many rows
+    are taken as the other has, the first ones.
+
+    Parameters
+    ----------
+    X_train, X, samples : array-like of shape (n_samples, n_features)
+        Rows that the generator was trained on, rows held out, and its samples. The first two
+        should be in random order.
+
+    Returns
+    -------
+    float
+        Samples as near to both count half.
+
+    References
+    ----------
+    Platzer and Reutterer (2021). Holdout-based empirical assessment of mixed-type synthetic data.
+    Frontiers in Big Data, section 2.2.
+
+    Examples
+    --------
+    >>> from sklseq.metrics import nearer_to_train_share
+    >>> nearer_to_train_share([[0.0], [1.0]], [[0.4], [1.4]], [[0.0], [1.1]])
+    1.0
+    """
+    X_train, samples = _read(X_train, samples)
+    X, _ = _read(X, samples)
+    n = min(len(X_train), len(X))
+    train, held = (
+        NearestNeighbors(n_neighbors=1).fit(rows[:n]).kneighbors(samples)[0][:, 0]
+        for rows in (X_train, X)
+    )
+    return float(np.mean((train < held) + 0.5 * (train == held)))
+
+
+class SampleScorer:
+    """A scorer that draws samples from a fitted generator and compares them with X.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(X, samples)`` to a number.
+    sign : int, default=-1
+        -1 where less is better.
+    random_state : int, default=0
+        Of the samples: each call draws the same ones, as many as X has rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neighbors import KernelDensity
+    >>> from sklseq.metrics import SampleScorer, energy_distance
+    >>> X = load_iris().data
+    >>> SampleScorer(energy_distance)(KernelDensity(bandwidth=0.1).fit(X), X) < 0.1
+    True
+    """
+
+    def __init__(self, metric: Callable[[Any, Any], float], sign: int = -1, random_state: int = 0):
+        self.metric, self.sign, self.random_state = metric, sign, random_state
+
+    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
+        """Score of a generator; larger is better.
+
+        Parameters
+        ----------
+        estimator : fitted estimator
+            Has ``sample(n_samples, random_state=...)``.
+        X : array-like of shape (n_samples, n_features)
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        float
+        """
+        samples = estimator.sample(len(X), random_state=self.random_state)
+        return self.sign * self.metric(X, samples)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.metric.__name__}, sign={self.sign})"
+
+
+def _read(X: Any, samples: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both as arrays of the same columns."""
+    X, samples = (check_array(a, dtype=np.float64) for a in (X, samples))
+    if X.shape[1] != samples.shape[1]:
+        raise ValueError(f"X has {X.shape[1]} features, samples have {samples.shape[1]}.")
+    return X, samples

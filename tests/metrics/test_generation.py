@@ -1,0 +1,132 @@
+"""Scores of samples: zero for the same distribution, large for fakes, and repeatable."""
+
+import numpy as np
+import pytest
+from scipy.stats import wasserstein_distance
+from sklearn.datasets import make_moons
+from sklearn.metrics import get_scorer
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KernelDensity, KNeighborsClassifier
+
+from sklseq.metrics import (
+    SampleScorer,
+    classifier_two_sample_score,
+    density_coverage,
+    energy_distance,
+    maximum_mean_discrepancy,
+    nearer_to_train_share,
+    sliced_wasserstein_distance,
+    train_synthetic_test_real_score,
+)
+
+DISTANCES = [energy_distance, sliced_wasserstein_distance, maximum_mean_discrepancy]
+
+
+def moons(seed, n=300):
+    return make_moons(n, noise=0.1, random_state=seed)[0]
+
+
+def fake(seed=0, n=300):
+    """Independent normal features with the moments of the moons: right where lines look."""
+    X = moons(0, 5000)
+    return np.random.default_rng(seed).multivariate_normal(X.mean(0), np.cov(X.T), n)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_distances_grow_with_the_difference(distance):
+    same = distance(moons(0), moons(1))
+    near, far = distance(moons(0), fake()), distance(moons(0), moons(1) + 3)
+    assert same < 0.35 * near < near < far
+
+
+@pytest.mark.parametrize("distance", [energy_distance, maximum_mean_discrepancy])
+def test_unbiased_distances_average_zero(distance):
+    rng = np.random.default_rng(0)
+    values = [distance(rng.normal(size=(20, 2)), rng.normal(size=(30, 2))) for _ in range(300)]
+    error = np.std(values) / np.sqrt(len(values))
+    assert abs(np.mean(values)) < 4 * error
+    assert min(values) < 0
+
+
+def test_discrepancy_is_not_constant():
+    # With a bandwidth that follows the samples, far fakes would all measure alike.
+    values = [maximum_mean_discrepancy(moons(0), moons(1) + shift) for shift in (0, 0.3, 1, 2)]
+    assert np.all(np.diff(values) > 0.01)
+
+
+def test_sliced_wasserstein_in_one_dimension_is_the_distance_of_quantiles():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(30, 1)), rng.normal(size=(45, 1)) + 5
+    quantiles = np.linspace(0, 1, 200_001)[:-1] + 0.5 / 200_000
+    functions = [np.sort(v[:, 0])[(quantiles * len(v)).astype(int)] for v in (a, b)]
+    expected = np.sqrt(np.mean((functions[0] - functions[1]) ** 2))
+    assert sliced_wasserstein_distance(a, b) == pytest.approx(expected, rel=1e-3)
+    assert sliced_wasserstein_distance(a, b) >= wasserstein_distance(a[:, 0], b[:, 0])
+
+
+def test_trees_tell_a_fake_with_the_right_moments():
+    assert classifier_two_sample_score(moons(0, 1000), fake(n=1000)) > 0.7
+    assert classifier_two_sample_score(moons(0), moons(1)) == pytest.approx(0.5, abs=0.07)
+
+
+def test_classes_of_unequal_size_weigh_the_same():
+    assert classifier_two_sample_score(moons(0, 500), moons(1, 50)) == pytest.approx(0.5, abs=0.1)
+
+
+def test_density_and_coverage():
+    density, coverage = density_coverage(moons(0, 500), moons(1, 500))
+    assert density == pytest.approx(1, abs=0.1)
+    assert coverage == pytest.approx(1 - 2**-5, abs=0.03)
+    half = moons(1, 500)
+    half = half[half[:, 1] > 0.25]
+    assert density_coverage(moons(0, 500), half)[1] < 0.7
+    assert density_coverage(moons(0, 500), moons(1, 500) + 9) == (0, 0)
+    with pytest.raises(ValueError, match="n_neighbors=5 must be from 1 to 3"):
+        density_coverage(moons(0, 4), moons(1))
+
+
+def test_copies_are_nearer_to_train():
+    train, held, new = moons(0), moons(1), moons(2)
+    assert nearer_to_train_share(train, held, train) == 1
+    assert nearer_to_train_share(train, held, new) == pytest.approx(0.5, abs=0.1)
+    # More training rows would lie nearer by their number alone.
+    assert nearer_to_train_share(moons(0, 3000), held, new) == pytest.approx(0.5, abs=0.1)
+
+
+def test_samples_train_a_classifier_for_real_rows():
+    X, y = make_moons(300, noise=0.1, random_state=0)
+    S, labels = make_moons(300, noise=0.1, random_state=1)
+    classifier = KNeighborsClassifier()
+    assert train_synthetic_test_real_score(classifier, X, y, S, labels) > 0.95
+    assert train_synthetic_test_real_score(classifier, X, y, S, 1 - labels) < 0.05
+    assert not hasattr(classifier, "classes_")
+
+
+def test_results_repeat():
+    for metric in (sliced_wasserstein_distance, classifier_two_sample_score):
+        assert metric(moons(0), fake()) == metric(moons(0), fake())
+
+
+def test_a_search_by_samples():
+    grid = {"bandwidth": [0.05, 2.0]}
+    for scoring in ("neg_energy_distance", SampleScorer(maximum_mean_discrepancy)):
+        search = GridSearchCV(KernelDensity(), grid, scoring=scoring, cv=3).fit(moons(0))
+        assert search.best_params_ == {"bandwidth": 0.05}
+    scorer = get_scorer("neg_sliced_wasserstein")
+    model = KernelDensity(bandwidth=0.1).fit(moons(0))
+    assert scorer(model, moons(1)) == scorer(model, moons(1))
+
+
+def test_other_columns_are_refused():
+    with pytest.raises(ValueError, match="X has 2 features, samples have 3"):
+        energy_distance(moons(0), np.zeros((4, 3)))
+
+
+def test_a_mixture_scores_better_than_one_normal():
+    X, held = moons(0), moons(1)
+    scores = [
+        energy_distance(held, GaussianMixture(k, random_state=0).fit(X).sample(300)[0])
+        for k in (1, 8)
+    ]
+    assert scores[1] < scores[0]
