@@ -241,9 +241,7 @@ def step(peers: str | None = None, rounds: int = 7) -> None:
             output = subprocess.run(run, check=True, capture_output=True, text=True).stdout
             times.setdefault(name, []).append(json.loads(output))
     print(f"\n{LAYERS} affine couplings, {HIDDEN}, {FEATURES} features, batches of {ROWS}\n")
-    print(
-        "| flow | ms a step, median | sklseq takes of it, median of rounds |\n|---|---|---|"
-    )
+    print("| flow | ms a step, median | sklseq takes of it, median of rounds |\n|---|---|---|")
     for name, seconds in times.items():
         ratio = np.median(np.divide(times["sklseq"], seconds))
         print(f"| {name} | {1e3 * np.median(seconds):.2f} | {ratio:.2f} |")
