@@ -31,6 +31,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklseq.sequence_base import SequenceEstimator
 from sklseq.training import NeuralEstimator, TableEstimator, Trainer
 from sklseq.utils import all_estimators, sequence_checks
+from sklseq.utils._check_data import takes
 
 ESTIMATORS = dict(all_estimators())
 SEQUENTIAL = [c for c in ESTIMATORS.values() if issubclass(c, SequenceEstimator)]
@@ -103,10 +104,15 @@ def default(cls):
 def expected_failures(estimator):
     if not isinstance(estimator, NeuralEstimator) or estimator.dtype == "float64":
         return {}
-    return {
+    expected = {
         "check_sample_weight_equivalence_on_dense_data": "minibatches of repeated rows are not "
         "the minibatches of weighted rows"
     }
+    if type(estimator).__name__ == "SequenceAutoencoder":
+        expected["check_methods_subset_invariance"] = (
+            "one sequence alone is rounded otherwise than many, and the check allows 1e-7"
+        )
+    return expected
 
 
 @parametrize_with_checks(
@@ -276,6 +282,8 @@ def test_a_global_pandas_output_breaks_no_pipeline(cls, container, target):
         index = [(f"s{i}", t) for i, x in enumerate(X) for t in range(len(x))]
         index = pd.MultiIndex.from_tuples(index)
         X = pd.DataFrame(np.concatenate(list(X)), index=index, columns=["a", "b"])
+    if target == "step" and not takes(model, "target", "step"):
+        pytest.skip("has nothing for each step")
     if "target" in model.get_params():
         model.set_params(target=target)
     plain = clone(model).fit(X).transform(X)

@@ -7,11 +7,13 @@ from sklseq.autoencoder._regularized import (
     DenoisingAutoencoder,
     SparseAutoencoder,
 )
+from sklseq.autoencoder._sequence import SequenceAutoencoder
 
 __all__ = [
     "Autoencoder",
     "ContractiveAutoencoder",
     "ConvolutionalAutoencoder",
     "DenoisingAutoencoder",
+    "SequenceAutoencoder",
     "SparseAutoencoder",
 ]

@@ -1,7 +1,7 @@
 """Fitting and running a network over the rows of a table, or of any array with one row each."""
 
 from numbers import Integral
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import torch
@@ -12,11 +12,13 @@ from torch import Tensor, nn
 
 from sklseq._compat import check_sample_weight
 from sklseq.base import estimator
-from sklseq.training.data import Batch, DenseRows, as_tensor
+from sklseq.training.data import Batch, DenseRows, SequenceRows, as_tensor
 from sklseq.training.estimator import NeuralEstimator
 from sklseq.training.inference import run_rows
 
-__all__ = ["TableEstimator", "layer_sizes"]
+__all__ = ["TableEstimator", "check_finite_rows", "hold_out", "layer_sizes"]
+
+_Rows = TypeVar("_Rows", DenseRows, SequenceRows)
 
 
 @estimator
@@ -67,7 +69,7 @@ class TableEstimator(NeuralEstimator):
             rows = DenseRows(tuple(as_tensor(a, like) for a in inputs), as_tensor(weights, like))
             # A single epoch of partial_fit has nothing to stop.
             train, validation = (
-                self._hold_out(rows, weights)
+                hold_out(rows, weights, self.validation_fraction, self._seed)
                 if self.early_stopping and not partial
                 else (rows, None)
             )
@@ -79,18 +81,6 @@ class TableEstimator(NeuralEstimator):
             self._finish(inputs, weights)
         return self
 
-    def _hold_out(
-        self, rows: DenseRows, weights: NDArray[np.float64]
-    ) -> tuple[DenseRows, DenseRows]:
-        candidates = np.flatnonzero(weights)
-        if len(candidates) < 2:
-            raise ValueError("early_stopping needs at least two rows with weight; set it to False.")
-        split = train_test_split(
-            candidates, test_size=self.validation_fraction, random_state=self._seed
-        )
-        train, validation = (rows.subset(np.sort(part)) for part in split)
-        return train, validation
-
     def _run(self, function: str, *inputs: NDArray[Any]) -> NDArray[Any]:
         """Outputs of a method of the trained module, for all rows of the inputs."""
         method = getattr(self.module_, function)
@@ -99,6 +89,18 @@ class TableEstimator(NeuralEstimator):
     def _read_fitted(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
         return self._read(X, reset=False)
+
+
+def hold_out(
+    rows: _Rows, weights: NDArray[np.float64], share: float, seed: int
+) -> tuple[_Rows, _Rows]:
+    """Rows to train on, and a share of those with weight, held out."""
+    candidates = np.flatnonzero(weights)
+    if len(candidates) < 2:
+        raise ValueError("early_stopping needs at least two rows with weight; set it to False.")
+    split = train_test_split(candidates, test_size=share, random_state=seed)
+    train, validation = (rows.subset(np.sort(part)) for part in split)
+    return train, validation
 
 
 def check_finite_rows(X: NDArray[Any]) -> NDArray[Any]:
