@@ -13,6 +13,7 @@ from sklseq.data._sequences import (
 )
 from sklseq.data._symbols import Vocabulary
 from sklseq.data._targets import as_labels, stack_steps, unlabelled
+from sklseq.data._tree_occlusion import without_subtrees
 from sklseq.data._tree_readers import READERS, read_forest
 from sklseq.data._tree_targets import flatten_labels
 from sklseq.data._trees import Forest, Levels
@@ -36,4 +37,5 @@ __all__ = [
     "stack_steps",
     "unlabelled",
     "valid_steps",
+    "without_subtrees",
 ]

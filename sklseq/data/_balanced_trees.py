@@ -52,4 +52,5 @@ def balanced_forest(steps: NDArray[Any]) -> Forest:
         features.reshape(n * size, n_features),
         None,
         np.tile(is_leaf, n),
+        np.tile(is_leaf, n),
     )

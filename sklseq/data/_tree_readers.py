@@ -344,6 +344,8 @@ def _stack(trees: list[_Nodes], dtype: DTypeLike, name_of: Callable[[int], str])
                 raise type(error)(f"{name_of(i)}, node {j} {error}") from error
             node += 1
     features = None
+    has_features = np.zeros(node, dtype=bool)
+    has_features[[at for at, _ in vectors]] = True
     if vectors:
         features = np.zeros((node, len(vectors[0][1])), dtype=dtype)
         with np.errstate(over="ignore"):
@@ -357,6 +359,7 @@ def _stack(trees: list[_Nodes], dtype: DTypeLike, name_of: Callable[[int], str])
         features,
         np.array([t.nested for t in trees]),
         np.concatenate(masks),
+        has_features,
     )
 
 

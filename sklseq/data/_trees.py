@@ -67,6 +67,8 @@ class Forest:
         Trees whose results per node are nested as the tree is; None is none of them.
     results : ndarray of bool of shape (n_nodes,) or None, default=None
         Nodes that get targets and results; None is all.
+    has_features : ndarray of bool of shape (n_nodes,) or None, default=None
+        Nodes that have a feature vector; None is all.
 
     Raises
     ------
@@ -88,11 +90,14 @@ class Forest:
         features: NDArray[Any] | None = None,
         nested: NDArray[np.bool_] | None = None,
         results: NDArray[np.bool_] | None = None,
+        has_features: NDArray[np.bool_] | None = None,
     ):
         self.parents, self.sizes = parents, sizes
         self.symbols, self.features = symbols, features
         self.nested = np.zeros(len(sizes), dtype=bool) if nested is None else nested
         self.results = np.ones(len(parents), dtype=bool) if results is None else results
+        everywhere = np.ones(len(parents), dtype=bool)
+        self.has_features = everywhere if has_features is None else has_features
         self.starts = np.cumsum(sizes) - sizes
         self._compile()
 

@@ -126,6 +126,13 @@ class TreePlan:
         """Numbers of the nodes with children, then of those without."""
         return self._tensor(np.argsort(self.is_leaf, kind="stable"))
 
+    def mean(self, values: Tensor) -> Tensor:
+        """Mean of one value a node over each tree, ``(n_trees,)``."""
+        trees = self._tensor(self.levels.trees)
+        zeros = values.new_zeros(len(self))
+        counts = zeros.index_add(0, trees, torch.ones_like(values))
+        return zeros.index_add(0, trees, values) / counts
+
     def slots(self, arity: int | None) -> Sequence[Tensor | None]:
         """For each level but the last, the child at each position of its inner nodes."""
         levels = self.levels

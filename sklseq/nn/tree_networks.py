@@ -2,12 +2,13 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from sklseq.nn.randomness import Dropout
 from sklseq.nn.tree_levels import TreePlan
 from sklseq.nn.trees import CELLS, TreeCell
 
-__all__ = ["RecursiveNetwork", "TreeEncoder", "make_cell"]
+__all__ = ["RecursiveNetwork", "TreeEncoder", "ValueDecoder", "make_cell"]
 
 
 def make_cell(
@@ -109,6 +110,36 @@ class TreeEncoder(nn.Module):
             counts = zeros[:, :1].index_add(0, plan.leaf_trees, torch.ones_like(ends[:, :1]))
             parts.append(zeros.index_add(0, plan.leaf_trees, ends) / counts)
         return torch.cat(parts, dim=1)
+
+
+class ValueDecoder(nn.Module):
+    """Tells the value of nodes from vectors: logits of symbols, and features.
+
+    Parameters
+    ----------
+    input_size, n_symbols, n_features : int
+        As in `TreeEncoder`.
+    """
+
+    def __init__(self, input_size: int, n_symbols: int, n_features: int):
+        super().__init__()
+        self.n_symbols = n_symbols
+        self.head = nn.Linear(input_size, n_symbols + n_features)
+
+    def losses(self, vectors: Tensor, symbols: Tensor | None, features: Tensor | None) -> Tensor:
+        """Error of each node: cross-entropy of its symbol and mean squared error of its features.
+
+        What a node does not have counts as zero features or as the code for no symbol, which is
+        to be told too. Features are expected to have unit variance.
+        """
+        told = self.head(vectors)
+        losses = told.new_zeros(len(told))
+        if self.n_symbols and symbols is not None:
+            logits = told[:, : self.n_symbols]
+            losses = losses + cross_entropy(logits, symbols, reduction="none")
+        if features is not None:
+            losses = losses + (told[:, self.n_symbols :] - features).square().mean(dim=1)
+        return losses
 
 
 class RecursiveNetwork(nn.Module):

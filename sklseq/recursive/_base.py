@@ -1,6 +1,6 @@
 """What all recursive estimators share."""
 
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from sklseq.sequence_base import SequenceEstimator
 from sklseq.training.data import Batch, as_tensor
 from sklseq.training.forests import ForestRows, run_forest
 
-__all__ = ["BaseRecursive", "Targets"]
+__all__ = ["AnyDirection", "BaseRecursive", "Targets"]
 
 # More children than this and weights for each position are too many to be learned.
 _MAX_ARITY = 32
@@ -34,14 +34,30 @@ class Targets(NamedTuple):
 
 
 @estimator
-class BaseRecursive(TreeReader):
-    """Recursive network over trees."""
+class AnyDirection:
+    """The choice of rows and of the way that states go."""
 
     target: str = param(
         "tree",
         "What gets one target, and so what a row is: each 'tree', or each 'node'.",
         choice("tree", "node"),
     )
+    direction: str = param(
+        "up",
+        "Whether states come from subtrees ('up'), from ancestors ('down') or from 'both'. A "
+        "tree's vector is the state of its root, the mean over its leaves, or the two together.",
+        choice("up", "down", "both"),
+    )
+
+    @property
+    def _per_step(self) -> bool:
+        return self.target == "node"
+
+
+@estimator
+class BaseRecursive(TreeReader):
+    """Recursive network over trees."""
+
     composition: Any = param(
         "lstm",
         "How a node's state comes from its children's: plain ('rnn'), matrix-vector ('mv') or "
@@ -52,12 +68,6 @@ class BaseRecursive(TreeReader):
         type,
     )
     hidden_size: int = param(64, "Units of a node's state, in each direction.", integer(1))
-    direction: str = param(
-        "up",
-        "Whether states come from subtrees ('up'), from ancestors ('down') or from 'both'. A "
-        "tree's vector is the state of its root, the mean over its leaves, or the two together.",
-        choice("up", "down", "both"),
-    )
     embedding_size: int | None = param(
         None,
         "Size of the vector learned for each symbol; None takes `hidden_size`.",
@@ -80,6 +90,16 @@ class BaseRecursive(TreeReader):
 
     _network: ClassVar[type[nn.Module]]
     _row_words = ("tree", "node")
+
+    if TYPE_CHECKING:
+        target: str
+        direction: str
+
+    @property
+    def _per_step(self) -> bool:
+        """Whether rows are nodes."""
+        return False
+
     _require_y = SequenceEstimator._require_y
 
     @staticmethod
@@ -91,13 +111,13 @@ class BaseRecursive(TreeReader):
     ) -> Targets:
         raise NotImplementedError
 
+    def _prepare(self, forest: Forest, weights: NDArray[np.float64], fresh: bool) -> Forest:
+        """Trees as the network takes them."""
+        return forest
+
     def _settings(self, n_outputs: int) -> dict[str, Any]:
         """What is special about this estimator's network."""
         return {}
-
-    @property
-    def _per_step(self) -> bool:
-        return self.target == "node"
 
     def _encoder_settings(self, X: Forest, fresh: bool) -> dict[str, Any]:
         if fresh:
@@ -144,6 +164,7 @@ class BaseRecursive(TreeReader):
             forest = self._read_X(X, reset=fresh)
             symbols = self._encode_symbols(forest, fresh)
             weights = self._read_weights(sample_weight, forest)
+            forest = self._prepare(forest, weights, fresh)
             targets = self._read_targets(y, forest, weights, fresh, **known)
             module = self._start_module(
                 fresh,
@@ -163,7 +184,12 @@ class BaseRecursive(TreeReader):
         return self
 
     def _rows(
-        self, forest: Forest, symbols: NDArray[np.int64] | None, target: Tensor, weight: Tensor
+        self,
+        forest: Forest,
+        symbols: NDArray[np.int64] | None,
+        target: Tensor,
+        weight: Tensor,
+        per_node: bool | None = None,
     ) -> ForestRows:
         codes, features = (
             None if values is None else as_tensor(values, weight)
@@ -175,7 +201,7 @@ class BaseRecursive(TreeReader):
             features,
             target,
             weight,
-            per_node=self._per_step,
+            per_node=self._per_step if per_node is None else per_node,
             trees_per_row=2 if self._pairs else 1,
             engine=self.engine,
         )
@@ -234,7 +260,9 @@ class BaseRecursive(TreeReader):
         self._check_arity(forest)
         return forest
 
-    def _run_on(self, forest: Forest, function: str = "forward") -> NDArray[Any]:
+    def _run_on(
+        self, forest: Forest, function: str = "forward", per_node: bool | None = None
+    ) -> NDArray[Any]:
         """Outputs for the rows of a forest, or for its nodes with results."""
         module: Any = self.module_
         symbols = self._encode_symbols(forest, fresh=False)
@@ -242,7 +270,7 @@ class BaseRecursive(TreeReader):
         return run_forest(
             module,
             getattr(module, function),
-            self._rows(forest, symbols, unused, unused),
+            self._rows(forest, symbols, unused, unused, per_node),
             widest=module.encoder.widest,
             n_threads=self.n_threads,
         )

@@ -11,9 +11,9 @@ from torch.nn.functional import cross_entropy
 
 from sklseq._compat import fit_context
 from sklseq.base import attribute, choice, estimator, param
-from sklseq.data import Forest, Sequences, flatten_labels, unlabelled
+from sklseq.data import Forest, Sequences, flatten_labels, unlabelled, without_subtrees
 from sklseq.nn.tree_networks import RecursiveNetwork
-from sklseq.recursive._base import BaseRecursive, Targets
+from sklseq.recursive._base import AnyDirection, BaseRecursive, Targets
 from sklseq.sequence_targets import SequenceClassifierMixin, SequenceRegressorMixin, weighted_scale
 from sklseq.training.data import Batch, mean_loss
 
@@ -21,7 +21,7 @@ __all__ = ["RecursiveClassifier", "RecursiveRegressor"]
 
 
 @estimator
-class SupervisedRecursive(BaseRecursive):
+class SupervisedRecursive(AnyDirection, BaseRecursive):
     """A linear output over a recursive network."""
 
     pairs: bool = param(
@@ -51,6 +51,38 @@ class SupervisedRecursive(BaseRecursive):
         n_nodes = int(forest.n_results.sum())
         rows = Sequences(np.arange(n_nodes), forest.n_results, "series")
         return flatten_labels(y, forest), rows
+
+    def _told(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+        """What an importance compares: a number (or several) for each row of `outputs`."""
+        raise NotImplementedError
+
+    def subtree_importances(self, X: Any) -> NDArray[np.object_]:
+        """How much of each tree's prediction is lost without each of its subtrees.
+
+        One subtree after the other is replaced by a leaf without a value (occlusion). Takes one
+        prediction a node, so time and memory grow as the square of a tree's size.
+
+        Parameters
+        ----------
+        X : trees
+            As in `fit`; with ``target="tree"`` and without `pairs` only.
+
+        Returns
+        -------
+        ndarray of object of shape (n_trees,)
+            Nested tuples ``(importance, child, ...)`` in the shape of each tree; for parent
+            arrays an array, for sequences one with a value for each step. For a classifier the
+            fall of the predicted class's probability; for a regressor the fall of the prediction.
+        """
+        if self._per_step or self.pairs:
+            raise ValueError("subtree_importances needs target='tree' and pairs=False.")
+        forest, outputs = self._run(X)
+        lost = []
+        for tree in range(len(forest)):
+            whole = outputs[tree : tree + 1]
+            without = self._run_on(without_subtrees(forest, tree))
+            lost.append(self._told(whole, whole) - self._told(whole, without))
+        return forest.restore(np.concatenate(lost)[forest.results])
 
 
 @estimator
@@ -187,6 +219,9 @@ class RecursiveClassifier(SequenceClassifierMixin, SupervisedRecursive):
         forest, logits = self._run(X)
         return self._restore(forest, self.classes_[logits.argmax(axis=1)])
 
+    def _told(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+        return softmax(outputs, axis=1)[:, whole[0].argmax()]
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Mean accuracy of ``predict(X)``; over all labelled nodes with ``target="node"``.
 
@@ -308,6 +343,10 @@ class RecursiveRegressor(SequenceRegressorMixin, SupervisedRecursive):
             )
         scaled = (values - self.target_mean_) / self.target_scale_
         return Targets(scaled, weights, scaled.shape[1])
+
+    def _told(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+        values = outputs * self.target_scale_
+        return values[:, 0] if self._n_target_dims == 1 else values
 
     def _values(self, X: Any) -> tuple[Forest, NDArray[Any]]:
         forest, outputs = self._run(X)

@@ -217,3 +217,43 @@ def test_other_target_or_symbols_than_fitted():
         numbers.predict(X)
     with pytest.raises(ValueError, match="y, tree 1 has another shape"):
         quick(target="node").fit(X[:3], [nodes[0], nodes[2], nodes[2]])
+
+
+def without(tree, path):
+    """The tree with a blank leaf at the path of child numbers."""
+    if not path:
+        return (None,)
+    value, *children = tree
+    children[path[0]] = without(children[path[0]], path[1:])
+    return (value, *children)
+
+
+def paths(tree, path=()):
+    yield path
+    for i, child in enumerate(tree[1:]):
+        yield from paths(child, (*path, i))
+
+
+def test_importances_are_what_is_lost_without_a_subtree():
+    X, y, _ = data(30)
+    model = quick(max_epochs=5, dtype="float64").fit(X, y)
+    found = model.subtree_importances(X[:5])
+    for tree, importances in zip(X[:5], found, strict=True):
+        whole = model.predict_proba([tree])[0]
+        parts = model.predict_proba([without(tree, path) for path in paths(tree)])
+        expected = whole.max() - parts[:, whole.argmax()]
+        assert_allclose(flat([importances], [tree]), expected, atol=1e-12)
+    with pytest.raises(ValueError, match="needs target='tree'"):
+        quick(pairs=True).fit([(t, t) for t in X], y).subtree_importances(X)
+    values = quick(RecursiveRegressor).fit(X, np.c_[y, y]).subtree_importances(X[:2])
+    assert np.shape(values[0][0]) == (2,)
+
+
+def test_importances_of_steps():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5))
+    y = X[:, 2] > 0
+    model = quick(max_epochs=20).fit(X, y)
+    importances = np.stack(model.subtree_importances(X[:50]))
+    assert importances.shape == (50, 5)
+    assert np.abs(importances).mean(axis=0).argmax() == 2
