@@ -131,10 +131,15 @@ class SequenceEstimator(Estimator):
         Per step, weights of sequences hold for all their steps.
         """
         n_rows = len(X.steps) if self._per_step else len(X)
-        if sample_weight is None:
-            return np.ones(n_rows)
+        if sample_weight is None or np.isscalar(sample_weight):
+            return check_sample_weight(sample_weight, np.empty(n_rows), dtype=np.float64)
+        if not self._per_step and not _one_each(sample_weight, X):
+            raise ValueError(
+                f"sample_weight must be one number for each of the {len(X)} sequences; weights of "
+                "steps go with target='step'."
+            )
         if self._per_step:
-            if X.layout not in ("series", "frame") and _one_each(sample_weight, X):
+            if len(X) > 1 and _one_each(sample_weight, X):
                 sample_weight = np.repeat(np.asarray(sample_weight), X.lengths)
             else:
                 sample_weight = stack_steps(sample_weight, X, "sample_weight")

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklseq.metrics._steps import (
     Steps,
     StepTargets,
+    check_weights,
     match_steps,
     missing_values,
     stack_steps,
@@ -114,7 +115,7 @@ def sequence_accuracy_score(
                 f"sample_weight must have shape ({steps.n_sequences},), one weight for each "
                 f"sequence, got {weights.shape}."
             )
-        weights = weights[labelled]
+        weights = check_weights(weights[labelled])
     return float(np.average(wrong[labelled] == 0, weights=weights))
 
 

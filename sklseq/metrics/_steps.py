@@ -141,10 +141,26 @@ def step_weights(sample_weight: StepTargets | None, reference: Steps) -> NDArray
     Raises
     ------
     ValueError
-        If there are too few or too many.
+        If there are too few or too many, one is negative, or all are zero.
     """
     if sample_weight is None:
         return None
+    return check_weights(_spread_weights(sample_weight, reference))
+
+
+def check_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The weights, if none is negative or not finite and one is positive; else ValueError."""
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        raise ValueError(
+            f"sample_weight holds {weights[wrong[0]]}: weights must be finite and not negative."
+        )
+    if not weights.any():
+        raise ValueError("sample_weight is zero throughout: nothing is left to score.")
+    return weights
+
+
+def _spread_weights(sample_weight: StepTargets, reference: Steps) -> NDArray[np.float64]:
     weights = stack_steps(sample_weight, "sample_weight")
     n_sequences = len(reference.lengths)
     if weights.flat and not reference.flat and len(weights.values) == n_sequences:

@@ -205,8 +205,9 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
         if stratify is not None:
             stratify = stratify[candidates]
             sizes = np.unique(stratify, return_counts=True)[1]
-            if sizes.min() < 2 or round(self.validation_fraction * len(candidates)) < len(sizes):
-                stratify = None  # a class of one, or more classes than held-out sequences
+            held = round(self.validation_fraction * len(candidates))
+            if sizes.min() < 2 or min(held, len(candidates) - held) < len(sizes):
+                stratify = None  # a class of one, or more classes than sequences in a part
         split = train_test_split(
             candidates,
             test_size=self.validation_fraction,

@@ -241,3 +241,17 @@ def test_rows_of_a_sequence_must_be_together():
     y = pd.Series([0, 1, 1], index=index)
     with pytest.raises(ValueError, match="not together"):
         step_accuracy_score(y, y)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"), [([-1, 2], "negative"), ([0, 0], "zero"), ([np.nan, 1], "finite")]
+)
+@pytest.mark.parametrize(
+    "score",
+    [masked_r2_score, step_accuracy_score, sequence_accuracy_score, step_f1_score],
+    ids=lambda f: f.__name__,
+)
+def test_weights_that_weigh_nothing_are_refused(score, weights, message):
+    y = [[0, 1, 1], [1, 0]]
+    with pytest.raises(ValueError, match=message):
+        score(y, y, sample_weight=weights)

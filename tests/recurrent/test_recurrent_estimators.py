@@ -369,3 +369,28 @@ def test_the_best_loss_stays_the_validation_loss_when_training_goes_on():
     best = model.best_loss_
     assert best == -max(model.validation_scores_)
     assert model.partial_fit(X, y).best_loss_ == best
+
+
+def test_weights_of_sequences_hold_for_their_steps_in_any_container():
+    X, y = labelled_steps()
+    weights = np.linspace(0.5, 2, len(X))
+    frame = pd.concat(dict(enumerate(map(pd.DataFrame, X))))
+    by_list = GRUClassifier(target="step", **SMALL).fit(X, y, sample_weight=weights)
+    by_frame = GRUClassifier(target="step", **SMALL).fit(
+        frame, np.concatenate(y), sample_weight=weights
+    )
+    assert by_list.loss_curve_ == by_frame.loss_curve_
+    one = GRUClassifier(target="step", **SMALL).fit(X, y, sample_weight=2.0)
+    assert one.loss_curve_ == GRUClassifier(target="step", **SMALL).fit(X, y).loss_curve_
+
+
+def test_weights_of_steps_where_rows_are_sequences_are_refused():
+    X, y = sequences()
+    with pytest.raises(ValueError, match="weights of steps go with target='step'"):
+        GRUClassifier(**SMALL).fit(X, y, sample_weight=[np.ones(len(x)) for x in X])
+
+
+def test_a_large_held_out_part_needs_no_stratification():
+    X, _ = sequences()
+    y = np.arange(20) % 4
+    GRUClassifier(early_stopping=True, validation_fraction=0.9, **SMALL).fit(X, y)
