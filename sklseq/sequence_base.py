@@ -133,7 +133,8 @@ class SequenceEstimator(Estimator):
         n_rows = len(X.steps) if self._per_step else len(X)
         if sample_weight is None or np.isscalar(sample_weight):
             return check_sample_weight(sample_weight, np.empty(n_rows), dtype=np.float64)
-        if not self._per_step and not _one_each(sample_weight, X):
+        nested = hasattr(sample_weight, "__len__") and any(np.ndim(w) for w in sample_weight)
+        if nested and not self._per_step:
             raise ValueError(
                 f"sample_weight must be one number for each of the {len(X)} sequences; weights of "
                 "steps go with target='step'."
