@@ -11,6 +11,9 @@ from sklseq.nn.trees import CELLS, TreeCell
 __all__ = ["RecursiveNetwork", "TreeEncoder", "ValueDecoder", "make_cell"]
 
 
+_EMBEDDING_SCALE = 0.1
+
+
 def make_cell(
     composition: str | type[nn.Module],
     input_size: int,
@@ -63,6 +66,8 @@ class TreeEncoder(nn.Module):
         if n_symbols:
             self.embedding = nn.Embedding(n_symbols, embedding_size, 0)
             with torch.no_grad():
+                # Small, so that the vectors of rare symbols are soon learned rather than noise.
+                self.embedding.weight.mul_(_EMBEDDING_SCALE)
                 self.embedding.weight[1] = 0.0
         size = n_features + (embedding_size if n_symbols else 0)
         self.dropout = Dropout(dropout)
