@@ -1,5 +1,6 @@
 """Autoencoders of tables with something else than the code's size in the way of copying."""
 
+from numbers import Real
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from sklseq.autoencoder._autoencoder import DenseAutoencoder
 from sklseq.base import choice, estimator, integer, param, real
-from sklseq.nn.autoencoders import NOISES, contraction, corrupted
+from sklseq.nn.autoencoders import NOISES, contraction, corrupted, noise_levels
 from sklseq.nn.feedforward import ACTIVATIONS
 from sklseq.training.data import Batch, mean_loss
 
@@ -47,18 +48,31 @@ class DenoisingAutoencoder(DenseAutoencoder):
         "smallest or largest value of the column.",
         choice(*NOISES),
     )
-    noise_level: float = param(
+    noise_level: Any = param(
         0.3,
         "Deviation of Gaussian noise, in units of X; else the share of values that are replaced, "
-        "at most 1.",
+        "at most 1. A pair ``(low, high)`` draws a level for each row, log-uniformly: one network "
+        "then knows the data at several scales, which serves outlier detection.",
         real(0),
+        tuple,
     )
 
     def _copying_is_hindered(self) -> bool:
-        return self.noise_level > 0
+        return max(self._noise_levels()) > 0
+
+    def _noise_levels(self) -> tuple[float, float]:
+        """The lowest and the highest level."""
+        level = self.noise_level
+        if not isinstance(level, tuple):
+            return level, level
+        if len(level) != 2 or not all(isinstance(v, Real) for v in level):
+            raise ValueError(f"noise_level={level!r} must be a number, or a pair (low, high).")
+        if not 0 < level[0] <= level[1] < float("inf"):
+            raise ValueError(f"noise_level={level!r}: a pair needs 0 < low <= high.")
+        return level
 
     def _read_training(self, X: Any, y: Any, fresh: bool) -> Any:
-        if self.noise != "gaussian" and self.noise_level > 1:
+        if self.noise != "gaussian" and max(self._noise_levels()) > 1:
             raise ValueError(
                 f"noise_level={self.noise_level} is a share of values with noise={self.noise!r}: "
                 "at most 1."
@@ -67,7 +81,8 @@ class DenoisingAutoencoder(DenseAutoencoder):
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         (x,) = batch.inputs
-        noisy = corrupted(x, self.noise, self.noise_level, module.low, module.high)
+        level = noise_levels(x, *self._noise_levels())
+        noisy = corrupted(x, self.noise, level, module.low, module.high)
         return mean_loss(module.losses(module(noisy), x), batch)
 
 

@@ -10,7 +10,15 @@ from torch.nn import functional as F
 from sklseq.nn.feedforward import ACTIVATIONS, NORMALIZATIONS, FeedForward
 from sklseq.nn.randomness import Dropout, current_generator
 
-__all__ = ["LOSSES", "NOISES", "AutoencoderNetwork", "contraction", "corrupted", "largest_only"]
+__all__ = [
+    "LOSSES",
+    "NOISES",
+    "AutoencoderNetwork",
+    "contraction",
+    "corrupted",
+    "largest_only",
+    "noise_levels",
+]
 
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "mse": F.mse_loss,
@@ -176,7 +184,15 @@ class AutoencoderNetwork(CodeNetwork):
         last.copy_(mean.clamp(0.01, 0.99).logit() if self.loss == "bce" else mean)
 
 
-def corrupted(x: Tensor, noise: str, level: float, low: Tensor, high: Tensor) -> Tensor:
+def noise_levels(x: Tensor, low: float, high: float) -> float | Tensor:
+    """`low` if both are one level, else a level for each row, log-uniform between the two."""
+    if low == high:
+        return low
+    between = x.new_empty(len(x), *[1] * (x.ndim - 1)).uniform_(generator=current_generator())
+    return low * (high / low) ** between
+
+
+def corrupted(x: Tensor, noise: str, level: float | Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Rows with noise, drawn from the generator in force.
 
     Parameters
@@ -186,10 +202,11 @@ def corrupted(x: Tensor, noise: str, level: float, low: Tensor, high: Tensor) ->
         Add a normal number of deviation `level`; or set a share `level` of the values to zero;
         or set that share to `low` or `high`, each with probability a half (Vincent et al. 2010,
         section 3.3).
-    level : float
+    level : float or Tensor of shape (n, 1)
+        One for all rows, or one for each.
     low, high : Tensor of shape (n_features,)
     """
-    if level == 0:
+    if isinstance(level, float | int) and level == 0:
         return x
     generator = current_generator()
     if noise == "gaussian":

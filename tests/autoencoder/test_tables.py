@@ -279,3 +279,22 @@ def test_codes_of_another_size(wine):
     model = quick(Autoencoder).fit(wine)
     with pytest.raises(ValueError, match=r"2 columns.*have 3 \(n_components\)"):
         model.inverse_transform(np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "masking", "salt_and_pepper"])
+def test_levels_of_noise_may_be_a_range(wine, noise):
+    settings = {"noise": noise, "max_epochs": 3, "random_state": 0}
+    model = DenoisingAutoencoder(noise_level=(0.1, 0.9), **settings).fit(wine)
+    again = DenoisingAutoencoder(noise_level=(0.1, 0.9), **settings).fit(wine)
+    assert model.loss_curve_ == again.loss_curve_
+    narrow = DenoisingAutoencoder(noise_level=(0.3, 0.3), **settings).fit(wine)
+    assert (
+        narrow.loss_curve_
+        == DenoisingAutoencoder(noise_level=0.3, **settings).fit(wine).loss_curve_
+    )
+
+
+@pytest.mark.parametrize("level", [(0.5, 0.1), (0.0, 1.0), (0.1,), (0.1, np.inf), ("a", 1)])
+def test_a_range_of_levels_that_is_none(wine, level):
+    with pytest.raises(ValueError, match="noise_level"):
+        DenoisingAutoencoder(noise_level=level).fit(wine)

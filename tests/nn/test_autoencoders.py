@@ -5,7 +5,14 @@ import pytest
 import torch
 from torch.autograd.functional import jacobian
 
-from sklseq.nn.autoencoders import NOISES, AutoencoderNetwork, contraction, corrupted, largest_only
+from sklseq.nn.autoencoders import (
+    NOISES,
+    AutoencoderNetwork,
+    contraction,
+    corrupted,
+    largest_only,
+    noise_levels,
+)
 from sklseq.nn.randomness import drawing_from
 
 SETTINGS = [
@@ -134,3 +141,16 @@ def test_largest_only():
     kept.sum().backward()
     assert code.grad.tolist() == [[0, 1, 1], [1, 1, 0]]
     assert torch.equal(largest_only(code, 9), code)
+
+
+def test_a_range_of_levels_is_one_level_a_row_evenly_on_a_log_scale():
+    x = torch.zeros(4000, 3)
+    with drawing_from(torch.Generator().manual_seed(0)):
+        level = noise_levels(x, 0.1, 10.0)
+        noisy = corrupted(x, "gaussian", level, x[0], x[0])
+    assert level.shape == (4000, 1)
+    assert 0.1 <= level.min() < level.max() <= 10
+    shares = torch.histc(level.log10(), 4, -1, 1) / 4000
+    assert (shares - 0.25).abs().max() < 0.03
+    assert ((noisy / level).std() - 1).abs() < 0.05
+    assert noise_levels(x, 0.3, 0.3) == 0.3
