@@ -7,16 +7,16 @@ is ReservoirPy with the weights that it draws itself; without it they are left o
 takes fewer seeds and shorter series, and says nothing about the bars.
 """
 
-import argparse
 import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from reservoir_kernels import loop, one_thread, peak, peer, turns
+from reservoir_kernels import loop, peer
+from table import Row, Rows, at_least, at_most, listed, main, one_thread, peak, turns
 
 from sklseq.datasets import load_japanese_vowels, make_lorenz, make_mackey_glass, make_narma
 from sklseq.inspection import linear_memory_capacity, memory_capacity
@@ -30,32 +30,6 @@ from sklseq.nn.reservoir import (
     recurrent_weights,
 )
 from sklseq.reservoir import ESNClassifier, ESNForecaster, ESNRegressor
-
-
-@dataclass
-class Row:
-    """A line of the table."""
-
-    task: str
-    figure: str
-    bar: str
-    met: bool | None
-
-
-Rows = Iterator[Row]
-
-
-def at_most(task: str, value: float, bar: float, show: str = "{:.3g}", more: str = "") -> Row:
-    return Row(task, show.format(value) + more, "<= " + show.format(bar), bool(value <= bar))
-
-
-def at_least(task: str, value: float, bar: float, show: str = "{:.3g}", more: str = "") -> Row:
-    return Row(task, show.format(value) + more, ">= " + show.format(bar), bool(value >= bar))
-
-
-def listed(values: Any, show: str = "{:.1e}") -> str:
-    return " (" + ", ".join(show.format(v) for v in values) + ")"
-
 
 # -- accuracy ------------------------------------------------------------------------------
 
@@ -306,18 +280,5 @@ ROWS: dict[str, Callable[[bool], Rows]] = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer seeds, shorter series")
-    parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
-    chosen = parser.parse_args()
-    one_thread()
-    print("| task | here | bar | met |\n| --- | --- | --- | --- |")
-    for name in chosen.only:
-        for row in ROWS[name](chosen.quick):
-            met = {True: "yes", False: "no", None: "-"}[row.met]
-            print(f"| {row.task} | {row.figure} | {row.bar} | {met} |", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__.splitlines()[0], ROWS)

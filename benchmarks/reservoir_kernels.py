@@ -8,21 +8,17 @@ plain numpy loop.
 """
 
 import multiprocessing
-import resource
-import statistics
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-import torch
-from threadpoolctl import threadpool_limits
+from table import one_thread, peak, turns
 
 from sklseq.nn.reservoir import (
     LeaveOneOut,
@@ -35,14 +31,7 @@ from sklseq.nn.reservoir import (
     recurrent_weights,
 )
 
-ROUNDS = 3
 LEAK, RADIUS, DENSITY = 0.3, 0.9, 0.1
-
-
-def one_thread() -> None:
-    """Of torch's and of every BLAS."""
-    torch.set_num_threads(1)
-    threadpool_limits(limits=1)
 
 
 def loop(reservoir: Reservoir, steps: np.ndarray) -> np.ndarray:
@@ -74,19 +63,6 @@ def peer(units: int) -> tuple[str, Reservoir, Callable[[np.ndarray], np.ndarray]
         return np.asarray(node.run(steps))
 
     return "ReservoirPy", same, run
-
-
-def turns(**sides: Callable[[], Any]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Median seconds of each side, run in turn, and what each returned last."""
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    results = {}
-    for _ in range(ROUNDS):
-        for name, side in sides.items():
-            results.pop(name, None)
-            begin = time.perf_counter()
-            results[name] = side()
-            times[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(each) for name, each in times.items()}, results
 
 
 def one_series(n_steps: int = 100_000) -> None:
@@ -194,14 +170,6 @@ def threads(n_steps: int = 200_000, units: int = 500) -> None:
         f"fit, {n_steps} steps, {units} units: n_jobs=2 {seconds['one'] / seconds['two']:.2f}x "
         f"n_jobs=1, equal to the bit: {(got['one'].products == got['two'].products).all()}"
     )
-
-
-def peak() -> float:
-    """Peak memory of this process in MB."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _growth(n_steps: int, units: int, sender: Any) -> None:
