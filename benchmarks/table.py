@@ -46,16 +46,18 @@ def one_thread() -> None:
     threadpool_limits(limits=1)
 
 
-def turns(**sides: Callable[[], Any]) -> tuple[dict[str, float], dict[str, Any]]:
+def turns(
+    *, clock: Callable[[], float] = time.perf_counter, **sides: Callable[[], Any]
+) -> tuple[dict[str, float], dict[str, Any]]:
     """Median seconds of each side, run in turn, and what each returned last."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     results = {}
     for _ in range(ROUNDS):
         for name, side in sides.items():
             results.pop(name, None)
-            begin = time.perf_counter()
+            begin = clock()
             results[name] = side()
-            times[name].append(time.perf_counter() - begin)
+            times[name].append(clock() - begin)
     return {name: statistics.median(each) for name, each in times.items()}, results
 
 
