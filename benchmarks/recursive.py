@@ -287,7 +287,7 @@ def treebank(args: argparse.Namespace) -> None:
             dropout=0.3,
             solver="adamw",
             weight_decay=0.01,
-            learning_rate=0.003 if "lstm" in composition else 0.01,
+            learning_rate=0.003,
             batch_size=25,
             random_state=args.seed,
             warm_start=True,

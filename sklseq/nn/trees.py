@@ -14,6 +14,10 @@ from sklseq.nn.tree_levels import Children
 __all__ = ["CELLS", "TreeCell"]
 
 
+# Of the random part of weights that start as a mean.
+_NOISE = 0.1
+
+
 class TreeCell(nn.Module):
     """A cell; a new one fills in `leaf` and `compose`.
 
@@ -76,7 +80,11 @@ class TreeRNN(TreeCell):
 
     def __init__(self, input_size: int, hidden_size: int, arity: int, rank: int | None = None):
         super().__init__(input_size, hidden_size, arity, rank)
-        self.w = self._weight(max(arity, 1) * hidden_size, hidden_size)
+        # At first about the mean of the children: what is at the leaves reaches the root.
+        n = max(arity, 1)
+        self.w = self._weight(n * hidden_size, hidden_size)
+        with torch.no_grad():
+            self.w.mul_(_NOISE).add_(torch.eye(hidden_size).repeat(n, 1) / n)
 
     def leaf(self, x: Tensor) -> Tensor:
         return x.tanh()
@@ -102,7 +110,7 @@ class TensorNetwork(TreeRNN):
         n = len(self.w)
         # Small at first: products of states add to what the matrix gives.
         if rank is None:
-            self.tensor = nn.Parameter(self._weight(n, n * hidden_size).data / math.sqrt(n))
+            self.tensor = nn.Parameter(_NOISE * self._weight(n, n * hidden_size).data / math.sqrt(n))
         else:
             self.left, self.right = self._weight(n, rank), self._weight(n, rank)
             self.out = self._weight(rank, hidden_size)
