@@ -85,6 +85,7 @@ class TreeRNN(TreeCell):
         self.w = self._weight(n * hidden_size, hidden_size)
         with torch.no_grad():
             self.w.mul_(_NOISE).add_(torch.eye(hidden_size).repeat(n, 1) / n)
+            self.inputs.bias.zero_()  # added at each level, it would drown the children
 
     def leaf(self, x: Tensor) -> Tensor:
         return x.tanh()
@@ -110,7 +111,9 @@ class TensorNetwork(TreeRNN):
         n = len(self.w)
         # Small at first: products of states add to what the matrix gives.
         if rank is None:
-            self.tensor = nn.Parameter(_NOISE * self._weight(n, n * hidden_size).data / math.sqrt(n))
+            self.tensor = nn.Parameter(
+                _NOISE * self._weight(n, n * hidden_size).data / math.sqrt(n)
+            )
         else:
             self.left, self.right = self._weight(n, rank), self._weight(n, rank)
             self.out = self._weight(rank, hidden_size)
