@@ -83,7 +83,8 @@ def checkerboard(n: int, seed: int) -> np.ndarray:
 def eight_gaussians(n: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     centres = EIGHT[rng.integers(8, size=n)]
-    return np.column_stack([centres.real, centres.imag]) + rng.normal(scale=0.5, size=(n, 2))
+    rows = np.column_stack([centres.real, centres.imag]) + rng.normal(scale=0.5, size=(n, 2))
+    return rows / np.sqrt(2)
 
 
 # Samplers, entropies in nats, and bars: affine couplings, spline couplings.

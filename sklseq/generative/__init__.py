@@ -1,6 +1,7 @@
 """Generative models as scikit-learn estimators: fit, sample and, where it exists, score."""
 
 from sklseq.generative._flows import Glow, RealNVP
+from sklseq.generative._gan import GAN
 from sklseq.generative._vae import VAE
 
-__all__ = ["VAE", "Glow", "RealNVP"]
+__all__ = ["GAN", "VAE", "Glow", "RealNVP"]

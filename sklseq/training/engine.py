@@ -14,6 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
 from sklseq.nn.randomness import drawing_from
+from sklseq.training.adversarial import Phase, adversarial_step
 from sklseq.training.context import epoch_generators, threads
 from sklseq.training.data import Batch, Rows, batches
 from sklseq.training.optimizers import make_optimizer, make_schedule
@@ -47,6 +48,8 @@ class Trainer:
     epochs_done : int, default=0
         Epochs the module was trained for before: randomness goes on from there.
     callbacks : sequence of skorch callbacks, default=()
+    phases : sequence of Phase, default=()
+        Parts with losses of their own; the objective is then that of held-out rows alone.
     """
 
     solver: str
@@ -64,6 +67,7 @@ class Trainer:
     seed: int
     epochs_done: int = 0
     callbacks: Sequence[Callback] = ()
+    phases: Sequence[Phase] = ()
 
     def run(
         self,
@@ -151,6 +155,8 @@ class _Net(NeuralNet):
         callbacks: list[Any],
     ):
         optimizer, options = make_optimizer(trainer, device)
+        if trainer.phases:
+            options["param_groups"] = [(f"{p.part}.*", p.options) for p in trainer.phases]
         super().__init__(
             module,
             criterion=nn.Identity,  # the objective computes the loss from the whole batch
@@ -240,12 +246,24 @@ class _Net(NeuralNet):
             self.generator.set_state(self.generator_state)
         loss = self.objective(self.module_, batch)
         loss.backward()
+        self._limit(self.module_.parameters())
+        return {"loss": loss.detach(), "y_pred": None}
+
+    def _limit(self, parameters: Iterable[nn.Parameter]) -> None:
         clip = self.trainer.gradient_clip
         if clip is not None and self.trainer.solver != "lbfgs":
             by_norm = self.trainer.gradient_clip_by == "norm"
             limit = _clip_norm if by_norm else nn.utils.clip_grad_value_
-            limit(self.module_.parameters(), clip)
-        return {"loss": loss.detach(), "y_pred": None}
+            limit(parameters, clip)
+
+    def train_step(self, batch: Batch, **params: Any) -> dict[str, Any]:
+        if not self.trainer.phases:
+            return super().train_step(batch, **params)
+        self.module_.train()
+        loss = adversarial_step(
+            self.module_, self.trainer.phases, self.optimizer_, batch, self._limit
+        )
+        return {"loss": loss, "y_pred": None}
 
     def validation_step(self, batch: Batch, **_: Any) -> dict[str, Any]:
         self.module_.eval()

@@ -13,6 +13,7 @@ from torch import nn
 
 from sklseq import __version__
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
+from sklseq.training.adversarial import Phase
 from sklseq.training.context import resolve_device, seeded_construction
 from sklseq.training.data import Rows
 from sklseq.training.engine import Objective, StopTraining, Trainer
@@ -148,6 +149,10 @@ class NeuralEstimator(Estimator):
             module = self._network(**kwargs)
         return module.to(device=device, dtype=getattr(torch, self.dtype))
 
+    def _phases(self) -> list[Phase]:
+        """Parts that are trained against each other, each by its own loss; none by default."""
+        return []
+
     def _check_same_network(self, wanted: dict[str, Any]) -> None:
         """Refuse to go on from a network that is not the one the parameters describe."""
         changed = [k for k, v in wanted.items() if v != self._module_kwargs[k]]
@@ -195,6 +200,7 @@ class NeuralEstimator(Estimator):
             "seed": self._seed,
             "epochs_done": self.n_iter_,
             "callbacks": [reporter, *callbacks],
+            "phases": self._phases(),
         }
         # All else is called alike, so that a setting of the engine is a parameter by its name.
         params = self.get_params(deep=False)

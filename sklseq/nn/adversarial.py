@@ -1,0 +1,226 @@
+"""Generative adversarial networks: generator, critic and what each of them loses."""
+
+import math
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu, softplus
+from torch.nn.utils.parametrizations import spectral_norm
+
+from sklseq.nn.feedforward import FeedForward
+from sklseq.nn.randomness import current_generator
+
+__all__ = ["CRITIC_LOSSES", "GENERATOR_LOSSES", "AdversarialNetwork"]
+
+_Loss = Callable[[Tensor, Tensor], Tensor]
+# Of the critic's outputs for real and for generated packs, both to be minimised.
+CRITIC_LOSSES: dict[str, _Loss] = {
+    "minmax": lambda real, fake: softplus(-real) + softplus(fake),
+    "non_saturating": lambda real, fake: softplus(-real) + softplus(fake),
+    "least_squares": lambda real, fake: (real - 1).square() + fake.square(),
+    "hinge": lambda real, fake: relu(1 - real) + relu(1 + fake),
+    "wasserstein": lambda real, fake: fake - real,
+    "relativistic": lambda real, fake: softplus(fake - real),
+}
+GENERATOR_LOSSES: dict[str, _Loss] = {
+    "minmax": lambda real, fake: -softplus(fake),
+    "non_saturating": lambda real, fake: softplus(-fake),
+    "least_squares": lambda real, fake: (fake - 1).square(),
+    "hinge": lambda real, fake: -fake,
+    "wasserstein": lambda real, fake: -fake,
+    "relativistic": lambda real, fake: softplus(real - fake),
+}
+# Share of the old average that a step keeps, once there were many.
+_DECAY = 0.999
+
+
+class _RowGenerator(nn.Module):
+    """Noise to rows; data are standardised outside, and classes start where they lie."""
+
+    def __init__(
+        self,
+        n_features: int,
+        n_components: int,
+        n_context: int,
+        sizes: tuple[int, ...],
+        activation: str,
+    ):
+        super().__init__()
+        self.network = FeedForward(
+            (n_components + n_context, *sizes, n_features), activation=activation, init="he"
+        )
+        self.class_start = nn.Parameter(torch.zeros(n_context, n_features))
+
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        if context is None:
+            return self.network(z)
+        return self.network(torch.cat([z, context], dim=1)) + context @ self.class_start
+
+
+class _Waves(nn.Module):
+    """Beside each value its sine and cosine at doubling frequencies.
+
+    Networks learn what is coarse first; waves show them what is fine (Tancik et al. 2020).
+    """
+
+    def __init__(self, n_octaves: int):
+        super().__init__()
+        self.frequencies = [math.pi * 2.0**k / 2 for k in range(n_octaves)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        waves = [f(w * x) for w in self.frequencies for f in (torch.sin, torch.cos)]
+        return torch.cat([x, *waves], dim=1)
+
+
+class AdversarialNetwork(nn.Module):
+    """Generator and critic of Goodfellow et al. (2014), over packs of rows.
+
+    Parameters
+    ----------
+    n_features : int
+    n_components : int
+        Standard normal numbers that the generator makes a row of.
+    n_context : int, default=0
+    hidden_layer_sizes, critic_layer_sizes : sequence of int
+    activation : str, default="relu"
+        Of the generator; the critic has leaky rectifiers.
+    pack : int, default=1
+        Rows that the critic sees at once (Lin et al. 2018, PacGAN).
+    n_octaves : int, default=0
+        Frequencies of the waves that the critic sees of each value.
+    normalize_critic : bool, default=False
+        Divide the critic's weights by their spectral norm (Miyato et al. 2018).
+    """
+
+    mean: Tensor
+    scale: Tensor
+    n_steps: Tensor
+
+    def __init__(
+        self,
+        *,
+        n_features: int,
+        n_components: int,
+        n_context: int = 0,
+        hidden_layer_sizes: Sequence[int] = (128, 128),
+        critic_layer_sizes: Sequence[int] = (128, 128),
+        activation: str = "relu",
+        pack: int = 1,
+        n_octaves: int = 0,
+        normalize_critic: bool = False,
+    ):
+        super().__init__()
+        self.n_components, self.pack = n_components, pack
+        self.generator = _RowGenerator(
+            n_features, n_components, n_context, tuple(hidden_layer_sizes), activation
+        )
+        self.average = deepcopy(self.generator).requires_grad_(False)
+        n_seen = pack * (n_features + n_context) * (1 + 2 * n_octaves)
+        judge = FeedForward((n_seen, *critic_layer_sizes, 1), activation="leaky_relu", init="he")
+        if normalize_critic:
+            for layer in judge.linears():
+                spectral_norm(layer)
+        self.critic = nn.Sequential(_Waves(n_octaves), judge)
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+        self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def initialise(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
+        """Standardise data, and let the generator start with rows of their mean and size."""
+        share = (weight / weight.sum()).unsqueeze(1)
+        self.mean.copy_((share * x).sum(dim=0))
+        scale = (share * (x - self.mean).square()).sum(dim=0).sqrt()
+        self.scale.copy_(torch.where(scale > 0, scale, torch.ones_like(scale)))
+        standard = (x - self.mean) / self.scale
+        within = standard
+        if context is not None:
+            in_class = (share * context).sum(dim=0).unsqueeze(1)
+            means = (share * context).T @ standard / torch.where(in_class > 0, in_class, 1)
+            self.generator.class_start.copy_(means)
+            within = standard - context @ means
+        rows = self.generator(self.noise(x[:1024]), None if context is None else context[:1024])
+        if context is not None:
+            rows = rows - context[:1024] @ self.generator.class_start
+        spread = rows.std(dim=0, correction=0).clamp(min=1e-3)
+        target = (share * within.square()).sum(dim=0).sqrt()
+        output = self.generator.network.output
+        output.weight.mul_((target / spread).unsqueeze(1))
+        output.bias.copy_(-(rows.mean(dim=0) - output.bias) * target / spread)
+        self.average.load_state_dict(self.generator.state_dict())
+
+    def noise(self, like: Tensor) -> Tensor:
+        """As many rows of noise as `like` has rows."""
+        noise = like.new_empty(len(like), self.n_components)
+        return noise.normal_(generator=current_generator())
+
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """Rows by the generator whose weights are averaged over training."""
+        return torch.addcmul(self.mean, self.average(z, context), self.scale)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Real and generated rows of the same classes as the critic sees them, in packs."""
+        real, fake = (x - self.mean) / self.scale, self.generator(self.noise(x), context)
+        if context is not None:
+            real, fake = torch.cat([real, context], dim=1), torch.cat([fake, context], dim=1)
+        return self._packed(real), self._packed(fake)
+
+    def _packed(self, rows: Tensor) -> Tensor:
+        """Rows side by side; a last pack that is not full takes rows from the beginning."""
+        if self.pack == 1:
+            return rows
+        n_packs = -(-len(rows) // self.pack)
+        index = torch.arange(n_packs * self.pack, device=rows.device) % len(rows)
+        return rows[index].reshape(n_packs, -1)
+
+    def critic_loss(self, x: Tensor, context: Tensor | None, loss: str, penalty: float) -> Tensor:
+        """What the critic minimises."""
+        real, fake = (rows.detach() for rows in self(x, context))
+        if penalty and loss == "wasserstein":
+            share = real.new_empty(len(real), 1).uniform_(generator=current_generator())
+            between = share * real + (1 - share) * fake
+            _, slope = self._with_slope(between)
+            cost = penalty * (slope.clamp(min=1e-12).sqrt() - 1).square().mean()
+            return CRITIC_LOSSES[loss](self.critic(real), self.critic(fake)).mean() + cost
+        if not penalty:
+            return CRITIC_LOSSES[loss](self.critic(real), self.critic(fake)).mean()
+        rated, slope = self._with_slope(torch.cat([real, fake]))
+        losses = CRITIC_LOSSES[loss](*rated.chunk(2))
+        return losses.mean() + penalty * slope.mean()
+
+    def _with_slope(self, packs: Tensor) -> tuple[Tensor, Tensor]:
+        """The critic's outputs, and the square of their gradient, at each pack."""
+        packs = packs.requires_grad_()
+        rated = self.critic(packs)
+        (gradient,) = torch.autograd.grad(rated.sum(), packs, create_graph=True)
+        return rated, gradient.square().sum(dim=1)
+
+    def generator_loss(self, x: Tensor, context: Tensor | None, loss: str) -> Tensor:
+        """What the generator minimises."""
+        real, fake = self(x, context)
+        return GENERATOR_LOSSES[loss](self.critic(real.detach()), self.critic(fake)).mean()
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Let the average follow the generator."""
+        self.n_steps += 1
+        # Early on the average forgets faster, or it would remember the start.
+        decay = min(_DECAY, 1 - 10 / (10 + self.n_steps.item()))
+        torch._foreach_lerp_(
+            list(self.average.parameters()), list(self.generator.parameters()), 1 - decay
+        )
+
+    @torch.no_grad()
+    def distance(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Energy distance of generated rows from x, per row of x (Szekely and Rizzo 2013)."""
+        fake = self.average(self.noise(x), context)
+        real = (x - self.mean) / self.scale
+        across = _distances(real, fake).mean(dim=1)
+        within = 0.5 * (_distances(real, real).mean() + _distances(fake, fake).mean())
+        return 2 * (across - within) / math.sqrt(x.shape[1])
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")

@@ -1,0 +1,77 @@
+"""The training step of models whose parts have losses of their own, against each other."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklseq.training.data import Batch
+
+__all__ = ["Phase", "adversarial_step"]
+
+
+@dataclass
+class Phase:
+    """One part of a training step.
+
+    Parameters
+    ----------
+    part : str
+        Name of the submodule that learns.
+    objective : callable
+        ``(module, batch)`` to the part's loss.
+    repeats : int, default=1
+        Updates of this part in a step.
+    options : dict
+        Of the optimiser for this part, such as ``lr``.
+    """
+
+    part: str
+    objective: Callable[[nn.Module, Batch], Tensor]
+    repeats: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def adversarial_step(
+    module: nn.Module,
+    phases: Sequence[Phase],
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    limit: Callable[[list[nn.Parameter]], None],
+) -> Tensor:
+    """Update each part in turn by its own loss; the other parts stay as they are.
+
+    Parameters
+    ----------
+    module : Module
+        Its method ``after_step`` is called once all parts have been updated.
+    phases : sequence of Phase
+    optimizer : Optimizer
+        Has the parameters of all parts; those without a gradient it leaves alone.
+    batch : Batch
+    limit : callable
+        Clips the gradients of these parameters.
+
+    Returns
+    -------
+    Tensor
+        Loss of the first part; not finite if that of any part is not.
+    """
+    losses = []
+    for phase in phases:
+        parameters = [p for p in module.get_submodule(phase.part).parameters() if p.requires_grad]
+        for _ in range(phase.repeats):
+            optimizer.zero_grad()
+            loss = phase.objective(module, batch)
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+            limit(parameters)
+            losses.append(loss.detach())
+            if not losses[-1].isfinite():
+                return losses[-1]
+            optimizer.step()
+    module.after_step()  # type: ignore[operator]
+    return losses[0]

@@ -1,0 +1,119 @@
+"""Adversarial networks: their losses, packs and averages."""
+
+import pytest
+import torch
+from torch import nn
+
+from sklseq.nn.adversarial import CRITIC_LOSSES, GENERATOR_LOSSES, AdversarialNetwork
+
+N, D, K = 7, 3, 4
+SIZES = {"hidden_layer_sizes": (8,), "critic_layer_sizes": (8,)}
+
+
+def network(**settings):
+    torch.manual_seed(0)
+    return AdversarialNetwork(n_features=D, n_components=K, **SIZES | settings)
+
+
+def rows(n=N):
+    torch.manual_seed(1)
+    return torch.randn(n, D)
+
+
+def test_every_loss_pulls_its_own_way():
+    real, fake = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    assert CRITIC_LOSSES.keys() == GENERATOR_LOSSES.keys()
+    for name, critic in CRITIC_LOSSES.items():
+        up, down = torch.autograd.grad(critic(real, fake).sum(), [real, fake], allow_unused=True)
+        assert up < 0 <= down, name  # the critic rates data higher
+        (wanted,) = torch.autograd.grad(GENERATOR_LOSSES[name](real, fake).sum(), [fake])
+        assert wanted < 0, name  # the generator wants its rows rated higher
+
+
+@pytest.mark.parametrize("pack", [1, 2, 3, 10])
+def test_packs_hold_all_rows(pack):
+    net = network(pack=pack)
+    real, fake = net(rows())
+    assert real.shape == fake.shape == (-(-N // pack), pack * D)
+    torch.testing.assert_close(real.reshape(-1, D)[:N], rows())
+
+
+@pytest.mark.parametrize("loss", CRITIC_LOSSES)
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_each_side_learns_from_its_own_loss_alone(loss, penalty):
+    net = network(pack=2, n_octaves=1)
+    net.critic_loss(rows(), None, loss, penalty).backward()
+    assert all(p.grad is None for p in net.generator.parameters())
+    assert any(p.grad.any() for p in net.critic.parameters() if p.grad is not None)
+    net.zero_grad()
+    net.generator_loss(rows(), None, loss).backward()
+    assert any(p.grad.any() for p in net.generator.parameters() if p.grad is not None)
+
+
+def test_penalty_is_the_mean_squared_slope():
+    net = network()
+
+    class Linear(nn.Module):
+        def forward(self, x):
+            return x @ torch.tensor([[1.0], [2.0], [2.0]])
+
+    net.critic = Linear()
+    torch.manual_seed(0)
+    with_penalty = net.critic_loss(rows(), None, "hinge", 0.5)
+    torch.manual_seed(0)
+    without = net.critic_loss(rows(), None, "hinge", 0.0)
+    assert (with_penalty - without).item() == pytest.approx(0.5 * 9, rel=1e-4)
+    torch.manual_seed(0)
+    slope = net.critic_loss(rows(), None, "wasserstein", 1.0)
+    assert slope.isfinite()
+
+
+def test_it_starts_with_rows_of_the_size_of_the_data():
+    x, classes = 5 * rows(2000) + 100, torch.arange(2000) % 2
+    context = torch.eye(2)[classes]
+    x = x + 30 * classes[:, None]
+    net = network(n_context=2)
+    net.initialise(x, context, torch.ones(2000))
+    made = net.decode(net.noise(x), context)
+    for c in (0, 1):
+        torch.testing.assert_close(
+            made[classes == c].mean(0), x[classes == c].mean(0), atol=5.0, rtol=0
+        )
+        ratio = made[classes == c].std(0) / x[classes == c].std(0)
+        assert ((ratio > 0.5) & (ratio < 2)).all()
+
+
+def test_the_average_follows_the_generator():
+    net = network()
+    with torch.no_grad():
+        for parameter in net.generator.parameters():
+            parameter.fill_(1.0)
+    for _ in range(3000):
+        net.after_step()
+    for parameter in net.average.parameters():
+        torch.testing.assert_close(parameter, torch.ones_like(parameter), atol=1e-3, rtol=0)
+        assert not parameter.requires_grad
+
+
+def test_distance_is_least_for_what_is_generated():
+    net = network()
+    with torch.no_grad():
+        alike = net.average(net.noise(rows(500)))
+        assert net.distance(alike).mean() < 0.05 < net.distance(alike + 3).mean()
+
+
+def test_spectral_norm_bounds_the_slope():
+    net = network(normalize_critic=True)
+    for _ in range(50):
+        net.critic(rows())
+    x = rows(100).requires_grad_()
+    (slope,) = torch.autograd.grad(net.critic(x).sum(), x)
+    assert slope.norm(dim=1).max() < 1.2
+
+
+def test_on_the_meta_device():
+    net = network(n_context=2, pack=2, n_octaves=2).to("meta")
+    x, context = torch.empty(N, D, device="meta"), torch.empty(N, 2, device="meta")
+    assert net.critic_loss(x, context, "hinge", 0.0).shape == ()
+    assert net.generator_loss(x, context, "hinge").shape == ()
+    assert net.decode(torch.empty(N, K, device="meta"), context).shape == (N, D)
