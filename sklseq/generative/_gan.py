@@ -23,6 +23,8 @@ __all__ = ["GAN"]
 
 _NEIGHBOURS = 5
 _MOST_ROWS = 1000
+# Of fewer, chance alone covers too little.
+_FEWEST_ROWS = 200
 
 
 @estimator
@@ -85,14 +87,14 @@ class GAN(Generator):
     activation: str = param("relu", "Of the generator's hidden layers.", choice(*ACTIVATIONS))
     loss: str = param("relativistic", "What critic and generator play for.", choice(*CRITIC_LOSSES))
     gradient_penalty: float = param(
-        0.1,
+        0.01,
         "Weight of the critic's squared slope at real and generated rows; with 'wasserstein' of "
         "its squared distance from 1 between them.",
         real(0),
     )
     pack: int = param(2, "Rows that the critic judges together.", integer(1))
     n_octaves: int = param(
-        4,
+        5,
         "The critic sees of each value sines and cosines of this many frequencies, each twice the "
         "last, so that it tells fine structure early [6]_; 0 for the values alone.",
         integer(0),
@@ -106,6 +108,9 @@ class GAN(Generator):
         "Learning rate of the critic; None as the generator's, which is `learning_rate`.",
         real(0, closed="neither"),
         None,
+    )
+    learning_rate: float = param(
+        2e-3, "Step size, or the largest one of a schedule.", real(0, closed="neither")
     )
     batch_size: int = param(128, "Rows in a training step.", integer(1))
     max_epochs: int = param(300, "Passes over the training data.", integer(1))
@@ -177,7 +182,7 @@ class GAN(Generator):
         network: Any = self.module_
         mean, scale = network.mean.cpu().numpy(), network.scale.cpu().numpy()
         self.coverage_ = _coverage((rows[0] - mean) / scale, (samples - mean) / scale)
-        if n >= 50 and self.coverage_ < 0.5 * (1 - 0.5**_NEIGHBOURS):
+        if n >= _FEWEST_ROWS and self.coverage_ < 0.25 * (1 - 0.5**_NEIGHBOURS):
             warnings.warn(
                 f"Mode collapse: {self.coverage_:.0%} of the rows have samples nearby, where new "
                 f"rows of the data would have {1 - 0.5**_NEIGHBOURS:.0%}. Raise pack, "
@@ -199,7 +204,7 @@ class GAN(Generator):
                 for side in (real, fake)
             ]
         margin = (rated[0].min() - rated[1].max()).item()
-        if len(x) >= 50 and margin > 5:
+        if len(x) >= _FEWEST_ROWS and margin > 5:
             warnings.warn(
                 "The critic is saturated: it tells every sample from every row by a wide margin, "
                 "so that the generator learns next to nothing. Lower critic_learning_rate or "
