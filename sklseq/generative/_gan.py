@@ -14,7 +14,7 @@ from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.generative._base import Generator
 from sklseq.nn.adversarial import CRITIC_LOSSES, AdversarialNetwork
 from sklseq.nn.feedforward import ACTIVATIONS
-from sklseq.nn.randomness import current_generator
+from sklseq.nn.randomness import current_generator, drawing_from
 from sklseq.training.adversarial import Phase
 from sklseq.training.data import Batch
 from sklseq.training.tables import layer_sizes
@@ -130,6 +130,7 @@ class GAN(Generator):
     ) -> dict[str, Any]:
         if self.solver == "lbfgs":
             raise ValueError("solver='lbfgs' minimises one loss; a GAN has two: take 'adam'.")
+        self._weighted = bool(np.ptp(weights) > 0)
         sizes = layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes)
         critic = self.critic_layer_sizes
         return {
@@ -148,15 +149,18 @@ class GAN(Generator):
 
     def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
         network: Any = module
-        network.initialise(inputs[0], inputs[1] if self.conditional else None, weight)
+        generator = torch.Generator(device=weight.device)
+        generator.manual_seed(self._seed)
+        with drawing_from(generator):
+            network.initialise(inputs[0], inputs[1] if self.conditional else None, weight)
 
     def _phases(self) -> list[Phase]:
         def critic(module: Any, batch: Batch) -> Tensor:
-            x, context = _drawn(batch)
+            x, context = _drawn(batch, self._weighted)
             return module.critic_loss(x, context, self.loss, self.gradient_penalty)
 
         def generator(module: Any, batch: Batch) -> Tensor:
-            return module.generator_loss(*_drawn(batch), self.loss)
+            return module.generator_loss(*_drawn(batch, self._weighted), self.loss)
 
         # Half the usual momentum: the other side moves, and old gradients mislead.
         options: dict[str, Any] = {"betas": (0.5, 0.99)} if "adam" in self.solver else {}
@@ -220,10 +224,10 @@ class GAN(Generator):
         return self._run("decode", noise, *condition)
 
 
-def _drawn(batch: Batch) -> tuple[Tensor, Tensor | None]:
+def _drawn(batch: Batch, weighted: bool) -> tuple[Tensor, Tensor | None]:
     """Rows of the batch, as often as they weigh, and their classes."""
     inputs = batch.inputs
-    if (batch.weight != batch.weight[0]).any():
+    if weighted:
         likely = batch.weight + torch.finfo(batch.weight.dtype).tiny
         index = torch.multinomial(likely, batch.n_rows, True, generator=current_generator())
         inputs = tuple(values[index] for values in inputs)

@@ -52,8 +52,8 @@ def test_rows_are_seen_as_often_as_they_weigh():
     x = torch.arange(1000.0)[:, None] % 4
     weight = 1.0 * (x[:, 0] < 3) + 1.0 * (x[:, 0] == 0)  # 2, 1, 1 and 0
     with drawing_from(torch.Generator().manual_seed(0)):
-        seen, context = _drawn(Batch((x, -x), x, weight, len(x)))
-        same, _ = _drawn(Batch((x, -x), x, torch.ones(1000), len(x)))
+        seen, context = _drawn(Batch((x, -x), x, weight, len(x)), weighted=True)
+        same, _ = _drawn(Batch((x, -x), x, torch.ones(1000), len(x)), weighted=False)
     shares = torch.bincount(seen[:, 0].long(), minlength=4) / len(x)
     torch.testing.assert_close(shares, torch.tensor([0.5, 0.25, 0.25, 0]), atol=0.05, rtol=0)
     torch.testing.assert_close(context, -seen)
