@@ -2,6 +2,7 @@
 
 from sklseq.generative._flows import Glow, RealNVP
 from sklseq.generative._gan import GAN
+from sklseq.generative._oversampling import GenerativeOverSampler
 from sklseq.generative._vae import VAE
 
-__all__ = ["GAN", "VAE", "Glow", "RealNVP"]
+__all__ = ["GAN", "VAE", "GenerativeOverSampler", "Glow", "RealNVP"]

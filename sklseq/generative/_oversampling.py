@@ -1,0 +1,87 @@
+"""Rows drawn for rare classes, so that all classes are as frequent."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils import check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+
+from sklseq._compat import fit_context
+from sklseq.base import Estimator, attribute, estimator, param
+from sklseq.generative._base import Generator
+from sklseq.generative._flows import RealNVP
+from sklseq.training.estimator import draw_seed
+
+__all__ = ["GenerativeOverSampler"]
+
+
+@estimator
+class GenerativeOverSampler(Estimator):
+    """Draws rows of the rarer classes until each is as frequent as the most frequent one.
+
+    It has ``fit_resample`` alone, as imbalanced-learn's samplers, and works in that library's
+    pipelines: rows are drawn for training, never at prediction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import make_classification
+    >>> from sklseq.generative import GenerativeOverSampler
+    >>> X, y = make_classification(100, 4, weights=[0.8], random_state=0)
+    >>> X_new, y_new = GenerativeOverSampler(random_state=0).fit_resample(X, y)
+    >>> bool(np.ptp(np.bincount(y_new)) == 0)
+    True
+    """
+
+    generator: Any = param(
+        None,
+        "What draws the rows; a copy of it is fitted with ``conditional=True``. None takes "
+        "`RealNVP` with four layers.",
+        Generator,
+        None,
+    )
+    random_state: Any = param(
+        None,
+        "Seed of the rows drawn, and of the generator where it has none.",
+        "random_state",
+    )
+
+    _attributes = {"generator_": attribute("estimator", "The fitted generator.")}
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit_resample(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The rows as given, followed by those drawn, and their classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+
+        Returns
+        -------
+        X_resampled : ndarray of shape (n_samples_new, n_features)
+        y_resampled : ndarray of shape (n_samples_new,)
+
+        Raises
+        ------
+        ValueError
+            If X or y is not valid, or there is a single class.
+        """
+        check_classification_targets(y)
+        X, y = check_X_y(X, y, dtype=[np.float64, np.float32])
+        classes, counts = np.unique(y, return_counts=True)
+        if len(classes) < 2:
+            raise ValueError(f"y has one class, {classes.tolist()}: nothing is rare.")
+        seed = draw_seed(self.random_state)
+        generator = RealNVP(n_layers=4) if self.generator is None else clone(self.generator)
+        generator.set_params(conditional=True)
+        if generator.random_state is None:
+            generator.set_params(random_state=seed)
+        self.generator_ = generator.fit(X, y)
+        labels = np.repeat(classes, counts.max() - counts)
+        if not len(labels):
+            return X, y
+        rows = generator.sample(len(labels), y=labels, random_state=seed)
+        return np.concatenate([X, rows]), np.concatenate([y, labels])

@@ -1,0 +1,46 @@
+"""Oversampling: classes of one size, rows as given kept, and rare rows that look like rare rows."""
+
+import numpy as np
+import pytest
+
+from sklseq.generative import VAE, GenerativeOverSampler, RealNVP
+
+QUICK = RealNVP(n_layers=2, hidden_layer_sizes=(8,), max_epochs=5)
+
+
+def rows():
+    rng = np.random.default_rng(0)
+    y = np.array(["usual"] * 60 + ["rare"] * 15 + ["rarer"] * 6)
+    centres = {"usual": 0.0, "rare": 20.0, "rarer": -20.0}
+    return rng.normal(size=(81, 2)) + np.array([centres[c] for c in y])[:, None], y
+
+
+@pytest.mark.parametrize("generator", [QUICK, VAE(max_epochs=5)], ids=["RealNVP", "VAE"])
+def test_all_classes_become_as_frequent_where_they_lie(generator):
+    X, y = rows()
+    sampler = GenerativeOverSampler(generator=generator, random_state=0)
+    X_new, y_new = sampler.fit_resample(X, y)
+    np.testing.assert_array_equal(X_new[:81], X)
+    np.testing.assert_array_equal(y_new[:81], y)
+    assert np.unique(y_new, return_counts=True)[1].tolist() == [60, 60, 60]
+    for c, centre in (("rare", 20), ("rarer", -20)):
+        np.testing.assert_allclose(X_new[81:][y_new[81:] == c].mean(0), centre, atol=2.5)
+    assert not hasattr(generator, "module_")
+    again = GenerativeOverSampler(generator=generator, random_state=0).fit_resample(X, y)
+    np.testing.assert_array_equal(again[0], X_new)
+
+
+def test_balanced_rows_stay_as_they_are():
+    X, _ = rows()
+    X, y = X[:80], np.arange(80) % 2
+    X_new, y_new = GenerativeOverSampler(generator=QUICK, random_state=0).fit_resample(X, y)
+    np.testing.assert_array_equal(X_new, X)
+    np.testing.assert_array_equal(y_new, y)
+
+
+def test_what_cannot_be_is_refused():
+    X, y = rows()
+    with pytest.raises(ValueError, match="nothing is rare"):
+        GenerativeOverSampler().fit_resample(X, np.zeros(81))
+    with pytest.raises(ValueError, match="generator"):
+        GenerativeOverSampler(generator="smote").fit_resample(X, y)
