@@ -75,7 +75,9 @@ class GenerativeOverSampler(Estimator):
         if len(classes) < 2:
             raise ValueError(f"y has one class, {classes.tolist()}: nothing is rare.")
         seed = draw_seed(self.random_state)
-        generator = RealNVP(n_layers=4) if self.generator is None else clone(self.generator)
+        # A type checker takes every declared parameter for a required one.
+        default: Any = RealNVP
+        generator = default(n_layers=4) if self.generator is None else clone(self.generator)
         generator.set_params(conditional=True)
         if generator.random_state is None:
             generator.set_params(random_state=seed)
