@@ -154,7 +154,7 @@ def outliers(quick: bool, data: Path | None) -> Rows:
     for path in sorted((data / "outliers").glob("*.npz")):
         loaded = np.load(path)
         found: dict[str, list[float]] = {}
-        for seed in range(1 if quick else 3):
+        for seed in range(1 if quick else 2):
             for name, area in _areas(loaded["X"], loaded["y"], seed).items():
                 found.setdefault(name, []).append(area)
         means = {name: float(np.mean(each)) for name, each in found.items()}
@@ -182,23 +182,22 @@ def _areas(X: np.ndarray, y: np.ndarray, seed: int) -> dict[str, float]:
     pca = PCA(0.9).fit(train)
     scores = {
         "ours": -_detector(train, seed).score_samples(test),
-        "kNN": near.kneighbors(test)[0][:, -1],
+        "kNN": near.kneighbors(test)[0].mean(axis=1),
         "isolation forest": -IsolationForest(random_state=seed).fit(train).score_samples(test),
         "PCA": np.sum((test - pca.inverse_transform(pca.transform(test))) ** 2, axis=1),
-        "Autoencoder": -Autoencoder(n_components=4, random_state=seed)
-        .fit(train)
-        .score_samples(test),
     }
     return {name: float(roc_auc_score(y[rest], score)) for name, score in scores.items()}
 
 
 def _detector(train: np.ndarray, seed: int) -> DenoisingAutoencoder:
-    """Noise as large as the distance between neighbours, so that gaps between rows are filled."""
-    near = NearestNeighbors(n_neighbors=5).fit(train).kneighbors()[0][:, -1]
+    """Noise of all scales, from within the data to beyond: what is far is drawn back far."""
     return DenoisingAutoencoder(
-        noise_level=float(np.sqrt(np.mean(near**2) / train.shape[1])),
-        hidden_layer_sizes=(128,),
-        max_epochs=max(20, 256_000 // len(train)),
+        noise_level=(0.2, 3.0),
+        n_components=256,
+        hidden_layer_sizes=(256,),
+        decoder_layer_sizes=(),
+        code_activation="relu",
+        max_epochs=max(20, 128_000 // len(train)),  # 2,000 steps
         batch_size=64,
         learning_rate=0.002,
         lr_schedule="cosine",

@@ -1,6 +1,5 @@
 """Autoencoders of tables: what is in the way of copying the input is the size of the code."""
 
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -54,10 +53,6 @@ class DenseAutoencoder(BaseAutoencoder):
 
     _network: ClassVar[type[nn.Module]] = AutoencoderNetwork
 
-    def _copying_is_hindered(self) -> bool:
-        """Whether a code as large as a row cannot simply be the row."""
-        return False
-
     def _code_settings(self) -> dict[str, Any]:
         return {"code_activation": self.code_activation, "n_active": None}
 
@@ -71,14 +66,7 @@ class DenseAutoencoder(BaseAutoencoder):
                 "tied_weights=True mirrors the encoder: leave decoder_layer_sizes at None and "
                 "residual at False."
             )
-        if self.n_components > n_features and not self._copying_is_hindered():
-            warnings.warn(
-                f"n_components={self.n_components} is more than the {n_features} features of X, so "
-                f"that {type(self).__name__} can learn the identity: take fewer, or a sparse, "
-                "denoising or contractive autoencoder.",
-                UserWarning,
-                stacklevel=2,
-            )
+        self._warn_if_copying(n_features)
         return {
             "n_features": n_features,
             "n_components": self.n_components,

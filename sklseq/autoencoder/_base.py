@@ -1,5 +1,6 @@
 """What all autoencoders of tables and images share: codes, reconstructions, scores."""
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -75,6 +76,20 @@ class BaseAutoencoder(
             f"{low[place]:g} to {high[place]:g}: scale X, for example with MinMaxScaler, or use "
             "loss='mse'."
         )
+
+    def _copying_is_hindered(self) -> bool:
+        """Whether a code as large as a row cannot simply be the row."""
+        return False
+
+    def _warn_if_copying(self, n_features: int) -> None:
+        if self.n_components > n_features and not self._copying_is_hindered():
+            warnings.warn(
+                f"n_components={self.n_components} is more than the {n_features} features of X, so "
+                f"that {type(self).__name__} can learn the identity: take fewer, or a sparse, "
+                "denoising or contractive autoencoder.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
         (x,) = batch.inputs

@@ -1,9 +1,11 @@
 """Codes as a few bits each."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 __all__ = ["CompressionMixin"]
@@ -44,10 +46,21 @@ class CompressionMixin:
         -------
         ndarray
             In the shape of what `fit` has seen.
+
+        Raises
+        ------
+        ValueError
+            If `codes` are not of `compress` with this `n_bits`.
         """
         _integers(n_bits)
         low, step = self._grid(n_bits)
-        return self.inverse_transform(low + np.asarray(codes, dtype=np.float64) * step)
+        levels = check_array(codes, dtype=np.float64, input_name="codes")
+        if levels.shape[1] != len(low) or not 0 <= levels.min() <= levels.max() < 2**n_bits:
+            raise ValueError(
+                f"codes must be what compress(X, n_bits={n_bits}) gives: {len(low)} columns of "
+                f"whole numbers from 0 to {2**n_bits - 1}."
+            )
+        return self.inverse_transform(low + levels * step)
 
     def compression_report(
         self: Any, X: Any, n_bits: int = 8, bits_per_value: int = 8
@@ -83,6 +96,6 @@ class CompressionMixin:
 
 
 def _integers(n_bits: int) -> Any:
-    if not 1 <= n_bits <= 16:
-        raise ValueError(f"n_bits={n_bits!r} is not between 1 and 16.")
+    if not isinstance(n_bits, Integral) or not 1 <= n_bits <= 16:
+        raise ValueError(f"n_bits={n_bits!r} is not a whole number from 1 to 16.")
     return np.uint8 if n_bits <= 8 else np.uint16

@@ -102,6 +102,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
     ) -> dict[str, Any]:
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size} is even: it must be odd.")
+        self._warn_if_copying(self.n_features_in_)
         return {
             "image_shape": self.image_shape_,
             "n_components": self.n_components,

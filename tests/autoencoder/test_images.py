@@ -66,3 +66,5 @@ def test_bad_images(digits):
         quick(kernel_size=2).fit(digits)
     with pytest.raises(ValueError, match=r"channels=.*holds 0"):
         quick(channels=(4, 0)).fit(digits)
+    with pytest.warns(UserWarning, match="64 features.*identity"):
+        quick(n_components=65).fit(digits)

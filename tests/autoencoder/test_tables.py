@@ -205,8 +205,12 @@ def test_compression(wine):
     assert report["bits"] == 32
     assert report["ratio"] == 13
     assert_allclose(report["mse"], ((model.decompress(codes) - wine) ** 2).mean())
-    with pytest.raises(ValueError, match="n_bits=17"):
-        model.compress(wine, n_bits=17)
+    for n_bits in (17, 2.5):
+        with pytest.raises(ValueError, match=f"n_bits={n_bits}"):
+            model.compress(wine, n_bits=n_bits)
+    for wrong in (codes[:, :1], fine, -1.0 - codes):
+        with pytest.raises(ValueError, match=r"4 columns of whole numbers from 0 to 255"):
+            model.decompress(wrong)
 
 
 def test_noise_is_drawn_once_a_step_for_a_line_search(wine):
