@@ -3,8 +3,9 @@
     python benchmarks/autoencoder.py [--quick] [--only ROW [ROW ...]] [--data FOLDER]
 
 All on one thread. FOLDER has the ten outlier sets as outliers/NAME.npz with X and y (1 = outlier);
-without it they are left out. No label takes part in the choice of a setting. The speed rows need
-PyOD, and compare processor time. ``--quick`` takes fewer seeds and says nothing about the bars.
+without it they are left out. One setting serves all ten; see the results for how it was found. The
+speed rows need PyOD, and compare processor time. ``--quick`` takes fewer seeds and says nothing
+about the bars.
 """
 
 import multiprocessing
