@@ -193,7 +193,7 @@ def _areas(X: np.ndarray, y: np.ndarray, seed: int) -> dict[str, float]:
 def _detector(train: np.ndarray, seed: int) -> DenoisingAutoencoder:
     """Noise of all scales, from within the data to beyond: what is far is drawn back far."""
     return DenoisingAutoencoder(
-        noise_level=(0.2, 3.0),
+        noise_level=(0.1, 3.0),
         n_components=256,
         hidden_layer_sizes=(256,),
         decoder_layer_sizes=(),

@@ -62,8 +62,6 @@ class TableEstimator(NeuralEstimator):
             weights = check_sample_weight(
                 sample_weight, inputs[0], dtype=np.float64, ensure_non_negative=True
             )
-            if not weights.any():
-                raise ValueError("All rows have zero weight: there is nothing to learn from.")
             module = self._start_module(fresh, **self._module_settings(inputs, weights))
             like = next(module.parameters())
             rows = DenseRows(tuple(as_tensor(a, like) for a in inputs), as_tensor(weights, like))
