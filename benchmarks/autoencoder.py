@@ -228,6 +228,7 @@ def speed(quick: bool, data: Path | None) -> Rows:
             n_components=32,
             hidden_layer_sizes=(64,),
             code_activation="relu",
+            learning_rate=1e-3,
             weight_decay=1e-5,
             gradient_clip=None,
             max_epochs=epochs,
