@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _table import Row, Rows, at_least, at_most, listed, main, one_thread, peak, turns
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -25,7 +26,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from table import Row, Rows, at_least, at_most, listed, main, one_thread, peak, turns
 
 from sklseq.autoencoder import Autoencoder, DenoisingAutoencoder
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from _table import Row, Rows, at_least, at_most, listed, main, one_thread, peak, turns
 from reservoir_kernels import loop, peer
-from table import Row, Rows, at_least, at_most, listed, main, one_thread, peak, turns
 
 from sklseq.datasets import load_japanese_vowels, make_lorenz, make_mackey_glass, make_narma
 from sklseq.inspection import linear_memory_capacity, memory_capacity

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
-from table import one_thread, peak, turns
+from _table import one_thread, peak, turns
 
 from sklseq.nn.reservoir import (
     LeaveOneOut,

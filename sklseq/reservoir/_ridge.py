@@ -35,7 +35,7 @@ class RidgeReadout:
         "eigen",
         "How the ridge is solved: 'eigen' adds up products of the features, which is fast but "
         "squares their condition number, so that penalties below about 1e-14 of their sum of "
-        "squares have no effect; 'qr' updates a triangle instead, for about four times the work "
+        "squares have no effect; 'qr' updates a triangle instead, for three to four times the work "
         "and twice the digits: for targets that can be predicted to more than six digits.",
         choice("eigen", "qr"),
     )

@@ -1,8 +1,8 @@
 """Ridge regression from a triangular factor: as mergeable as sums, with twice their digits.
 
 Sums of products square the condition number of the features: what lies 1e8 times below the
-largest singular value is rounding. The triangle of a QR decomposition keeps it to 1e16, for about
-four times the work.
+largest singular value is rounding. The triangle of a QR decomposition keeps it to 1e16, for three
+to four times the work (measured, 100 to 800 features).
 """
 
 from dataclasses import dataclass, field
