@@ -1,26 +1,21 @@
-"""Generators that know the density of a row, or a bound of it, and its latent code."""
+"""Generators that know the density of a row, or a bound of it."""
 
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_array
-from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from sklseq.base import estimator
-from sklseq.generative._base import Generator
+from sklseq.generative._codes import CodingGenerator
 from sklseq.outlier_base import OutlierScoreMixin
 
 __all__ = ["DensityGenerator"]
 
 
 @estimator
-class DensityGenerator(
-    OutlierScoreMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generator
-):
-    """Scores, codes and outliers, from the module's density, `encode` and `decode`."""
+class DensityGenerator(OutlierScoreMixin, CodingGenerator):
+    """Scores and outliers, from the module's density."""
 
     _density_function: ClassVar[str]
     """The module's method that gives log-densities."""
@@ -57,69 +52,5 @@ class DensityGenerator(
         """
         return self._log_density(self._read_fitted(X), y)
 
-    def transform(self, X: Any, y: Any = None) -> NDArray[Any]:
-        """The latent code of each row: noise of a flow, posterior mean of an autoencoder.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            With ``conditional=True``: the class of the rows; None takes the most probable one.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features_out)
-        """
-        X = self._read_fitted(X)
-        if self.conditional and y is None:
-            y = self.classes_[self._log_joint(X).argmax(axis=1)]
-        return self._run("encode", X, *self._condition(y, len(X)))
-
-    def inverse_transform(self, Z: Any, y: Any = None) -> NDArray[Any]:
-        """The rows that latent codes stand for.
-
-        Parameters
-        ----------
-        Z : array-like of shape (n_samples, n_features_out)
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            The class of the rows; needed with ``conditional=True``.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-        """
-        check_is_fitted(self)
-        Z = check_array(Z, dtype=[np.float64, np.float32])
-        if Z.shape[1] != self._n_features_out:
-            raise ValueError(f"Z has {Z.shape[1]} features, expected {self._n_features_out}.")
-        return self._run("decode", Z, *self._condition(y, len(Z)))
-
-    def interpolate(self, a: Any, b: Any, n_steps: int = 10, y: Any = None) -> NDArray[Any]:
-        """Rows on the way from one row to another, along a straight line between their codes.
-
-        Parameters
-        ----------
-        a, b : array-like of shape (n_features,)
-        n_steps : int, default=10
-            Rows, with those that the codes of `a` and `b` stand for at the ends.
-        y : scalar or None, default=None
-            The class of the rows; needed with ``conditional=True``.
-
-        Returns
-        -------
-        ndarray of shape (n_steps, n_features)
-        """
-        check_scalar(n_steps, "n_steps", (int, np.integer), min_val=2)
-        ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), y)
-        share = np.linspace(0, 1, n_steps)[:, None]
-        return self.inverse_transform((1 - share) * ends[0] + share * ends[1], y)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = [self.dtype]
-        return tags
-
-    @property
-    def _n_features_out(self) -> int:
-        components = self._module_kwargs.get("n_components")
-        return self.n_features_in_ if components is None else components
+    def _likely_classes(self, X: NDArray[Any]) -> NDArray[Any]:
+        return self.classes_[self._log_joint(X).argmax(axis=1)]

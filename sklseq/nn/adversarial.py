@@ -12,7 +12,14 @@ from torch.nn.utils.parametrizations import spectral_norm
 from sklseq.nn.feedforward import FeedForward
 from sklseq.nn.randomness import current_generator
 
-__all__ = ["CRITIC_LOSSES", "GENERATOR_LOSSES", "AdversarialNetwork"]
+__all__ = [
+    "CRITIC_LOSSES",
+    "GENERATOR_LOSSES",
+    "AdversarialNetwork",
+    "critic_loss",
+    "critic_network",
+    "energy_distances",
+]
 
 _Loss = Callable[[Tensor, Tensor], Tensor]
 # Of the critic's outputs for real and for generated packs, both to be minimised.
@@ -74,6 +81,64 @@ class _Waves(nn.Module):
         return torch.cat([x, *waves], dim=1)
 
 
+def critic_network(
+    n_inputs: int, sizes: Sequence[int], n_octaves: int = 0, normalize: bool = False
+) -> nn.Sequential:
+    """A network that rates packs, ``(n, n_inputs)`` to ``(n, 1)``.
+
+    Parameters
+    ----------
+    n_inputs : int
+    sizes : sequence of int
+        Hidden layers, with leaky rectifiers.
+    n_octaves : int, default=0
+        Frequencies of the waves that it sees of each value.
+    normalize : bool, default=False
+        Divide the weights by their spectral norm (Miyato et al. 2018).
+    """
+    n_seen = n_inputs * (1 + 2 * n_octaves)
+    judge = FeedForward((n_seen, *sizes, 1), activation="leaky_relu", init="he")
+    if normalize:
+        for layer in judge.linears():
+            spectral_norm(layer)
+    return nn.Sequential(_Waves(n_octaves), judge)
+
+
+def critic_loss(critic: nn.Module, real: Tensor, fake: Tensor, loss: str, penalty: float) -> Tensor:
+    """What a critic minimises, with the penalty on its slope.
+
+    Parameters
+    ----------
+    critic : Module
+    real, fake : Tensor of shape (n, n_inputs)
+        Without gradients.
+    loss : str
+        Key of `CRITIC_LOSSES`.
+    penalty : float
+        Weight of the squared slope at real and generated packs; with "wasserstein" of its squared
+        distance from 1 between them.
+    """
+    if penalty and loss == "wasserstein":
+        share = real.new_empty(len(real), 1).uniform_(generator=current_generator())
+        between = share * real + (1 - share) * fake
+        _, slope = _with_slope(critic, between)
+        cost = penalty * (slope.clamp(min=1e-12).sqrt() - 1).square().mean()
+        return CRITIC_LOSSES[loss](critic(real), critic(fake)).mean() + cost
+    if not penalty:
+        return CRITIC_LOSSES[loss](critic(real), critic(fake)).mean()
+    rated, slope = _with_slope(critic, torch.cat([real, fake]))
+    losses = CRITIC_LOSSES[loss](*rated.chunk(2))
+    return losses.mean() + penalty * slope.mean()
+
+
+def _with_slope(critic: nn.Module, packs: Tensor) -> tuple[Tensor, Tensor]:
+    """The critic's outputs, and the square of their gradient, at each pack."""
+    packs = packs.requires_grad_()
+    rated = critic(packs)
+    (gradient,) = torch.autograd.grad(rated.sum(), packs, create_graph=True)
+    return rated, gradient.square().sum(dim=1)
+
+
 class AdversarialNetwork(nn.Module):
     """Generator and critic of Goodfellow et al. (2014), over packs of rows.
 
@@ -117,12 +182,8 @@ class AdversarialNetwork(nn.Module):
             n_features, n_components, n_context, tuple(hidden_layer_sizes), activation
         )
         self.average = deepcopy(self.generator).requires_grad_(False)
-        n_seen = pack * (n_features + n_context) * (1 + 2 * n_octaves)
-        judge = FeedForward((n_seen, *critic_layer_sizes, 1), activation="leaky_relu", init="he")
-        if normalize_critic:
-            for layer in judge.linears():
-                spectral_norm(layer)
-        self.critic = nn.Sequential(_Waves(n_octaves), judge)
+        n_seen = pack * (n_features + n_context)
+        self.critic = critic_network(n_seen, critic_layer_sizes, n_octaves, normalize_critic)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
         self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))
@@ -178,24 +239,7 @@ class AdversarialNetwork(nn.Module):
     def critic_loss(self, x: Tensor, context: Tensor | None, loss: str, penalty: float) -> Tensor:
         """What the critic minimises."""
         real, fake = (rows.detach() for rows in self(x, context))
-        if penalty and loss == "wasserstein":
-            share = real.new_empty(len(real), 1).uniform_(generator=current_generator())
-            between = share * real + (1 - share) * fake
-            _, slope = self._with_slope(between)
-            cost = penalty * (slope.clamp(min=1e-12).sqrt() - 1).square().mean()
-            return CRITIC_LOSSES[loss](self.critic(real), self.critic(fake)).mean() + cost
-        if not penalty:
-            return CRITIC_LOSSES[loss](self.critic(real), self.critic(fake)).mean()
-        rated, slope = self._with_slope(torch.cat([real, fake]))
-        losses = CRITIC_LOSSES[loss](*rated.chunk(2))
-        return losses.mean() + penalty * slope.mean()
-
-    def _with_slope(self, packs: Tensor) -> tuple[Tensor, Tensor]:
-        """The critic's outputs, and the square of their gradient, at each pack."""
-        packs = packs.requires_grad_()
-        rated = self.critic(packs)
-        (gradient,) = torch.autograd.grad(rated.sum(), packs, create_graph=True)
-        return rated, gradient.square().sum(dim=1)
+        return critic_loss(self.critic, real, fake, loss, penalty)
 
     def generator_loss(self, x: Tensor, context: Tensor | None, loss: str) -> Tensor:
         """What the generator minimises."""
@@ -214,12 +258,18 @@ class AdversarialNetwork(nn.Module):
 
     @torch.no_grad()
     def distance(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Energy distance of generated rows from x, per row of x (Szekely and Rizzo 2013)."""
-        fake = self.average(self.noise(x), context)
-        real = (x - self.mean) / self.scale
-        across = _distances(real, fake).mean(dim=1)
-        within = 0.5 * (_distances(real, real).mean() + _distances(fake, fake).mean())
-        return 2 * (across - within) / math.sqrt(x.shape[1])
+        """Energy distance of generated rows from x, per row of x."""
+        return energy_distances((x - self.mean) / self.scale, self.average(self.noise(x), context))
+
+
+def energy_distances(real: Tensor, fake: Tensor) -> Tensor:
+    """What each real row adds to the energy distance of both sets, ``(n,)``.
+
+    Over the square root of the number of columns (Szekely and Rizzo 2013, equation 5).
+    """
+    across = _distances(real, fake).mean(dim=1)
+    within = 0.5 * (_distances(real, real).mean() + _distances(fake, fake).mean())
+    return 2 * (across - within) / math.sqrt(real.shape[1])
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:

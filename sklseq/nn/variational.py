@@ -4,10 +4,9 @@ import math
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sklseq.nn.feedforward import FeedForward
-from sklseq.nn.likelihoods import Bernoulli, Gaussian, Likelihood
+from sklseq.nn.conditional_autoencoder import ConditionalAutoencoder, beside
 from sklseq.nn.randomness import current_generator
 
 __all__ = ["VariationalAutoencoder"]
@@ -16,7 +15,7 @@ __all__ = ["VariationalAutoencoder"]
 _LARGEST_LOG_VARIANCE = 12.0
 
 
-class VariationalAutoencoder(nn.Module):
+class VariationalAutoencoder(ConditionalAutoencoder):
     """Encoder and decoder of Kingma and Welling (2014), Auto-encoding variational Bayes.
 
     Parameters
@@ -56,21 +55,16 @@ class VariationalAutoencoder(nn.Module):
         n_draws: int = 32,
         seed: int = 0,
     ):
-        super().__init__()
-        self.likelihood: Likelihood = (
-            Gaussian(n_features, noise) if likelihood == "gaussian" else Bernoulli(n_features)
-        )
-        sizes = tuple(hidden_layer_sizes)
-        self.encoder = FeedForward(
-            (n_features + n_context, *sizes, 2 * n_components), activation=activation
-        )
-        self.decoder = FeedForward(
-            (n_components + n_context, *reversed(sizes), self.likelihood.n_parameters),
+        super().__init__(
+            n_features=n_features,
+            n_components=n_components,
+            n_encoded=2 * n_components,
+            n_context=n_context,
+            hidden_layer_sizes=hidden_layer_sizes,
             activation=activation,
+            likelihood=likelihood,
+            noise=noise,
         )
-        # What a class adds, whatever the latent variables are.
-        self.class_start = nn.Parameter(torch.zeros(n_context, self.likelihood.n_parameters))
-        self.n_components = n_components
         draws = _sobol_normal(n_draws, n_components, seed)
         self.register_buffer("draws", draws)
         self.register_buffer("even_draws", _matched(draws))
@@ -80,42 +74,18 @@ class VariationalAutoencoder(nn.Module):
 
     def posterior(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latent variables, ``(n, n_components)`` each."""
-        mean, raw = self.encoder(_beside(x, context)).chunk(2, dim=1)
+        mean, raw = self.encoder(beside(x, context)).chunk(2, dim=1)
         return mean, _LARGEST_LOG_VARIANCE * torch.tanh(raw / _LARGEST_LOG_VARIANCE)
-
-    def parameters_of(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Parameters of the likelihood, ``(n, n_parameters)``."""
-        parameters = self.decoder(_beside(z, context))
-        return parameters if context is None else parameters + context @ self.class_start
 
     @torch.no_grad()
     def initialise(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
         """Let training start where the decoder fits all rows, or all of a class, alike."""
-        share = (weight / weight.sum()).unsqueeze(1)
         self.n_rows.fill_(len(x))
-        self.decoder.output.bias.zero_()
-        if context is None:
-            start = self.likelihood.start(x, share)
-            self.decoder.output.bias.copy_(start)
-            start = start.expand(len(x), -1)
-        else:
-            for c, of_class in enumerate((share * context).unbind(dim=1)):
-                if (total := of_class.sum()) > 0:
-                    self.class_start[c] = self.likelihood.start(x, (of_class / total)[:, None])
-            start = context @ self.class_start
-        self.likelihood.calibrate(start, x, share)
+        super().initialise(x, context, weight)
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Posterior means."""
         return self.posterior(x, context)[0]
-
-    def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Expected rows."""
-        return self.likelihood.mean(self.parameters_of(z, context))
-
-    def draw(self, z: Tensor, uniform: Tensor, context: Tensor | None = None) -> Tensor:
-        """Random rows, of uniform random numbers."""
-        return self.likelihood.draw(self.parameters_of(z, context), uniform)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log-likelihood ``(n,)`` at one draw each, and divergences ``(n, n_components)``."""
@@ -164,10 +134,6 @@ def _at(mean: Tensor, log_variance: Tensor, draws: Tensor) -> Iterator[Tensor]:
     scale = (0.5 * log_variance).exp()
     for noise in draws:
         yield torch.addcmul(mean, noise, scale)
-
-
-def _beside(x: Tensor, context: Tensor | None) -> Tensor:
-    return x if context is None else torch.cat([x, context], dim=1)
 
 
 def _sobol_normal(n: int, n_dims: int, seed: int) -> Tensor:

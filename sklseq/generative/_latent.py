@@ -1,0 +1,78 @@
+"""Generators whose rows are decoded from a few latent variables."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklseq.base import choice, estimator, integer, param, real
+from sklseq.generative._codes import CodingGenerator
+from sklseq.nn.feedforward import ACTIVATIONS
+from sklseq.training.tables import layer_sizes
+
+__all__ = ["LatentVariableGenerator"]
+
+
+@estimator
+class LatentVariableGenerator(CodingGenerator):
+    """Rows of an encoder and a decoder with a likelihood."""
+
+    n_components: int = param(2, "Latent variables.", integer(1))
+    hidden_layer_sizes: tuple = param(
+        (64, 64),
+        "Units of the encoder's hidden layers; the decoder has them in reverse. () is one linear "
+        "map each way.",
+        tuple,
+        list,
+    )
+    activation: str = param("relu", "Of the hidden layers.", choice(*ACTIVATIONS))
+    likelihood: str = param(
+        "gaussian",
+        "How rows scatter about what the decoder expects: 'gaussian', or 'bernoulli' for values "
+        "in [0, 1], which it draws as 0 or 1.",
+        choice("gaussian", "bernoulli"),
+    )
+    noise: Any = param(
+        "learned",
+        "Standard deviation of the Gaussian likelihood: 'learned', one for all features; "
+        "'diagonal', one learned for each; or a number that is kept.",
+        choice("learned", "diagonal"),
+        real(0, closed="neither"),
+    )
+    batch_size: int = param(128, "Rows in a training step.", integer(1))
+
+    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        X = super()._read(X, reset=reset)
+        if self.likelihood == "bernoulli" and (X.min() < 0 or X.max() > 1):
+            row, column = np.argwhere((X < 0) | (X > 1))[0]
+            raise ValueError(
+                f"likelihood='bernoulli' is for values in [0, 1], but X is {X[row, column]:g} at "
+                f"row {row}, feature {column}: scale X, for example with MinMaxScaler, or use "
+                "likelihood='gaussian'."
+            )
+        return X
+
+    def _module_settings(
+        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        return {
+            "n_features": inputs[0].shape[1],
+            "n_components": self.n_components,
+            "n_context": self._n_conditions(inputs),
+            "hidden_layer_sizes": layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
+            "activation": self.activation,
+            "likelihood": self.likelihood,
+            "noise": self.noise if isinstance(self.noise, str) else float(self.noise),
+        }
+
+    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
+        network: Any = module
+        network.initialise(inputs[0], inputs[1] if self.conditional else None, weight)
+
+    def _draw(
+        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
+    ) -> NDArray[Any]:
+        latent = rng.standard_normal((n_samples, self._n_features_out))
+        uniform = rng.random((n_samples, self.n_features_in_))
+        return self._run("draw", latent, uniform, *condition)
