@@ -1,6 +1,9 @@
 """Ragged sequences, trees, targets and symbols, in numpy alone; errors that name the place."""
 
 from sklseq.data._balanced_trees import balanced_forest
+from sklseq.data._column import Column
+from sklseq.data._columns import Columns, is_frame
+from sklseq.data._normal_scale import NormalScale
 from sklseq.data._sequences import (
     Sequences,
     as_container,
@@ -20,8 +23,11 @@ from sklseq.data._trees import Forest, Levels
 
 __all__ = [
     "READERS",
+    "Column",
+    "Columns",
     "Forest",
     "Levels",
+    "NormalScale",
     "Sequences",
     "Vocabulary",
     "as_container",
@@ -30,6 +36,7 @@ __all__ = [
     "check_finite",
     "check_symbols",
     "flatten_labels",
+    "is_frame",
     "is_nested_table",
     "is_table",
     "read_forest",

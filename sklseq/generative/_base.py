@@ -9,14 +9,14 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 from sklseq._compat import fit_context
 from sklseq.base import attribute, estimator, param
 from sklseq.generative._conditions import asked_classes, one_hot, read_classes
-from sklseq.training import TableEstimator
+from sklseq.generative._frames import FrameGenerator
 from sklseq.training.estimator import draw_seed
 
 __all__ = ["Generator"]
 
 
 @estimator
-class Generator(TableEstimator):
+class Generator(FrameGenerator):
     """Learns a distribution of rows and draws from it."""
 
     conditional: bool = param(
@@ -41,7 +41,7 @@ class Generator(TableEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or DataFrame of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or None, default=None
             Class of each row; used with ``conditional=True`` alone.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -52,7 +52,7 @@ class Generator(TableEstimator):
 
         Raises
         ------
-        ValueError
+        ValueError, TypeError
             If X, y or a parameter is not valid, or training diverges; the estimator is then as
             it was before.
         """
@@ -90,7 +90,7 @@ class Generator(TableEstimator):
             )
         return ()
 
-    def sample(self, n_samples: int = 1, y: Any = None, random_state: Any = None) -> NDArray[Any]:
+    def sample(self, n_samples: int = 1, y: Any = None, random_state: Any = None) -> Any:
         """Draw rows from the learned distribution.
 
         Parameters
@@ -104,7 +104,8 @@ class Generator(TableEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        ndarray or DataFrame of shape (n_samples, n_features)
+            A DataFrame, with the columns and dtypes of X, if `fit` was given one.
 
         Raises
         ------
@@ -117,7 +118,7 @@ class Generator(TableEstimator):
         if self.conditional and y is None:
             y = self.classes_[rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)]
         rows = self._draw(n_samples, self._condition(y, n_samples), rng)
-        return rows.astype(self._sample_dtype, copy=False)
+        return self._written(rows.astype(self._sample_dtype, copy=False))
 
     def _draw(
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from sklseq.base import estimator
 from sklseq.generative._base import Generator
+from sklseq.generative._frames import stacked_rows
 
 __all__ = ["CodingGenerator"]
 
@@ -35,12 +36,16 @@ class CodingGenerator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generat
         -------
         ndarray of shape (n_samples, n_features_out)
         """
+        return self._codes_of(X, y)
+
+    def _codes_of(self, X: Any, y: Any) -> NDArray[Any]:
+        """As an array, whatever `transform` is to put out."""
         X = self._read_fitted(X)
         if self.conditional and y is None:
             y = self._likely_classes(X)
         return self._run("encode", X, *self._condition(y, len(X)))
 
-    def inverse_transform(self, Z: Any, y: Any = None) -> NDArray[Any]:
+    def inverse_transform(self, Z: Any, y: Any = None) -> Any:
         """The rows that latent codes stand for.
 
         Parameters
@@ -51,20 +56,21 @@ class CodingGenerator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generat
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        ndarray or DataFrame of shape (n_samples, n_features)
+            Of categories the most probable one; a DataFrame if `fit` was given one.
         """
         check_is_fitted(self)
         Z = check_array(Z, dtype=[np.float64, np.float32])
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"Z has {Z.shape[1]} features, expected {self._n_features_out}.")
-        return self._run("decode", Z, *self._condition(y, len(Z)))
+        return self._written(self._run("decode", Z, *self._condition(y, len(Z))))
 
-    def interpolate(self, a: Any, b: Any, n_steps: int = 10, y: Any = None) -> NDArray[Any]:
+    def interpolate(self, a: Any, b: Any, n_steps: int = 10, y: Any = None) -> Any:
         """Rows on the way from one row to another, along a straight line between their codes.
 
         Parameters
         ----------
-        a, b : array-like of shape (n_features,)
+        a, b : array-like of shape (n_features,), or DataFrame of one row
         n_steps : int, default=10
             Rows, with those that the codes of `a` and `b` stand for at the ends.
         y : scalar or None, default=None
@@ -72,10 +78,10 @@ class CodingGenerator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generat
 
         Returns
         -------
-        ndarray of shape (n_steps, n_features)
+        ndarray or DataFrame of shape (n_steps, n_features)
         """
         check_scalar(n_steps, "n_steps", (int, np.integer), min_val=2)
-        ends = self.transform(np.stack([np.asarray(a), np.asarray(b)]), y)
+        ends = self._codes_of(stacked_rows(a, b), y)
         share = np.linspace(0, 1, n_steps)[:, None]
         return self.inverse_transform((1 - share) * ends[0] + share * ends[1], y)
 

@@ -27,9 +27,13 @@ class DensityGenerator(OutlierScoreMixin, CodingGenerator):
     def _log_density(self, X: NDArray[Any], y: Any = None) -> NDArray[np.float64]:
         """Of each row, given its class if that is told, else over all classes."""
         if not self.conditional or y is not None:
-            condition = self._condition(y, len(X))
-            return self._run(self._density_function, X, *condition).astype(np.float64)
+            return self._density_given(X, self._condition(y, len(X)))
         return logsumexp(self._log_joint(X), axis=1)
+
+    def _density_given(
+        self, X: NDArray[Any], condition: tuple[NDArray[Any], ...]
+    ) -> NDArray[np.float64]:
+        return self._run(self._density_function, X, *condition).astype(np.float64)
 
     def _log_joint(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Log-density of each row together with each class."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, param, real
-from sklseq.generative._density import DensityGenerator
+from sklseq.generative._whole_numbers import WholeNumbersDensity
 from sklseq.nn.coupling_flow import CouplingFlow
 from sklseq.nn.feedforward import ACTIVATIONS
 from sklseq.training.data import Batch, mean_loss
@@ -18,7 +18,7 @@ __all__ = ["Glow", "RealNVP"]
 
 
 @estimator
-class _FlowEstimator(DensityGenerator):
+class _FlowEstimator(WholeNumbersDensity):
     """Fits a flow by maximum likelihood."""
 
     n_layers: int = param(8, "Coupling layers.", integer(0))
@@ -69,6 +69,7 @@ class _FlowEstimator(DensityGenerator):
         network.transform.initialise(inputs[0], context, weight)
 
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        batch = self._spread(batch)
         return mean_loss(-module(*batch.inputs), batch)
 
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
@@ -114,7 +115,9 @@ class RealNVP(_FlowEstimator):
     is known exactly and rows are drawn by mapping noise back. Each coupling changes one half of
     the features as a network of the other half says [1]_; with ``coupling="spline"`` by monotonic
     splines [2]_. The features are standardised first, by a layer that is part of the flow:
-    densities are those of the rows as given.
+    densities are those of the rows as given. Integer columns of a DataFrame are whole numbers: they
+    are drawn as such, and scores are a lower bound of their log-probability, by noise of width one
+    [3]_; other columns must be real numbers.
 
     See Also
     --------
@@ -124,6 +127,8 @@ class RealNVP(_FlowEstimator):
     ----------
     .. [1] Dinh, Sohl-Dickstein and Bengio (2017). Density estimation using Real NVP. ICLR.
     .. [2] Durkan, Bekasov, Murray and Papamakarios (2019). Neural spline flows. NeurIPS.
+    .. [3] Theis, van den Oord and Bethge (2016). A note on the evaluation of generative models.
+       ICLR, section 3.1.
 
     Examples
     --------
@@ -147,7 +152,8 @@ class Glow(_FlowEstimator):
     Each step standardises the features (ActNorm, set from all the training data when `fit`
     begins), mixes them by a linear map kept as triangular factors, and changes one half of them
     as a network of the other half says [1]_. With ``n_layers=0`` what remains is a single
-    linear map, and the density a normal distribution with full covariance.
+    linear map, and the density a normal distribution with full covariance. Integer columns of a
+    DataFrame are taken as in `RealNVP`.
 
     See Also
     --------

@@ -1,6 +1,6 @@
 """Generators whose rows are decoded from a few latent variables."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +30,29 @@ class LatentVariableGenerator(CodingGenerator):
     likelihood: str = param(
         "gaussian",
         "How rows scatter about what the decoder expects: 'gaussian', or 'bernoulli' for values "
-        "in [0, 1], which it draws as 0 or 1.",
+        "in [0, 1], which it draws as 0 or 1. Columns of a DataFrame that are not all real numbers "
+        "have each the likelihood of its kind.",
         choice("gaussian", "bernoulli"),
     )
     noise: Any = param(
         "learned",
         "Standard deviation of the Gaussian likelihood: 'learned', one for all features; "
-        "'diagonal', one learned for each; or a number that is kept.",
+        "'diagonal', one learned for each; or a number that is kept. Numbers of a DataFrame that "
+        "is not all real numbers become normal scores, and have one learned for each by either.",
         choice("learned", "diagonal"),
         real(0, closed="neither"),
     )
+    _any_column: ClassVar[bool] = True
+
     batch_size: int = param(128, "Rows in a training step.", integer(1))
 
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
         X = super()._read(X, reset=reset)
+        if self._mixed_columns and self.likelihood == "bernoulli":
+            raise ValueError(
+                "likelihood='bernoulli' is for values in [0, 1] alone, but the columns of X are of "
+                "several kinds, each with its own likelihood: leave likelihood='gaussian'."
+            )
         if self.likelihood == "bernoulli" and (X.min() < 0 or X.max() > 1):
             row, column = np.argwhere((X < 0) | (X > 1))[0]
             raise ValueError(
@@ -62,7 +71,7 @@ class LatentVariableGenerator(CodingGenerator):
             "n_context": self._n_conditions(inputs),
             "hidden_layer_sizes": layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
             "activation": self.activation,
-            "likelihood": self.likelihood,
+            "likelihood": self._mixed_columns.layout if self._mixed_columns else self.likelihood,
             "noise": self.noise if isinstance(self.noise, str) else float(self.noise),
         }
 
@@ -74,5 +83,5 @@ class LatentVariableGenerator(CodingGenerator):
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
         latent = rng.standard_normal((n_samples, self._n_features_out))
-        uniform = rng.random((n_samples, self.n_features_in_))
+        uniform = rng.random((n_samples, self._module_kwargs["n_features"]))
         return self._run("draw", latent, uniform, *condition)

@@ -34,6 +34,14 @@ class VAE(LatentVariableGenerator, DensityGenerator):
     the noise that the model believes in. Features should have like scales, as `StandardScaler`
     gives them.
 
+    X may be a DataFrame with columns of any kind: numbers, booleans, categories (categorical,
+    string and object dtypes), and missing values among them. Each column then has a likelihood of
+    its kind: numbers become normal scores by their quantiles, and each whole number, or number
+    of so many decimals, is an interval of them; a missing value is told by an indicator. What is
+    drawn has the same columns, dtypes and categories, and numbers within the range seen.
+    `score_samples` adds log-probabilities of booleans, categories, missing values and whole
+    numbers to log-densities of real numbers, each a mean over the last decimal that was seen.
+
     See Also
     --------
     RealNVP : Exact densities, without a code of fewer numbers.
@@ -54,6 +62,12 @@ class VAE(LatentVariableGenerator, DensityGenerator):
     >>> model = VAE(n_components=8, conditional=True, max_epochs=2, random_state=0)
     >>> model.fit(X / 16, y).sample(5, y=[1, 2, 3, 4, 5], random_state=0).shape
     (5, 64)
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"town": ["Oslo", "Rome", None] * 20, "rooms": [1, 2, 3] * 20})
+    >>> model = VAE(max_epochs=50, learning_rate=0.02, random_state=0).fit(table)
+    >>> model.sample(3, random_state=0).dtypes.to_dict() == table.dtypes.to_dict()
+    True
     """
 
     beta: float = param(

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from sklseq.nn.feedforward import FeedForward
 from sklseq.nn.likelihoods import Bernoulli, Gaussian, Likelihood
+from sklseq.nn.mixed import Layout, Mixed
 
 __all__ = ["ConditionalAutoencoder", "beside"]
 
@@ -26,7 +27,8 @@ class ConditionalAutoencoder(nn.Module):
     hidden_layer_sizes : sequence of int, default=(64, 64)
         Of the encoder; the decoder has them in reverse.
     activation : str, default="relu"
-    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
+    likelihood : {"gaussian", "bernoulli"} or sequence, default="gaussian"
+        A sequence is the layout of `Mixed`: what the features are.
     noise : str or float, default="learned"
         See `Gaussian`.
     """
@@ -40,16 +42,14 @@ class ConditionalAutoencoder(nn.Module):
         n_context: int = 0,
         hidden_layer_sizes: Sequence[int] = (64, 64),
         activation: str = "relu",
-        likelihood: str = "gaussian",
+        likelihood: str | Layout = "gaussian",
         noise: str | float = "learned",
     ):
         super().__init__()
-        self.likelihood: Likelihood = (
-            Gaussian(n_features, noise) if likelihood == "gaussian" else Bernoulli(n_features)
-        )
+        self.likelihood = _likelihood(likelihood, n_features, noise)
         sizes = tuple(hidden_layer_sizes)
         self.encoder = FeedForward(
-            (n_features + n_context, *sizes, n_encoded), activation=activation
+            (self.likelihood.n_values + n_context, *sizes, n_encoded), activation=activation
         )
         self.decoder = FeedForward(
             (n_components + n_context, *reversed(sizes), self.likelihood.n_parameters),
@@ -58,6 +58,10 @@ class ConditionalAutoencoder(nn.Module):
         # What a class adds, whatever the code is.
         self.class_start = nn.Parameter(torch.zeros(n_context, self.likelihood.n_parameters))
         self.n_components = n_components
+
+    def encoded(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """What the encoder makes of rows, ``(n, n_encoded)``."""
+        return self.encoder(beside(x[:, : self.likelihood.n_values], context))
 
     def parameters_of(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Parameters of the likelihood, ``(n, n_parameters)``."""
@@ -87,6 +91,12 @@ class ConditionalAutoencoder(nn.Module):
     def draw(self, z: Tensor, uniform: Tensor, context: Tensor | None = None) -> Tensor:
         """Random rows, of uniform random numbers."""
         return self.likelihood.draw(self.parameters_of(z, context), uniform)
+
+
+def _likelihood(kind: str | Layout, n_features: int, noise: str | float) -> Likelihood:
+    if not isinstance(kind, str):
+        return Mixed(kind, noise)
+    return Gaussian(n_features, noise) if kind == "gaussian" else Bernoulli(n_features)
 
 
 def beside(x: Tensor, context: Tensor | None) -> Tensor:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from sklseq.nn.conditional_autoencoder import ConditionalAutoencoder, beside
+from sklseq.nn.conditional_autoencoder import ConditionalAutoencoder
+from sklseq.nn.mixed import Layout
 from sklseq.nn.randomness import current_generator
 
 __all__ = ["VariationalAutoencoder"]
@@ -28,7 +29,8 @@ class VariationalAutoencoder(ConditionalAutoencoder):
     hidden_layer_sizes : sequence of int, default=(64, 64)
         Of the encoder; the decoder has them in reverse.
     activation : str, default="relu"
-    likelihood : {"gaussian", "bernoulli"}, default="gaussian"
+    likelihood : {"gaussian", "bernoulli"} or sequence, default="gaussian"
+        A sequence is the layout of `Mixed`: what the features are.
     noise : str or float, default="learned"
         See `Gaussian`.
     n_draws : int, default=32
@@ -50,7 +52,7 @@ class VariationalAutoencoder(ConditionalAutoencoder):
         n_context: int = 0,
         hidden_layer_sizes: Sequence[int] = (64, 64),
         activation: str = "relu",
-        likelihood: str = "gaussian",
+        likelihood: str | Layout = "gaussian",
         noise: str | float = "learned",
         n_draws: int = 32,
         seed: int = 0,
@@ -74,7 +76,7 @@ class VariationalAutoencoder(ConditionalAutoencoder):
 
     def posterior(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latent variables, ``(n, n_components)`` each."""
-        mean, raw = self.encoder(beside(x, context)).chunk(2, dim=1)
+        mean, raw = self.encoded(x, context).chunk(2, dim=1)
         return mean, _LARGEST_LOG_VARIANCE * torch.tanh(raw / _LARGEST_LOG_VARIANCE)
 
     @torch.no_grad()

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import set_random_state
 
 from sklseq.nn.flows import Flow
+from sklseq.utils._frame_checks import check_frames_of_mixed_columns, check_frames_of_numbers
 
 __all__ = ["check_generator", "generator_checks"]
 
@@ -24,7 +26,8 @@ def check_generator(estimator: Any) -> None:
     the training data and depend on their seed alone; sampling changes neither the model nor any
     global random state; the class asked for is the class given; scores are those of each row,
     whatever the order and the company, and the same with each call; flows are invertible, with
-    the density that their Jacobian gives.
+    the density that their Jacobian gives; a DataFrame gives a DataFrame of the same columns, and
+    columns that are not numbers are learned, or refused by name.
 
     Parameters
     ----------
@@ -69,6 +72,8 @@ def generator_checks(estimator: Any) -> Iterator[tuple[str, Callable[[], None]]]
         check_generator_scores,
         check_flow_is_exact,
     ]
+    if find_spec("pandas"):
+        checks += [check_frames_of_numbers, check_frames_of_mixed_columns]
     if "conditional" in estimator.get_params():
         checks += [check_class_asked_is_class_given, check_bad_classes, check_scores_of_classes]
     for check in checks:

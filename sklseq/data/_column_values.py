@@ -1,0 +1,146 @@
+"""Values of a DataFrame's column as numbers, booleans or categories; errors that name the place."""
+
+from collections.abc import Callable, Hashable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "as_booleans",
+    "as_codes",
+    "as_numbers",
+    "declared_categories",
+    "kind_of",
+    "seen_categories",
+]
+
+# Whole numbers up to here are exact as floating point numbers.
+_LARGEST_INTEGER = 2**53
+
+
+def kind_of(series: Any) -> str:
+    """Whether the dtype of a column means a "number", a "boolean" or a "category".
+
+    Raises
+    ------
+    TypeError
+        If it means none of them.
+    """
+    dtype = series.dtype
+    if hasattr(dtype, "categories") or dtype.kind == "O":
+        return "category"
+    if dtype.kind in "biuf":
+        return "boolean" if dtype.kind == "b" else "number"
+    raise TypeError(
+        f"Column {series.name!r} has dtype {dtype}: it holds neither numbers nor booleans nor "
+        "categories. Turn it into one of these, or leave it out."
+    )
+
+
+def as_numbers(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The numbers that are there, of shape (n - n_missing,).
+
+    Raises
+    ------
+    ValueError
+        At the first value that is no number, infinite, or an integer beyond 2**53.
+    """
+    if series.dtype.kind in "iuf":
+        x = series[~missing].to_numpy(dtype=np.float64)
+    else:
+        x = np.array(_checked(series, missing, _is_number, "a number"), dtype=np.float64)
+    too_large = series.dtype.kind in "iu" and np.abs(x) >= _LARGEST_INTEGER
+    wrong = np.flatnonzero(~np.isfinite(x) | too_large)
+    if len(wrong):
+        row = np.flatnonzero(~missing)[wrong[0]]
+        why = "which is no finite number"
+        if series.dtype.kind in "iu":
+            why = "too large to be told from its neighbours: make identifiers categories"
+        raise ValueError(f"Column {series.name!r} is {series.iloc[row]!r} at row {row}, {why}.")
+    return x
+
+
+def as_booleans(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The booleans that are there, of shape (n - n_missing,).
+
+    Raises
+    ------
+    ValueError
+        At the first value that is none.
+    """
+    if series.dtype.kind == "b":
+        return series[~missing].to_numpy(dtype=bool)
+    return np.array(_checked(series, missing, _is_boolean, "a boolean"), dtype=bool)
+
+
+def as_codes(series: Any, missing: NDArray[np.bool_], categories: tuple) -> NDArray[np.int64]:
+    """Index among the categories of each value that is there, of shape (n - n_missing,).
+
+    Raises
+    ------
+    ValueError
+        At the first value that is none of them.
+    """
+    index = {value: i for i, value in enumerate(categories)}
+    seen = ", ".join(map(repr, categories[:8])) + (", ..." if len(categories) > 8 else "")
+
+    def is_known(value: Any) -> bool:
+        return isinstance(value, Hashable) and value in index
+
+    what = f"one of the categories seen in fit: {seen or 'none'}"
+    return np.array([index[v] for v in _checked(series, missing, is_known, what)], dtype=np.int64)
+
+
+def seen_categories(series: Any, missing: NDArray[np.bool_]) -> tuple:
+    """The categories that occur: in their declared order, or else in an order of their own.
+
+    Raises
+    ------
+    TypeError
+        At the first value that is not hashable.
+    """
+    values = set()
+    for row in np.flatnonzero(~missing):
+        value = _plain(series.iloc[row])
+        if not isinstance(value, Hashable):
+            raise TypeError(
+                f"Column {series.name!r} holds a {type(value).__name__} at row {row}, which "
+                "cannot be a category."
+            )
+        values.add(value)
+    if hasattr(series.dtype, "categories"):
+        return tuple(v for v in declared_categories(series.dtype) if v in values)
+    # Not in the order of the rows, which says nothing.
+    return tuple(sorted(values, key=lambda v: (type(v).__name__, str(v))))
+
+
+def declared_categories(dtype: Any) -> tuple:
+    """All categories of a categorical dtype."""
+    return tuple(_plain(value) for value in dtype.categories)
+
+
+def _checked(
+    series: Any, missing: NDArray[np.bool_], is_right: Callable[[Any], bool], what: str
+) -> list[Any]:
+    values = series.astype(object).to_numpy()
+    for row in np.flatnonzero(~missing):
+        if not is_right(values[row]):
+            raise ValueError(
+                f"Column {series.name!r} is {values[row]!r} at row {row}, which is not {what}."
+            )
+    return values[~missing].tolist()
+
+
+def _plain(value: Any) -> Any:
+    """A value of Python instead of numpy, which is stored more safely."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, (bool, np.bool_))

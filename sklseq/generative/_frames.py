@@ -1,0 +1,87 @@
+"""DataFrames in, DataFrames out: how a generator reads the columns it is given, and writes them."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Tags
+from sklearn.utils.validation import validate_data
+
+from sklseq.base import estimator
+from sklseq.data import Columns, is_frame
+from sklseq.training import TableEstimator
+
+__all__ = ["FrameGenerator", "stacked_rows"]
+
+
+@estimator
+class FrameGenerator(TableEstimator):
+    """Rows come out as they went in: a DataFrame with its columns and dtypes, or an array."""
+
+    _any_column: ClassVar[bool] = False
+    """Whether the network knows booleans, categories and missing values, by `Columns.layout`."""
+
+    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        if reset:
+            self._columns = Columns.of(X) if is_frame(X) else None
+            if self._columns is not None and not self._any_column:
+                _refuse_other_than_numbers(self._columns, type(self).__name__)
+        if (columns := self._mixed_columns) is None:
+            return super()._read(X, reset=reset)
+        if not is_frame(X):
+            raise TypeError(
+                f"This {type(self).__name__} was fitted on a DataFrame with columns of several "
+                f"kinds, and takes such a DataFrame, not a {type(X).__name__}."
+            )
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        return columns.encode(X)
+
+    @property
+    def _mixed_columns(self) -> Columns | None:
+        """The columns, where rows are encoded by them; None where rows are plain numbers."""
+        columns = self._columns
+        if columns is None or not self._any_column or columns.all_real:
+            return None
+        return columns
+
+    def _written(self, rows: NDArray[Any]) -> Any:
+        """Rows that the network gave, as the user's rows were."""
+        if self._columns is None:
+            return rows
+        if self._mixed_columns is None:
+            return self._columns.frame(rows)
+        return self._columns.decode(rows)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = self._any_column
+        return tags
+
+
+def _refuse_other_than_numbers(columns: Columns, name: str) -> None:
+    for column in columns.columns:
+        if column.kind == "number" and column.missing is None:
+            continue
+        if column.kind == "number":
+            raise ValueError(
+                f"Column {column.name!r} has missing values (NaN): fill them in, for example with "
+                f"SimpleImputer, or take VAE or GAN, which learn where values are missing: {name} "
+                "learns a density of numbers."
+            )
+        raise TypeError(
+            f"Column {column.name!r} has dtype {column.dtype}: {name} learns a density of numbers. "
+            "Take VAE or GAN, which know booleans and categories, or make numbers of them, for "
+            "example with OrdinalEncoder."
+        )
+
+
+def stacked_rows(a: Any, b: Any) -> Any:
+    """Two rows, arrays or DataFrames of one row each, as one table."""
+    if not is_frame(a):
+        return np.stack([np.asarray(a), np.asarray(b)])
+    import pandas as pd
+
+    for row in (a, b):
+        if len(row) != 1:
+            raise ValueError(f"A DataFrame of one row is expected, not of {len(row)}.")
+    return pd.concat([a, b], ignore_index=True)

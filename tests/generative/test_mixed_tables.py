@@ -1,0 +1,181 @@
+"""Tables of all kinds of columns: what depends on what is kept, and so are shares and types."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sklseq.generative import VAE, RealNVP
+
+
+def dependent(n=1000, seed=0):
+    """A number and its absence depend on a category, one of which is rare."""
+    rng = np.random.default_rng(seed)
+    town = rng.choice(["Bern", "Oslo", "Rome"], n, p=[0.03, 0.47, 0.5])
+    visits = rng.poisson(np.where(town == "Oslo", 9, 2))
+    wage = rng.normal(np.where(town == "Oslo", 10.0, -10.0), 1.0)
+    wage[(town == "Rome") & (rng.random(n) < 0.8)] = np.nan
+    return pd.DataFrame({"town": town, "visits": visits, "wage": wage})
+
+
+QUICK = {"max_epochs": 40, "learning_rate": 1e-2, "lr_schedule": "cosine", "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def vae():
+    settings = QUICK | {"max_epochs": 120, "learning_rate": 5e-3}
+    return VAE(n_components=4, **settings).fit(dependent())
+
+
+GENERATORS = ["vae"]
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_dependence_is_kept(name, request):
+    rows = request.getfixturevalue(name).sample(4000, random_state=0)
+    oslo, rome = (rows[rows["town"] == town] for town in ("Oslo", "Rome"))
+    assert oslo["wage"].mean() > 7
+    assert rome["wage"].mean() < -5
+    assert oslo["visits"].mean() > rome["visits"].mean() + 5
+    assert oslo["wage"].isna().mean() < 0.15
+    assert rome["wage"].isna().mean() == pytest.approx(0.8, abs=0.1)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_rare_category_is_as_rare_as_it_was(name, request):
+    """Not drawn by the logarithm of frequencies, nor forgotten."""
+    rows = request.getfixturevalue(name).sample(4000, random_state=0)
+    shares = rows["town"].value_counts(normalize=True)
+    expected = dependent()["town"].value_counts(normalize=True)
+    np.testing.assert_allclose(shares[expected.index], expected, atol=0.06)
+    assert 0.01 < shares["Bern"] < 0.06
+
+
+def test_the_bound_is_a_probability():
+    """Over all that can be, it sums to at most one, and to nearly that."""
+    rng = np.random.default_rng(0)
+    count = rng.poisson(2, 400)
+    frame = pd.DataFrame(
+        {
+            "count": count,
+            "odd": count % 2 == 1,
+        }
+    )
+    frame["town"] = np.where(rng.random(400) < 0.5 + 0.4 * frame["odd"], "a", None)
+    frame["town"] = frame["town"].astype("str")
+    model = VAE(bound="iwae", n_draws=64, **QUICK).fit(frame)
+    every = pd.MultiIndex.from_product(
+        [range(-20, 40), [True, False], ["a", None]], names=list(frame)
+    ).to_frame(index=False)
+    total = np.exp(model.score_samples(every.astype({"odd": bool, "town": "str"}))).sum()
+    assert 0.85 < total < 1.02
+
+
+def test_a_better_fit_has_a_better_score(vae):
+    fresh = dependent(seed=1)
+    shuffled = fresh.assign(town=fresh["town"].sample(frac=1, random_state=0).to_numpy())
+    assert vae.score(fresh) > vae.score(shuffled) + 1
+    odd = fresh[fresh["wage"].notna()].assign(wage=300.0)
+    assert vae.score(odd) < vae.score(fresh) - 20
+
+
+few_epochs = pytest.mark.filterwarnings("ignore:Posterior collapse")
+
+
+@few_epochs
+def test_scores_are_in_the_units_of_the_data(vae):
+    frame = dependent(400)
+    there = frame["wage"].notna().to_numpy()
+    settings = {"dtype": "float64", "max_epochs": 3, "random_state": 0}
+    as_given = VAE(**settings).fit(frame)
+    scaled = VAE(**settings).fit(frame.assign(wage=100 * frame["wage"]))
+    difference = as_given.score_samples(frame) - scaled.score_samples(
+        frame.assign(wage=100 * frame["wage"])
+    )
+    np.testing.assert_allclose(difference[~there], 0, atol=1e-4)
+    np.testing.assert_allclose(difference[there], np.log(100), atol=1e-4)
+
+
+def test_classes_have_rows_of_their_own():
+    frame = dependent(600)
+    model = VAE(conditional=True, **QUICK).fit(frame[["visits", "wage"]], frame["town"])
+    oslo = model.sample(300, y="Oslo", random_state=0)
+    rome = model.sample(300, y="Rome", random_state=0)
+    assert oslo["wage"].mean() > 7
+    assert rome["wage"].isna().mean() > 0.6
+    assert model.score_samples(frame[["visits", "wage"]], y=frame["town"]).shape == (600,)
+
+
+@few_epochs
+def test_model_selection_and_pipelines_take_frames():
+    frame = dependent(200)
+    frame.loc[0, "town"] = "Oslo"
+    search = GridSearchCV(VAE(max_epochs=5, random_state=0), {"n_components": [1, 2]}, cv=2)
+    search.fit(frame)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    pipeline = make_pipeline(VAE(max_epochs=2, random_state=0)).set_output(transform="pandas")
+    assert list(pipeline.fit_transform(frame).columns) == ["vae0", "vae1"]
+    assert len(pipeline[0].interpolate(frame.iloc[[0]], frame.iloc[[1]])) == 10
+
+
+def test_skops_stores_the_columns(vae):
+    skops = pytest.importorskip("skops.io")
+    stored = skops.dumps(vae)
+    untrusted = skops.get_untrusted_types(data=stored)
+    assert all(name.startswith("sklseq.") for name in untrusted)
+    loaded = skops.loads(stored, trusted=untrusted)
+    pd.testing.assert_frame_equal(loaded.sample(9, random_state=0), vae.sample(9, random_state=0))
+
+
+@few_epochs
+def test_training_goes_on_with_the_same_columns():
+    frame = dependent(100)
+    model = VAE(max_epochs=2, warm_start=True, random_state=0).fit(frame).fit(frame.iloc[:50])
+    assert model.n_iter_ == 4
+    with pytest.raises(ValueError, match="Column 'town' is 'Paris' at row 0"):
+        model.fit(frame.assign(town="Paris"))
+
+
+def test_a_likelihood_for_all_columns_is_refused():
+    with pytest.raises(ValueError, match="leave likelihood='gaussian'"):
+        VAE(likelihood="bernoulli").fit(dependent(50))
+
+
+def test_few_rows_are_enough():
+    frame = dependent(50).iloc[:1]
+    with pytest.warns(ConvergenceWarning, match="Posterior collapse"):
+        model = VAE(max_epochs=1, random_state=0).fit(frame)
+    assert (model.sample(3)["town"] == frame["town"][0]).all()
+
+
+# -- flows: numbers alone ------------------------------------------------------------------
+
+
+def test_flows_spread_whole_numbers():
+    """Noise of width one makes a density of a probability, and a flow of no layers is normal."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"n": rng.poisson(50, 2000), "x": rng.normal(size=2000)})
+    flow = RealNVP(n_layers=0, max_epochs=40, learning_rate=0.02, lr_schedule="cosine")
+    flow.set_params(random_state=0, dtype="float64").fit(frame[["n"]])
+    at = pd.DataFrame({"n": np.arange(0, 120)})
+    probability = np.exp(flow.score_samples(at))
+    assert 0.97 < probability.sum() <= 1
+    mean, spread = frame["n"].mean(), np.sqrt(frame["n"].var(ddof=0) + 1 / 12)
+    np.testing.assert_allclose(probability, norm.pdf(at["n"], mean, spread), atol=0.005)
+    both = RealNVP(n_layers=2, max_epochs=2, random_state=0).fit(frame)
+    rows = both.sample(20, random_state=0)
+    assert (rows.dtypes == frame.dtypes).all()
+    np.testing.assert_array_equal(both.score_samples(frame), both.score_samples(frame))
+
+
+def test_flows_name_the_column_that_is_not_a_number():
+    frame = dependent(50)
+    for columns, error, words in (
+        (["town"], TypeError, "'town' has dtype str.*Take VAE or GAN.*OrdinalEncoder"),
+        (["visits", "wage"], ValueError, "'wage' has missing values.*SimpleImputer.*VAE"),
+    ):
+        with pytest.raises(error, match=words):
+            RealNVP().fit(frame[columns])
