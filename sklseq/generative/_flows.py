@@ -151,9 +151,9 @@ class Glow(_FlowEstimator):
 
     Each step standardises the features (ActNorm, set from all the training data when `fit`
     begins), mixes them by a linear map kept as triangular factors, and changes one half of them
-    as a network of the other half says [1]_. With ``n_layers=0`` what remains is a single
-    linear map, and the density a normal distribution with full covariance. Integer columns of a
-    DataFrame are taken as in `RealNVP`.
+    as a network of the other half says [1]_. The first map starts by whitening the training
+    data, so that training begins at the normal distribution with full covariance; with
+    ``n_layers=0`` it stays there. Integer columns of a DataFrame are taken as in `RealNVP`.
 
     See Also
     --------

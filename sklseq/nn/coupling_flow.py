@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sklseq.nn.feedforward import FeedForward
 from sklseq.nn.flows import (
@@ -39,7 +39,7 @@ class CouplingFlow(Flow):
     mixing : {"shuffle", "linear"}, default="shuffle"
         What stands between the couplings: an order drawn anew after every second one, so that
         each pair changes all features (Dinh et al. 2017); or, before each, an `ActNorm` and a
-        linear map (Kingma and Dhariwal 2018).
+        linear map (Kingma and Dhariwal 2018), the first of which starts by whitening the data.
     """
 
     def __init__(
@@ -65,23 +65,32 @@ class CouplingFlow(Flow):
             nn.init.zeros_(network.output.bias)
             return network
 
-        def couple(first: bool) -> Transform:
+        def couple(turns: int) -> Transform:
             if coupling == "affine":
-                return AffineCoupling(n_features, conditioner, n_context, first)
-            return SplineCoupling(n_features, conditioner, n_context, first, n_bins, bound)
+                return AffineCoupling(n_features, conditioner, n_context, turns)
+            return SplineCoupling(n_features, conditioner, n_context, turns, n_bins, bound)
 
         def layers() -> Iterator[Transform]:
             yield ClassNorm(n_features, n_context) if n_context else ActNorm(n_features)
-            for i in range(n_layers):
-                if mixing == "linear":
+            if mixing == "linear":
+                for i in range(n_layers):
                     if i:
                         yield ActNorm(n_features)
                     yield LULinear(n_features)
-                # Two features take turns; their order says nothing more.
-                if i and n_features > 2 and (mixing == "linear" or i % 2 == 0):
-                    yield Permutation(torch.randperm(n_features))
-                yield couple(first=i % 2 == 1)
-            if mixing == "linear":
+                    if i:
+                        yield Permutation(order(swap=i % 2 == 1))
+                    yield couple(turns=1)
                 yield LULinear(n_features)
+                return
+            for i in range(0, n_layers, 2):
+                # Two features take turns; their order says nothing more.
+                if i and n_features > 2:
+                    yield Permutation(order(swap=False))
+                yield couple(turns=min(2, n_layers - i))
+
+        def order(swap: bool) -> Tensor:
+            if swap or n_features == 2:
+                return torch.arange(n_features).flip(0)
+            return torch.randperm(n_features)
 
         super().__init__(Composition(layers()))

@@ -16,7 +16,7 @@ from sklseq.nn.flows import (
     Permutation,
     SplineCoupling,
 )
-from sklseq.nn.splines import n_spline_parameters, rational_quadratic
+from sklseq.nn.flows.splines import n_spline_parameters, rational_quadratic
 
 N, D, CONTEXT = 6, 5, 3
 
@@ -31,9 +31,9 @@ def conditioner(n_inputs, n_outputs):
 def couplings(n_features=D, n_context=0):
     return {
         "affine": AffineCoupling(n_features, conditioner, n_context),
-        "affine, first": AffineCoupling(n_features, conditioner, n_context, first=True),
+        "affine, turns": AffineCoupling(n_features, conditioner, n_context, turns=3),
         "spline": SplineCoupling(n_features, conditioner, n_context, n_bins=4, bound=2.5),
-        "spline, first": SplineCoupling(n_features, conditioner, n_context, first=True),
+        "spline, turns": SplineCoupling(n_features, conditioner, n_context, turns=2),
     }
 
 
@@ -56,9 +56,9 @@ NAMES = [
     "linear",
     "permutation",
     "affine",
-    "affine, first",
+    "affine, turns",
     "spline",
-    "spline, first",
+    "spline, turns",
     "composition",
 ]
 
@@ -89,9 +89,10 @@ def test_inverse_undoes_forward(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_inverse_in_single_precision(name):
-    transform, x = make(name).float(), rows().float()
+    # Slopes near zero, that larger noise makes, lose digits whatever the way back.
+    transform, x = make(name, noise=0.2).float(), rows().float()
     back, _ = transform.inverse(transform(x)[0])
-    torch.testing.assert_close(back, x, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(back, x, atol=2e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,7 +120,7 @@ def test_starts_as_the_identity(name):
 
 @pytest.mark.parametrize("n_features", [1, 2, 3])
 @pytest.mark.parametrize("n_context", [0, CONTEXT])
-@pytest.mark.parametrize("kind", ["affine", "affine, first", "spline", "spline, first"])
+@pytest.mark.parametrize("kind", ["affine", "affine, turns", "spline", "spline, turns"])
 def test_couplings_of_few_features_with_context(kind, n_features, n_context):
     torch.manual_seed(0)
     coupling = couplings(n_features, n_context)[kind].double()
@@ -169,6 +170,23 @@ def test_class_norm_centres_each_class_and_scales_within():
     assert norm.shift.isfinite().all()
 
 
+def test_lu_linear_whitens_weighted_training_data():
+    x = rows() @ torch.randn(D, D, dtype=torch.float64) + 7
+    x = torch.cat([x, rows()])
+    weight = torch.tensor([1.0, 2.0, 1.0, 0.0, 1.0, 3.0] * 2, dtype=torch.float64)
+    z = LULinear(D).double().initialise(x, weight=weight)
+    covariance = z.repeat_interleave(weight.long(), dim=0).T.cov(correction=0)
+    torch.testing.assert_close(covariance, torch.eye(D, dtype=torch.float64), atol=1e-3, rtol=0)
+
+
+def test_features_that_determine_each_other_are_whitened_as_far_as_they_can_be():
+    x = rows()[:, [0, 0, 1]]
+    linear = LULinear(3).double()
+    z = linear.initialise(x)
+    assert z.isfinite().all()
+    torch.testing.assert_close(linear.inverse(z)[0], x)
+
+
 def test_composition_initialises_each_from_what_reaches_it():
     linear = LULinear(D).double()
     nn.init.normal_(linear.upper)
@@ -202,8 +220,7 @@ def test_splines_are_monotonic_onto_their_interval_and_leave_the_rest():
 def test_density_integrates_to_one():
     torch.manual_seed(0)
     for kind in ("affine", "spline"):
-        parts = [couplings(2)[kind], couplings(2)[f"{kind}, first"]]
-        flow = Flow(Composition([ActNorm(2), *parts])).double()
+        flow = Flow(Composition([ActNorm(2), couplings(2)[f"{kind}, turns"]])).double()
         with torch.no_grad():
             for parameter in flow.parameters():
                 parameter.add_(0.2 * torch.randn_like(parameter))

@@ -1,0 +1,131 @@
+"""Couplings: one part of the features is changed as the other part says."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from sklseq.nn.flows.splines import n_spline_parameters, rational_quadratic
+from sklseq.nn.flows.transforms import Transform
+
+__all__ = ["AffineCoupling", "Conditioner", "SplineCoupling"]
+
+# One coupling stretches no more than twentyfold: layers of it stay within single precision, and
+# rows far from the training data do not get scores that mean nothing.
+_LARGEST_LOG_SCALE = 3.0
+
+Conditioner = Callable[[int, int], nn.Module]
+"""Makes a network with so many inputs and outputs, the last layer of which is zero."""
+
+
+class _Coupling(Transform):
+    """The parts of the features change by turns, each as the other says.
+
+    Dinh et al. 2017, section 3.2. Turns one after the other keep the parts apart: nothing is put
+    together in between.
+
+    Parameters
+    ----------
+    n_features : int
+        With a single feature there is no other part, and the context alone decides.
+    conditioner : callable
+        Makes the network that says how, from its numbers of inputs and outputs.
+    n_context : int, default=0
+    turns : int, default=1
+        The second part changes first.
+    """
+
+    _n_parameters: int
+
+    def __init__(
+        self, n_features: int, conditioner: Conditioner, n_context: int = 0, turns: int = 1
+    ):
+        super().__init__()
+        self.sizes = [n_features // 2, n_features - n_features // 2]
+        self.networks = nn.ModuleList()
+        for turn in range(turns):
+            n_given, n_changed = self.sizes if self._second_changes(turn) else self.sizes[::-1]
+            # A network needs an input; without any, it sees a constant.
+            n_inputs = max(n_given + n_context, 1)
+            self.networks.append(conditioner(n_inputs, n_changed * self._n_parameters))
+
+    def _second_changes(self, turn: int) -> bool:
+        return turn % 2 == 0 or self.sizes[0] == 0
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self._take_turns(x, context, inverse=False)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self._take_turns(z, context, inverse=True)
+
+    def _take_turns(
+        self, x: Tensor, context: Tensor | None, inverse: bool
+    ) -> tuple[Tensor, Tensor]:
+        first, second = x.split(self.sizes, dim=1)
+        log_slopes = []
+        turns = range(len(self.networks))
+        for turn in reversed(turns) if inverse else turns:
+            network = self.networks[turn]
+            if self._second_changes(turn):
+                second, log_slope = self._change(second, network(_seen(first, context)), inverse)
+            else:
+                first, log_slope = self._change(first, network(_seen(second, context)), inverse)
+            log_slopes.append(log_slope)
+        return torch.cat([first, second], dim=1), torch.cat(log_slopes, dim=1).sum(dim=1)
+
+    def _change(self, x: Tensor, parameters: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
+        """New values and the logarithms of their slopes, each of shape (n, n_changed)."""
+        raise NotImplementedError
+
+
+def _seen(given: Tensor, context: Tensor | None) -> Tensor:
+    seen = given if context is None else torch.cat([given, context], dim=1)
+    return seen if seen.shape[1] else given.new_ones(len(given), 1)
+
+
+class AffineCoupling(_Coupling):
+    """Scales and shifts one part of the features by functions of the other.
+
+    Dinh et al. 2017, Density estimation using Real NVP, equations 7 and 8. The logarithm of the
+    scale is bounded, so that no weights make it overflow.
+    """
+
+    _n_parameters = 2
+
+    def _change(self, x: Tensor, parameters: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
+        raw, shift = parameters.chunk(2, dim=1)
+        log_scale = _LARGEST_LOG_SCALE * torch.tanh(raw / _LARGEST_LOG_SCALE)
+        if inverse:
+            return (x - shift) * (-log_scale).exp(), -log_scale
+        return torch.addcmul(shift, x, log_scale.exp()), log_scale
+
+
+class SplineCoupling(_Coupling):
+    """Bends one part of the features by rational-quadratic splines that the other part chooses.
+
+    Durkan et al. 2019, Neural Spline Flows. Outside [-bound, bound] values stay as they are.
+
+    Parameters
+    ----------
+    n_features, conditioner, n_context, turns
+        As in `AffineCoupling`.
+    n_bins : int, default=8
+    bound : float, default=5.0
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        conditioner: Conditioner,
+        n_context: int = 0,
+        turns: int = 1,
+        n_bins: int = 8,
+        bound: float = 5.0,
+    ):
+        self._n_parameters = n_spline_parameters(n_bins)
+        self.bound = bound
+        super().__init__(n_features, conditioner, n_context, turns)
+
+    def _change(self, x: Tensor, parameters: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
+        parameters = parameters.unflatten(1, (x.shape[1], self._n_parameters))
+        return rational_quadratic(x, parameters, self.bound, inverse)

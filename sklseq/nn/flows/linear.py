@@ -1,0 +1,68 @@
+"""Invertible linear maps."""
+
+import torch
+from torch import Tensor, nn
+
+from sklseq.nn.flows.scaling import shares
+from sklseq.nn.flows.transforms import Transform
+
+__all__ = ["LULinear"]
+
+_NOISE = 1e-5
+
+
+class LULinear(Transform):
+    """A linear map ``x (LU)'`` with a unit lower and an upper triangular factor.
+
+    Its determinant is the product of U's diagonal, which is an exponential and so never zero
+    (Kingma and Dhariwal 2018, section 3.2). Starts as the identity; `initialise` decorrelates and
+    scales the training data, so that what follows has only to learn how they differ from a normal
+    distribution.
+
+    Parameters
+    ----------
+    n_features : int
+    """
+
+    def __init__(self, n_features: int):
+        super().__init__()
+        self.lower = nn.Parameter(torch.zeros(n_features, n_features))
+        self.upper = nn.Parameter(torch.zeros(n_features, n_features))
+        self.log_diagonal = nn.Parameter(torch.zeros(n_features))
+
+    def factors(self) -> tuple[Tensor, Tensor]:
+        """L and U."""
+        eye = torch.eye(len(self.lower), dtype=self.lower.dtype, device=self.lower.device)
+        return self.lower.tril(-1) + eye, self.upper.triu(1) + self.log_diagonal.exp().diag()
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        lower, upper = self.factors()
+        return x @ (lower @ upper).T, self.log_diagonal.sum()
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        lower, upper = self.factors()
+        half = torch.linalg.solve_triangular(lower, z.T, upper=False, unitriangular=True)
+        return torch.linalg.solve_triangular(upper, half, upper=True).T, -self.log_diagonal.sum()
+
+    @torch.no_grad()
+    def initialise(
+        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        whitening = _whitening(x, shares(x, weight))
+        diagonal = whitening.diagonal()
+        self.lower.copy_((whitening / diagonal).tril(-1))
+        self.upper.zero_()
+        self.log_diagonal.copy_(diagonal.log())
+        return self.forward(x)[0]
+
+
+def _whitening(x: Tensor, share: Tensor) -> Tensor:
+    """Lower triangular W such that ``x W'`` has uncorrelated features of unit variance."""
+    x, share = x.double(), share.double()
+    centred = x - (share * x).sum(dim=0)
+    covariance = (share * centred).T @ centred
+    # Features that determine each other are kept apart by a little noise.
+    covariance.diagonal().mul_(1 + _NOISE).add_(1e-12)
+    factor = torch.linalg.cholesky(covariance)
+    eye = torch.eye(len(factor), dtype=x.dtype, device=x.device)
+    return torch.linalg.solve_triangular(factor, eye, upper=False)

@@ -1,0 +1,112 @@
+"""Invertible functions of rows, one after the other, in another order.
+
+``forward`` leads from data to noise, the way that training goes; ``inverse`` leads back. Both
+return ``(value, log_det)``, where ``log_det`` of shape (n,) is the logarithm of the absolute
+determinant of the Jacobian of what was computed.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Composition", "Permutation", "Transform"]
+
+
+class Transform(nn.Module):
+    """An invertible function of rows, perhaps another one for each `context`."""
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """From data towards noise.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_features)
+        context : Tensor of shape (n, n_context) or None
+
+        Returns
+        -------
+        z : Tensor of shape (n, n_features)
+        log_det : Tensor of shape (n,)
+        """
+        raise NotImplementedError
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """From noise towards data; parameters and returns as in `forward`."""
+        raise NotImplementedError
+
+    def initialise(
+        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        """Learn from training rows what is not learnt by gradients; returns ``forward(x)``.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_features)
+        context : Tensor of shape (n, n_context) or None
+        weight : Tensor of shape (n,) or None
+        """
+        return self.forward(x, context)[0]
+
+
+class Composition(Transform):
+    """Transforms one after the other.
+
+    Parameters
+    ----------
+    transforms : iterable of Transform
+    """
+
+    def __init__(self, transforms: Iterable[Transform]):
+        super().__init__()
+        self.transforms = nn.ModuleList(transforms)
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        log_dets = []
+        for transform in self.transforms:
+            x, log_det = transform(x, context)
+            log_dets.append(log_det)
+        return x, _total(log_dets, x)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        log_dets = []
+        for transform in reversed(self.transforms):
+            z, log_det = transform.inverse(z, context)  # type: ignore[operator]
+            log_dets.append(log_det)
+        return z, _total(log_dets, z)
+
+    def initialise(
+        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
+    ) -> Tensor:
+        for transform in self.transforms:
+            x = transform.initialise(x, context, weight)  # type: ignore[operator]
+        return x
+
+
+def _total(log_dets: list[Tensor], like: Tensor) -> Tensor:
+    """Sum of log-determinants, some of which are one number for all rows."""
+    total = sum(log_dets, torch.zeros((), dtype=like.dtype, device=like.device))
+    return total.expand(len(like)) if total.ndim == 0 else total
+
+
+class Permutation(Transform):
+    """The features in another order.
+
+    Parameters
+    ----------
+    order : Tensor of shape (n_features,)
+    """
+
+    order: Tensor
+    back: Tensor
+
+    def __init__(self, order: Tensor):
+        super().__init__()
+        self.register_buffer("order", order)
+        self.register_buffer("back", order.argsort())
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return x.index_select(1, self.order), x.new_zeros(())
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return z.index_select(1, self.back), z.new_zeros(())
