@@ -1,39 +1,21 @@
-"""What every generator of rows shares: fitting, classes as conditions, sampling."""
+"""What every generator of rows of a table shares."""
 
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from sklseq._compat import fit_context
-from sklseq.base import attribute, estimator, param
-from sklseq.generative._conditions import asked_classes, one_hot, read_classes
+from sklseq.base import estimator
+from sklseq.generative._conditions import ConditionalSampler
 from sklseq.generative._frames import FrameGenerator
-from sklseq.training.estimator import draw_seed
 
 __all__ = ["Generator"]
 
 
 @estimator
-class Generator(FrameGenerator):
+class Generator(ConditionalSampler, FrameGenerator):
     """Learns a distribution of rows and draws from it."""
-
-    conditional: bool = param(
-        False,
-        "Whether to learn one distribution for each class of `y`; else `y` is not used.",
-        "boolean",
-    )
-
-    _attributes = {
-        "classes_": attribute(
-            "ndarray of shape (n_classes,)", "The classes, with `conditional=True`."
-        ),
-        "class_prior_": attribute(
-            "ndarray of shape (n_classes,)",
-            "Share of each class in the training data, by weight, with `conditional=True`.",
-        ),
-    }
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -62,66 +44,14 @@ class Generator(FrameGenerator):
         X = self._read(X, reset=fresh)
         if fresh:
             self._sample_dtype = X.dtype.name
-            for name in ("classes_", "class_prior_"):
-                self.__dict__.pop(name, None)
-        if not self.conditional:
-            return (X,)
-        if fresh:
-            self.classes_, codes = read_classes(y, X)
-        else:
-            codes = asked_classes(y, len(X), self.classes_)
-        return X, one_hot(codes, len(self.classes_))
+        return X, *self._read_conditions(y, X, fresh)
 
     def _n_conditions(self, inputs: tuple[NDArray[Any], ...]) -> int:
         return inputs[1].shape[1] if self.conditional else 0
 
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         if self.conditional:
-            self.class_prior_ = np.average(inputs[1], axis=0, weights=weights)
+            self._set_prior(inputs[1], weights)
 
-    def _condition(self, y: Any, n: int) -> tuple[NDArray[Any], ...]:
-        """What the network takes beside its `n` rows: nothing, or the classes asked for."""
-        if self.conditional:
-            return (one_hot(asked_classes(y, n, self.classes_), len(self.classes_)),)
-        if y is not None:
-            raise ValueError(
-                f"This {type(self).__name__} knows no classes: fit it with conditional=True to "
-                "ask for y."
-            )
-        return ()
-
-    def sample(self, n_samples: int = 1, y: Any = None, random_state: Any = None) -> Any:
-        """Draw rows from the learned distribution.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            The class of all rows or of each, with ``conditional=True``; None draws the classes
-            with their frequencies in training.
-        random_state : int, RandomState instance or None, default=None
-            None draws other rows with each call; an int the same ones.
-
-        Returns
-        -------
-        ndarray or DataFrame of shape (n_samples, n_features)
-            A DataFrame, with the columns and dtypes of X, if `fit` was given one.
-
-        Raises
-        ------
-        ValueError
-            If `n_samples` is below 1, or y asks for a class that was not seen in `fit`.
-        """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
-        rng = np.random.default_rng(draw_seed(random_state))
-        if self.conditional and y is None:
-            y = self.classes_[rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)]
-        rows = self._draw(n_samples, self._condition(y, n_samples), rng)
-        return self._written(rows.astype(self._sample_dtype, copy=False))
-
-    def _draw(
-        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Rows for these conditions."""
-        raise NotImplementedError
+    def _as_samples(self, drawn: NDArray[Any]) -> Any:
+        return self._written(drawn.astype(self._sample_dtype, copy=False))

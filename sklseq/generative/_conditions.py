@@ -1,4 +1,4 @@
-"""Classes that a generator is conditioned on: read, coded as one-hot rows, and asked for."""
+"""Sampling, and the classes that a generator is conditioned on: read, coded and asked for."""
 
 from typing import Any
 
@@ -6,8 +6,100 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, check_scalar
 
-__all__ = ["asked_classes", "one_hot", "read_classes"]
+from sklseq.base import attribute, estimator, param
+from sklseq.training.estimator import draw_seed
+
+__all__ = ["ConditionalSampler"]
+
+
+@estimator
+class ConditionalSampler:
+    """`sample`, with a class for each row if `conditional`; comes first in the bases."""
+
+    conditional: bool = param(
+        False,
+        "Whether to learn one distribution for each class of `y`; else `y` is not used.",
+        "boolean",
+    )
+
+    _attributes = {
+        "classes_": attribute(
+            "ndarray of shape (n_classes,)", "The classes, with `conditional=True`."
+        ),
+        "class_prior_": attribute(
+            "ndarray of shape (n_classes,)",
+            "Share of each class in the training data, by weight, with `conditional=True`.",
+        ),
+    }
+
+    def _read_conditions(self, y: Any, X: Any, fresh: bool) -> tuple[NDArray[np.float64], ...]:
+        """The classes of the training rows as one-hot rows, or nothing."""
+        if fresh:
+            for name in ("classes_", "class_prior_"):
+                self.__dict__.pop(name, None)
+        if not self.conditional:
+            return ()
+        if fresh:
+            self.classes_, codes = read_classes(y, X)
+        else:
+            codes = asked_classes(y, len(X), self.classes_)
+        return (one_hot(codes, len(self.classes_)),)
+
+    def _set_prior(self, of_class: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        self.class_prior_ = np.average(of_class, axis=0, weights=weights)
+
+    def _condition(self, y: Any, n: int) -> tuple[NDArray[Any], ...]:
+        """What the network takes beside its `n` rows: nothing, or the classes asked for."""
+        if self.conditional:
+            return (one_hot(asked_classes(y, n, self.classes_), len(self.classes_)),)
+        if y is not None:
+            raise ValueError(
+                f"This {type(self).__name__} knows no classes: fit it with conditional=True to "
+                "ask for y."
+            )
+        return ()
+
+    def sample(self, n_samples: int = 1, y: Any = None, random_state: Any = None) -> Any:
+        """Draw rows from the learned distribution.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        y : scalar, array-like of shape (n_samples,) or None, default=None
+            The class of all rows or of each, with ``conditional=True``; None draws the classes
+            with their frequencies in training.
+        random_state : int, RandomState instance or None, default=None
+            None draws other rows with each call; an int the same ones.
+
+        Returns
+        -------
+        ndarray, or what else X was in `fit`
+            A DataFrame, with the columns and dtypes of X, if `fit` was given one; of sequences a
+            1-D object array, or a dense one if all had the same length.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is below 1, or y asks for a class that was not seen in `fit`.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
+        rng = np.random.default_rng(draw_seed(random_state))
+        if self.conditional and y is None:
+            y = self.classes_[rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)]
+        return self._as_samples(self._draw(n_samples, self._condition(y, n_samples), rng))
+
+    def _draw(
+        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
+    ) -> Any:
+        """Rows for these conditions."""
+        raise NotImplementedError
+
+    def _as_samples(self, drawn: Any) -> Any:
+        """What was drawn, in the container that the user gets."""
+        return drawn
 
 
 def read_classes(y: Any, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

@@ -1,6 +1,6 @@
 """Generators that know the density of a row, or a bound of it."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,42 +10,35 @@ from sklseq.base import estimator
 from sklseq.generative._codes import CodingGenerator
 from sklseq.outlier_base import OutlierScoreMixin
 
-__all__ = ["DensityGenerator"]
+__all__ = ["DensityGenerator", "DensityMixin"]
 
 
 @estimator
-class DensityGenerator(OutlierScoreMixin, CodingGenerator):
-    """Scores and outliers, from the module's density."""
+class DensityMixin(OutlierScoreMixin):
+    """Scores and outliers from log-densities, given classes or over all of them."""
 
-    _density_function: ClassVar[str]
-    """The module's method that gives log-densities."""
-
-    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
-        super()._finish(inputs, weights)
-        self._set_offset(self._log_density(inputs[0]), weights)
-
-    def _log_density(self, X: NDArray[Any], y: Any = None) -> NDArray[np.float64]:
+    def _log_density(self: Any, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Of each row, given its class if that is told, else over all classes."""
         if not self.conditional or y is not None:
             return self._density_given(X, self._condition(y, len(X)))
         return logsumexp(self._log_joint(X), axis=1)
 
     def _density_given(
-        self, X: NDArray[Any], condition: tuple[NDArray[Any], ...]
+        self: Any, X: Any, condition: tuple[NDArray[Any], ...]
     ) -> NDArray[np.float64]:
-        return self._run(self._density_function, X, *condition).astype(np.float64)
+        raise NotImplementedError
 
-    def _log_joint(self, X: NDArray[Any]) -> NDArray[np.float64]:
+    def _log_joint(self: Any, X: Any) -> NDArray[np.float64]:
         """Log-density of each row together with each class."""
         by_class = [self._log_density(X, c) for c in self.classes_]
         return np.stack(by_class, axis=1) + np.log(self.class_prior_)
 
-    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
+    def score_samples(self: Any, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Log-density of each row in nats: exact, or the bound that the class names.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : as in `fit`
         y : scalar, array-like of shape (n_samples,) or None, default=None
             With ``conditional=True``: the class of the rows, for their density in that class.
             None gives the density whatever the class.
@@ -56,5 +49,24 @@ class DensityGenerator(OutlierScoreMixin, CodingGenerator):
         """
         return self._log_density(self._read_fitted(X), y)
 
-    def _likely_classes(self, X: NDArray[Any]) -> NDArray[Any]:
+    def _likely_classes(self: Any, X: Any) -> NDArray[Any]:
         return self.classes_[self._log_joint(X).argmax(axis=1)]
+
+
+@estimator
+class DensityGenerator(DensityMixin, CodingGenerator):
+    """Rows of a table with the module's density."""
+
+    @property
+    def _density_function(self) -> str:
+        """The module's method that gives log-densities."""
+        raise NotImplementedError
+
+    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
+        super()._finish(inputs, weights)
+        self._set_offset(self._log_density(inputs[0]), weights)
+
+    def _density_given(
+        self, X: NDArray[Any], condition: tuple[NDArray[Any], ...]
+    ) -> NDArray[np.float64]:
+        return self._run(self._density_function, X, *condition).astype(np.float64)

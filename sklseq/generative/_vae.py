@@ -1,27 +1,22 @@
 """Variational autoencoders as estimators."""
 
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from torch import Tensor, nn
+from torch import nn
 
-from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base import estimator
 from sklseq.generative._density import DensityGenerator
 from sklseq.generative._latent import LatentVariableGenerator
+from sklseq.generative._variational import VariationalMixin
 from sklseq.nn.variational import VariationalAutoencoder
-from sklseq.training.data import Batch
 
 __all__ = ["VAE"]
 
-# Burda et al. 2016, section 5.2: a latent variable is active if its posterior mean varies by more.
-_ACTIVE_VARIANCE = 0.01
-
 
 @estimator
-class VAE(LatentVariableGenerator, DensityGenerator):
+class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
     """Variational autoencoder: a latent variable model of rows, with an approximate posterior.
 
     Rows are drawn by a decoder network from a few standard normal latent variables; an encoder
@@ -70,83 +65,13 @@ class VAE(LatentVariableGenerator, DensityGenerator):
     True
     """
 
-    beta: float = param(
-        1.0,
-        "Weight of the divergence from the prior in training [3]_; scores always have weight 1.",
-        real(0),
-    )
-    kl_warm_up: int = param(
-        0, "Epochs over which the weight of the divergence rises from 0 to `beta`.", integer(0)
-    )
-    free_bits: float = param(
-        0.0,
-        "Nats of divergence that each latent variable may have at no cost, as a mean over a batch "
-        "[4]_.",
-        real(0),
-    )
-    bound: str = param(
-        "elbo",
-        "What `score_samples` gives: the evidence lower bound, or with 'iwae' the importance "
-        "weighted one, which lies between it and the log-density.",
-        choice("elbo", "iwae"),
-    )
-    n_draws: int = param(32, "Latent draws from which a score is computed.", integer(1))
-    fixed_draws: bool = param(
-        False,
-        "Whether training maximises the bound over the draws of the scores, too, the same for each "
-        "row. It then has no noise, which suits 'lbfgs' and small data, at `n_draws` times the "
-        "work of the decoder.",
-        "boolean",
-    )
-    _attributes = {
-        "active_units_": attribute(
-            "ndarray of bool of shape (n_components,)",
-            "Which latent variables tell something of a row: those whose posterior mean has a "
-            "variance above 0.01 over the training rows.",
-        )
-    }
-
     _network: ClassVar[type[nn.Module]] = VariationalAutoencoder
-
-    @property
-    def _density_function(self) -> str:  # type: ignore[override]
-        return self.bound
 
     def _module_settings(
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
     ) -> dict[str, Any]:
         return super()._module_settings(inputs, weights) | {"n_draws": self.n_draws}
 
-    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
-        network: Any = module
-        terms = network.expected_terms if self.fixed_draws else network
-        fit, divergence = terms(*batch.inputs)
-        share = batch.weight / batch.n_rows
-        by_unit = share @ divergence
-        if self.free_bits:
-            by_unit = by_unit.clamp(min=self.free_bits)
-        return self._beta_now(network, batch) * by_unit.sum() - share @ fit
-
-    def _beta_now(self, network: Any, batch: Batch) -> Any:
-        """Weight of the divergence; it rises with the rows seen, in this fit and earlier ones."""
-        if not self.kl_warm_up:
-            return self.beta
-        progress = network.rows_seen / (self.kl_warm_up * network.n_rows)
-        if network.training:
-            network.rows_seen += batch.n_rows
-        return self.beta * progress.clamp(max=1.0)
-
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
-        codes = self._run("encode", *inputs)
-        mean = np.average(codes, axis=0, weights=weights)
-        variance = np.average((codes - mean) ** 2, axis=0, weights=weights)
-        self.active_units_ = variance > _ACTIVE_VARIANCE
-        if not self.active_units_.any():
-            warnings.warn(
-                "Posterior collapse: no latent variable tells anything of a row, and samples come "
-                "from noise alone. Lower beta, raise kl_warm_up or free_bits, scale the features, "
-                "or train longer.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self._find_active_units(self._run("encode", *inputs), weights)

@@ -1,0 +1,99 @@
+"""Training by the evidence lower bound, and what it may come to: posterior collapse."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor, nn
+
+from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.training.data import Batch
+
+__all__ = ["VariationalMixin"]
+
+# Burda et al. 2016, section 5.2: a latent variable is active if its posterior mean varies by more.
+_ACTIVE_VARIANCE = 0.01
+
+
+@estimator
+class VariationalMixin:
+    """The objective of a module with `VariationalBounds`; comes first in the bases."""
+
+    beta: float = param(
+        1.0,
+        "Weight of the divergence from the prior in training [3]_; scores always have weight 1.",
+        real(0),
+    )
+    kl_warm_up: int = param(
+        0, "Epochs over which the weight of the divergence rises from 0 to `beta`.", integer(0)
+    )
+    free_bits: float = param(
+        0.0,
+        "Nats of divergence that each latent variable may have at no cost, as a mean over a batch "
+        "[4]_.",
+        real(0),
+    )
+    bound: str = param(
+        "elbo",
+        "What `score_samples` gives: the evidence lower bound, or with 'iwae' the importance "
+        "weighted one, which lies between it and the log-density.",
+        choice("elbo", "iwae"),
+    )
+    n_draws: int = param(32, "Latent draws from which a score is computed.", integer(1))
+    fixed_draws: bool = param(
+        False,
+        "Whether training maximises the bound over the draws of the scores, too, the same for each "
+        "row. It then has no noise, which suits 'lbfgs' and small data, at `n_draws` times the "
+        "work of the decoder.",
+        "boolean",
+    )
+    _attributes = {
+        "active_units_": attribute(
+            "ndarray of bool of shape (n_components,)",
+            "Which latent variables tell something of a row: those whose posterior mean has a "
+            "variance above 0.01 over the training rows.",
+        )
+    }
+
+    @property
+    def _density_function(self) -> str:
+        return self.bound
+
+    def _row_weights(self, batch: Batch) -> Tensor:
+        """Weight of each row of a batch."""
+        return batch.weight
+
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        network: Any = module
+        terms = network.expected_terms if self.fixed_draws else network
+        fit, divergence = terms(*batch.inputs)
+        share = self._row_weights(batch) / batch.n_rows
+        by_unit = share @ divergence
+        if self.free_bits:
+            by_unit = by_unit.clamp(min=self.free_bits)
+        return self._beta_now(network, batch) * by_unit.sum() - share @ fit
+
+    def _beta_now(self, network: Any, batch: Batch) -> Any:
+        """Weight of the divergence; it rises with the rows seen, in this fit and earlier ones."""
+        if not self.kl_warm_up:
+            return self.beta
+        progress = network.rows_seen / (self.kl_warm_up * network.n_rows)
+        if network.training:
+            network.rows_seen += batch.n_rows
+        return self.beta * progress.clamp(max=1.0)
+
+    def _find_active_units(self, codes: NDArray[Any], weights: NDArray[np.float64]) -> None:
+        """Set `active_units_` from the posterior means of the training rows."""
+        mean = np.average(codes, axis=0, weights=weights)
+        variance = np.average((codes - mean) ** 2, axis=0, weights=weights)
+        self.active_units_ = variance > _ACTIVE_VARIANCE
+        if not self.active_units_.any():
+            warnings.warn(
+                "Posterior collapse: no latent variable tells anything of a row, and samples come "
+                "from noise alone. Lower beta, raise kl_warm_up or free_bits, scale the features, "
+                "or train longer.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
