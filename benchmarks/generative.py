@@ -5,6 +5,7 @@
 * exact: linear models against what is known in closed form;
 * densities: four two-dimensional densities, in nats above their entropy;
 * heldout: 5-fold held-out log-likelihood against Gaussian mixtures and kernel densities;
+* grid, ring: modes that a GAN finds of 25 and of 8, and how well it stays within them;
 * step: time of a training step of a flow; with --peers PYTHON also of zuko and normflows, run
   by a Python that has them, in turns.
 """
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import sklearn
 import torch
+from _generators_modes import grid, ring
 from sklearn.datasets import (
     load_breast_cancer,
     load_digits,
@@ -252,6 +254,8 @@ PARTS: dict[str, Callable[..., None]] = {
     "exact": exact,
     "densities": densities,
     "heldout": heldout,
+    "grid": grid,
+    "ring": ring,
     "step": step,
 }
 

@@ -1,5 +1,6 @@
 """Generative adversarial networks as estimators."""
 
+import math
 import warnings
 from typing import Any, ClassVar
 
@@ -10,14 +11,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
-from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.generative._base import Generator
 from sklseq.nn.adversarial import CRITIC_LOSSES, AdversarialNetwork
 from sklseq.nn.feedforward import ACTIVATIONS
 from sklseq.nn.randomness import current_generator, drawing_from
+from sklseq.training import DenseRows, Trainer
 from sklseq.training.adversarial import Phase
-from sklseq.training.data import Batch
-from sklseq.training.tables import layer_sizes
+from sklseq.training.data import Batch, as_tensor
+from sklseq.training.tables import hold_out, layer_sizes
 
 __all__ = ["GAN"]
 
@@ -25,6 +27,10 @@ _NEIGHBOURS = 5
 _MOST_ROWS = 1000
 # Of fewer, chance alone covers too little.
 _FEWEST_ROWS = 200
+# Share of the rows that tell when the judge has learned, and what a judge loses that guesses.
+_HELD_OUT, _OF_CHANCE = 0.1, 2 * math.log(2)
+# With fewer rows one or two are held out: they cannot tell.
+_FEWEST_JUDGED = 50
 
 
 @estimator
@@ -32,13 +38,21 @@ class GAN(Generator):
     """Generative adversarial network: a generator trained to pass a critic that learns, too.
 
     The generator makes rows of noise, the critic tells them from rows of the data [1]_, and each
-    learns from the other. The critic judges packs of rows, so that it sees what a single row does
-    not show: that all rows are alike [2]_. Samples come from a generator whose weights are
-    averaged over the steps. A GAN has no density: there is nothing to score rows by.
+    learns from the other. Part of the noise are coins, so that rows can lie in clusters with
+    nothing between them, which a continuous map cannot make of one normal distribution [7]_.
+    Samples come from a generator whose weights are averaged over the steps. A GAN has no density:
+    there is nothing to score rows by.
 
     ``loss="relativistic"`` with a gradient penalty on real and generated rows is what converges
     most reliably [3]_. With ``loss="wasserstein"`` the penalty holds the critic's slope at one
-    between real and generated rows [4]_.
+    between real and generated rows [4]_. With other losses than the relativistic one, packs of
+    rows show the critic what a single row does not: that all rows are alike [2]_.
+
+    When both have learned, a judge learns from scratch to tell samples from data: its rating is
+    the logarithm of the ratio of their densities. `sample` draws `n_candidates` rows for each
+    that it returns and picks one with a probability proportional to that ratio, so that clusters
+    get their share, and rows between them become rare [8]_. A tenth of the rows tell when the
+    judge has learned enough; if it does no better than chance on them, it is not used.
 
     After `fit`, `coverage_` says which share of the data has samples nearby. A warning says if it
     is much below what new rows of the data would reach (mode collapse), and if the critic tells
@@ -60,6 +74,10 @@ class GAN(Generator):
        ICML, section 3.2.
     .. [6] Tancik et al. (2020). Fourier features let networks learn high frequency functions in low
        dimensional domains. NeurIPS.
+    .. [7] Khayatkhoei, Elgammal and Singh (2018). Disconnected manifold learning for generative
+       adversarial networks. NeurIPS, section 3.
+    .. [8] Grover et al. (2019). Bias correction of learned generative models using
+       likelihood-free importance weighting. NeurIPS, section 3 and algorithm 1.
 
     Examples
     --------
@@ -73,10 +91,13 @@ class GAN(Generator):
 
     n_components: int | None = param(
         None,
-        "Numbers of noise that make a row; None takes as many as features. More make it harder to "
-        "keep distant clusters apart.",
+        "Normal numbers of noise that make a row; None takes as many as features. More make it "
+        "harder to keep distant clusters apart.",
         integer(1),
         None,
+    )
+    n_coins: int = param(
+        8, "Numbers of noise, beside them, that are 1 or -1: they pick a cluster.", integer(0)
     )
     hidden_layer_sizes: tuple = param(
         (128, 128), "Units of the generator's hidden layers.", tuple, list
@@ -92,7 +113,7 @@ class GAN(Generator):
         "its squared distance from 1 between them.",
         real(0),
     )
-    pack: int = param(2, "Rows that the critic judges together.", integer(1))
+    pack: int = param(1, "Rows that the critic judges together.", integer(1))
     n_octaves: int = param(
         5,
         "The critic sees of each value sines and cosines of this many frequencies, each twice the "
@@ -109,11 +130,18 @@ class GAN(Generator):
         real(0, closed="neither"),
         None,
     )
+    n_candidates: int = param(
+        8,
+        "Rows drawn for each that `sample` returns; 1 returns them as the generator makes them.",
+        integer(1),
+    )
     learning_rate: float = param(
         2e-3, "Step size, or the largest one of a schedule.", real(0, closed="neither")
     )
+    lr_schedule: str | None = other_default(Generator, "lr_schedule", "cosine")
+    gradient_clip: float | None = other_default(Generator, "gradient_clip", None)
     batch_size: int = param(128, "Rows in a training step.", integer(1))
-    max_epochs: int = param(300, "Passes over the training data.", integer(1))
+    max_epochs: int = param(200, "Passes over the training data.", integer(1))
 
     _attributes = {
         "coverage_": attribute(
@@ -136,6 +164,7 @@ class GAN(Generator):
         return {
             "n_features": inputs[0].shape[1],
             "n_components": self.n_components or inputs[0].shape[1],
+            "n_coins": self.n_coins,
             "n_context": self._n_conditions(inputs),
             "hidden_layer_sizes": sizes,
             "critic_layer_sizes": sizes
@@ -178,23 +207,56 @@ class GAN(Generator):
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
         rng = np.random.default_rng(self._seed)
+        self._judged = self.n_candidates > 1 and self._train_judge(inputs, weights)
         n = min(len(weights), _MOST_ROWS)
         chosen = rng.choice(len(weights), size=n, p=weights / weights.sum())
         rows = tuple(values[chosen] for values in inputs)
-        noise = rng.standard_normal((n, self._module_kwargs["n_components"]))
-        samples = self._run("decode", noise, *rows[1:])
+        samples = self._draw(n, rows[1:], rng)
         network: Any = self.module_
         mean, scale = network.mean.cpu().numpy(), network.scale.cpu().numpy()
         self.coverage_ = _coverage((rows[0] - mean) / scale, (samples - mean) / scale)
         if n >= _FEWEST_ROWS and self.coverage_ < 0.25 * (1 - 0.5**_NEIGHBOURS):
             warnings.warn(
-                f"Mode collapse: {self.coverage_:.0%} of the rows have samples nearby, where new "
+                f"Mode collapse, or too little training: {self.coverage_:.0%} of the rows have samples nearby, where new "
                 f"rows of the data would have {1 - 0.5**_NEIGHBOURS:.0%}. Raise pack, "
-                "gradient_penalty or n_components, or train longer.",
+                "gradient_penalty, n_coins or n_components, or train longer.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self._warn_of_saturation(rows, noise)
+        self._warn_of_saturation(rows, rng.standard_normal((n, network.n_noise)))
+
+    def _train_judge(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> bool:
+        """Let the judge learn to tell samples from data; whether it can, on rows held out."""
+        network: Any = self.module_
+        rows = DenseRows(
+            tuple(as_tensor(values, network.mean) for values in inputs),
+            as_tensor(weights, network.mean),
+        )
+        if np.count_nonzero(weights) < _FEWEST_JUDGED:
+            return False
+        train, validation = hold_out(rows, weights, _HELD_OUT, self._seed)
+
+        def objective(judge: nn.Module, batch: Batch) -> Tensor:
+            return network.judge_loss(*_drawn(batch, self._weighted))
+
+        trainer = Trainer(
+            solver="adam",
+            learning_rate=self.critic_learning_rate or self.learning_rate,
+            lr_schedule="cosine",
+            max_epochs=-(-self.max_epochs // 4),
+            batch_size=self.batch_size,
+            weight_decay=0.0,
+            gradient_clip=None,
+            gradient_clip_by="norm",
+            n_iter_no_change=20,
+            tol=0.0,
+            n_threads=self.n_threads,
+            verbose=0,
+            seed=self._seed,
+        )
+        result = trainer.run(network.judge, objective, train, validation)
+        network.eval()
+        return min(result.validation_curve) < _OF_CHANCE
 
     def _warn_of_saturation(self, rows: tuple[NDArray[Any], ...], noise: NDArray[Any]) -> None:
         network: Any = self.module_
@@ -220,8 +282,17 @@ class GAN(Generator):
     def _draw(
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
-        noise = rng.standard_normal((n_samples, self._module_kwargs["n_components"]))
-        return self._run("decode", noise, *condition)
+        network: Any = self.module_
+        k = self.n_candidates if self._judged else 1
+        noise = rng.standard_normal((n_samples * k, network.n_noise))
+        condition = tuple(np.repeat(values, k, axis=0) for values in condition)
+        rows = self._run("decode", noise, *condition)
+        if k == 1:
+            return rows
+        rated = self._run("rate", rows, *condition).reshape(n_samples, k)
+        # The largest of logarithms with Gumbel noise is a draw by the numbers themselves.
+        chosen = (rated + rng.gumbel(size=rated.shape)).argmax(axis=1)
+        return rows.reshape(n_samples, k, -1)[np.arange(n_samples), chosen]
 
 
 def _drawn(batch: Batch, weighted: bool) -> tuple[Tensor, Tensor | None]:

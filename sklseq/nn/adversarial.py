@@ -40,30 +40,37 @@ GENERATOR_LOSSES: dict[str, _Loss] = {
     "relativistic": lambda real, fake: softplus(real - fake),
 }
 # Share of the old average that a step keeps, once there were many.
-_DECAY = 0.999
+_DECAY = 0.995
 
 
 class _RowGenerator(nn.Module):
-    """Noise to rows; data are standardised outside, and classes start where they lie."""
+    """Noise to rows; data are standardised outside, and classes start where they lie.
+
+    The last numbers of the noise count by their sign alone: coins, which put rows into clusters
+    that lie apart, where a continuous map would draw a bridge of rows between them.
+    """
 
     def __init__(
         self,
         n_features: int,
         n_components: int,
+        n_coins: int,
         n_context: int,
         sizes: tuple[int, ...],
         activation: str,
     ):
         super().__init__()
-        self.network = FeedForward(
-            (n_components + n_context, *sizes, n_features), activation=activation, init="he"
-        )
+        self.parts = (n_components, n_coins)
+        n_inputs = n_components + n_coins + n_context
+        self.network = FeedForward((n_inputs, *sizes, n_features), activation=activation, init="he")
         self.class_start = nn.Parameter(torch.zeros(n_context, n_features))
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        smooth, coins = z.split(self.parts, dim=1)
         if context is None:
-            return self.network(z)
-        return self.network(torch.cat([z, context], dim=1)) + context @ self.class_start
+            return self.network(torch.cat([smooth, coins.sign()], dim=1))
+        seen = torch.cat([smooth, coins.sign(), context], dim=1)
+        return self.network(seen) + context @ self.class_start
 
 
 class _Waves(nn.Module):
@@ -72,13 +79,16 @@ class _Waves(nn.Module):
     Networks learn what is coarse first; waves show them what is fine (Tancik et al. 2020).
     """
 
+    frequencies: Tensor
+
     def __init__(self, n_octaves: int):
         super().__init__()
-        self.frequencies = [math.pi * 2.0**k / 2 for k in range(n_octaves)]
+        frequencies = math.pi / 2 * 2.0 ** torch.arange(n_octaves)
+        self.register_buffer("frequencies", frequencies, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        waves = [f(w * x) for w in self.frequencies for f in (torch.sin, torch.cos)]
-        return torch.cat([x, *waves], dim=1)
+        phases = (x.unsqueeze(-1) * self.frequencies).flatten(1)
+        return torch.cat([x, phases.sin(), phases.cos()], dim=1)
 
 
 def critic_network(
@@ -142,11 +152,15 @@ def _with_slope(critic: nn.Module, packs: Tensor) -> tuple[Tensor, Tensor]:
 class AdversarialNetwork(nn.Module):
     """Generator and critic of Goodfellow et al. (2014), over packs of rows.
 
+    Beside them a judge of single rows, for the time when the generator is done.
+
     Parameters
     ----------
     n_features : int
     n_components : int
         Standard normal numbers that the generator makes a row of.
+    n_coins : int, default=0
+        More of them, of which the generator sees the sign alone.
     n_context : int, default=0
     hidden_layer_sizes, critic_layer_sizes : sequence of int
     activation : str, default="relu"
@@ -168,6 +182,7 @@ class AdversarialNetwork(nn.Module):
         *,
         n_features: int,
         n_components: int,
+        n_coins: int = 0,
         n_context: int = 0,
         hidden_layer_sizes: Sequence[int] = (128, 128),
         critic_layer_sizes: Sequence[int] = (128, 128),
@@ -177,13 +192,14 @@ class AdversarialNetwork(nn.Module):
         normalize_critic: bool = False,
     ):
         super().__init__()
-        self.n_components, self.pack = n_components, pack
+        self.n_noise, self.pack = n_components + n_coins, pack
         self.generator = _RowGenerator(
-            n_features, n_components, n_context, tuple(hidden_layer_sizes), activation
+            n_features, n_components, n_coins, n_context, tuple(hidden_layer_sizes), activation
         )
         self.average = deepcopy(self.generator).requires_grad_(False)
-        n_seen = pack * (n_features + n_context)
-        self.critic = critic_network(n_seen, critic_layer_sizes, n_octaves, normalize_critic)
+        n_seen = n_features + n_context
+        self.critic = critic_network(pack * n_seen, critic_layer_sizes, n_octaves, normalize_critic)
+        self.judge = critic_network(n_seen, critic_layer_sizes, n_octaves)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
         self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))
@@ -214,7 +230,7 @@ class AdversarialNetwork(nn.Module):
 
     def noise(self, like: Tensor) -> Tensor:
         """As many rows of noise as `like` has rows."""
-        noise = like.new_empty(len(like), self.n_components)
+        noise = like.new_empty(len(like), self.n_noise)
         return noise.normal_(generator=current_generator())
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
@@ -223,10 +239,20 @@ class AdversarialNetwork(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Real and generated rows of the same classes as the critic sees them, in packs."""
-        real, fake = (x - self.mean) / self.scale, self.generator(self.noise(x), context)
-        if context is not None:
-            real, fake = torch.cat([real, context], dim=1), torch.cat([fake, context], dim=1)
-        return self._packed(real), self._packed(fake)
+        fake = self.generator(self.noise(x), context)
+        real = (x - self.mean) / self.scale
+        return self._packed(_beside(real, context)), self._packed(_beside(fake, context))
+
+    def rate(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """How much denser the data are than what is generated, by the judge: logarithms."""
+        return self.judge(_beside((x - self.mean) / self.scale, context))
+
+    def judge_loss(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """What the judge minimises: cross-entropy, for then it estimates a ratio of densities."""
+        with torch.no_grad():
+            fake = self.decode(self.noise(x), context)
+        real, made = self.rate(x, context), self.rate(fake, context)
+        return CRITIC_LOSSES["non_saturating"](real, made).mean()
 
     def _packed(self, rows: Tensor) -> Tensor:
         """Rows side by side; a last pack that is not full takes rows from the beginning."""
@@ -260,6 +286,10 @@ class AdversarialNetwork(nn.Module):
     def distance(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Energy distance of generated rows from x, per row of x."""
         return energy_distances((x - self.mean) / self.scale, self.average(self.noise(x), context))
+
+
+def _beside(rows: Tensor, context: Tensor | None) -> Tensor:
+    return rows if context is None else torch.cat([rows, context], dim=1)
 
 
 def energy_distances(real: Tensor, fake: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from sklseq.generative import GAN
@@ -13,7 +14,7 @@ from sklseq.metrics import energy_distance
 from sklseq.nn.randomness import drawing_from
 from sklseq.training.data import Batch
 
-SMALL = {"hidden_layer_sizes": (32, 32), "random_state": 0, "lr_schedule": "cosine"}
+SMALL = {"hidden_layer_sizes": (32, 32), "random_state": 0}
 
 
 def moons(seed=0, n=400):
@@ -40,12 +41,60 @@ def test_samples_come_near_the_data(settings):
 
 def test_classes_have_their_own_shapes():
     X, y = moons()
-    settings = {"max_epochs": 60, "learning_rate": 3e-3}
+    settings = {"max_epochs": 60, "learning_rate": 5e-3, "n_octaves": 2}
     gan = GAN(conditional=True, **settings, **SMALL).fit(X, y)
     for c in (0, 1):
         samples = gan.sample(200, y=c, random_state=0)
         own, other = (energy_distance(X[y == k], samples) for k in (c, 1 - c))
         assert own < 0.3 * other
+    asked = np.arange(400) % 2
+    neighbours = KNeighborsClassifier(5).fit(X, y)
+    assert neighbours.score(gan.sample(400, y=asked, random_state=1), asked) > 0.95
+
+
+class Threefold(nn.Module):
+    """Rates what is positive three times as high as the rest."""
+
+    def forward(self, x):
+        return (x[:, :1] > 0) * float(np.log(3))
+
+
+def test_candidates_are_picked_by_what_the_judge_rates():
+    gan = GAN(max_epochs=1, n_candidates=1, **SMALL).fit(moons()[0])
+    gan.module_.mean.zero_()
+    gan.module_.judge, gan._judged = Threefold(), True
+    share = (gan.sample(20_000, random_state=0)[:, 0] > 0).mean()
+    picked = gan.set_params(n_candidates=50).sample(3000, random_state=1)
+    expected = 3 * share / (1 + 2 * share)
+    assert 0.2 < share < 0.8
+    assert (picked[:, 0] > 0).mean() == pytest.approx(expected, abs=0.03)
+
+
+def test_few_rows_have_no_judge():
+    X, _ = moons(n=40)
+    gan = GAN(max_epochs=2, **SMALL).fit(X)
+    samples = gan.sample(5, random_state=0)
+    np.testing.assert_array_equal(gan.set_params(n_candidates=1).sample(5, random_state=0), samples)
+
+
+def test_little_is_drawn_between_rows_far_apart():
+    X = np.repeat([[-1.0], [1.0]], 200, axis=0)
+    X = X + np.random.default_rng(0).normal(scale=0.1, size=X.shape)
+    gan = GAN(max_epochs=40, batch_size=64, **SMALL).fit(X)
+    between, made_between = (
+        (abs(gan.set_params(n_candidates=k).sample(2000, random_state=0)) < 0.5).mean()
+        for k in (8, 1)
+    )
+    assert between < 0.5 * made_between
+
+
+def test_training_that_diverges_leaves_the_last_finite_weights():
+    X, _ = moons()
+    gan = GAN(max_epochs=1, warm_start=True, **SMALL).fit(X)
+    samples = gan.sample(5, random_state=0)
+    with pytest.raises(ValueError, match="Training diverged"):
+        gan.set_params(learning_rate=1e38).fit(X)
+    np.testing.assert_array_equal(gan.sample(5, random_state=0), samples)
 
 
 def test_rows_are_seen_as_often_as_they_weigh():
@@ -86,7 +135,7 @@ class Sure(nn.Module):
 def test_a_saturated_critic_is_told():
     X, _ = moons()
     gan = GAN(max_epochs=1, pack=1, **SMALL).fit(X)
-    noise = np.zeros((len(X), 2))
+    noise = np.zeros((len(X), gan.module_.n_noise))
     gan._warn_of_saturation((X,), noise)
     gan.module_.critic = Sure()
     with pytest.warns(ConvergenceWarning, match="critic is saturated"):

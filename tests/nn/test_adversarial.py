@@ -83,6 +83,48 @@ def test_it_starts_with_rows_of_the_size_of_the_data():
         assert ((ratio > 0.5) & (ratio < 2)).all()
 
 
+def test_coins_count_by_their_sign():
+    net = network(n_coins=3)
+    z = torch.randn(50, K + 3)
+    larger, turned = z.clone(), z.clone()
+    larger[:, K:] *= 5
+    turned[:, K:] *= -1
+    torch.testing.assert_close(net.decode(larger), net.decode(z), atol=0, rtol=0)
+    assert (net.decode(turned) != net.decode(z)).any(dim=1).all()
+    assert net.noise(rows()).shape == (N, K + 3)
+
+
+def test_the_judge_learns_from_its_own_loss_alone():
+    net = network(n_coins=2, n_context=2, pack=3)
+    context = torch.eye(2)[torch.arange(N) % 2]
+    net.judge_loss(rows(), context).backward()
+    learned = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None}
+    assert learned == {"judge"}
+
+
+def test_a_judge_at_its_best_rates_by_the_ratio_of_densities():
+    net = network()
+    net.judge = nn.Linear(1, 1)  # enough for two normal distributions of the same width
+    net.mean, net.scale = torch.full((1,), 2.0), torch.full((1,), 3.0)
+    net.average = nn.Identity()  # decodes noise to a normal distribution: mean 2, deviation 3
+    net.n_noise = 1
+    x = 5 + 3 * torch.randn(20_000, 1)
+    optimizer = torch.optim.LBFGS(net.judge.parameters(), line_search_fn="strong_wolfe")
+
+    def loss():
+        optimizer.zero_grad()
+        torch.manual_seed(2)
+        value = net.judge_loss(x, None)
+        value.backward()
+        return value
+
+    net.average.forward = lambda z, context: z
+    optimizer.step(loss)
+    points = torch.linspace(-5, 10, 7)[:, None]
+    ratio = ((points - 2).square() - (points - 5).square()) / (2 * 3**2)
+    torch.testing.assert_close(net.rate(points), ratio, atol=0.1, rtol=0)
+
+
 def test_the_average_follows_the_generator():
     net = network()
     with torch.no_grad():
@@ -112,8 +154,10 @@ def test_spectral_norm_bounds_the_slope():
 
 
 def test_on_the_meta_device():
-    net = network(n_context=2, pack=2, n_octaves=2).to("meta")
+    net = network(n_context=2, n_coins=2, pack=2, n_octaves=2).to("meta")
     x, context = torch.empty(N, D, device="meta"), torch.empty(N, 2, device="meta")
+    assert net.rate(x, context).shape == (N, 1)
+    assert net.judge_loss(x, context).shape == ()
     assert net.critic_loss(x, context, "hinge", 0.0).shape == ()
     assert net.generator_loss(x, context, "hinge").shape == ()
-    assert net.decode(torch.empty(N, K, device="meta"), context).shape == (N, D)
+    assert net.decode(torch.empty(N, K + 2, device="meta"), context).shape == (N, D)
