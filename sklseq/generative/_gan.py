@@ -217,9 +217,9 @@ class GAN(Generator):
         self.coverage_ = _coverage((rows[0] - mean) / scale, (samples - mean) / scale)
         if n >= _FEWEST_ROWS and self.coverage_ < 0.25 * (1 - 0.5**_NEIGHBOURS):
             warnings.warn(
-                f"Mode collapse, or too little training: {self.coverage_:.0%} of the rows have samples nearby, where new "
-                f"rows of the data would have {1 - 0.5**_NEIGHBOURS:.0%}. Raise pack, "
-                "gradient_penalty, n_coins or n_components, or train longer.",
+                f"Mode collapse, or too little training: {self.coverage_:.0%} of the rows have "
+                f"samples nearby, where new rows would have {1 - 0.5**_NEIGHBOURS:.0%}. "
+                "Raise pack, gradient_penalty, n_coins or n_components, or train longer.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
