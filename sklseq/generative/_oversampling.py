@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils import check_X_y
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq._compat import fit_context
 from sklseq.base import Estimator, attribute, estimator, param
+from sklseq.data import is_frame
 from sklseq.generative._base import Generator
 from sklseq.generative._flows import RealNVP
 from sklseq.training.estimator import draw_seed
@@ -22,7 +22,9 @@ class GenerativeOverSampler(Estimator):
     """Draws rows of the rarer classes until each is as frequent as the most frequent one.
 
     It has ``fit_resample`` alone, as imbalanced-learn's samplers, and works in that library's
-    pipelines: rows are drawn for training, never at prediction.
+    pipelines: rows are drawn for training, never at prediction. A DataFrame comes back as one,
+    with its columns and dtypes; `generator` must know columns that are no numbers, as `VAE` and
+    `GAN` do.
 
     Examples
     --------
@@ -51,18 +53,20 @@ class GenerativeOverSampler(Estimator):
     _attributes = {"generator_": attribute("estimator", "The fitted generator.")}
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit_resample(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
         """The rows as given, followed by those drawn, and their classes.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        y : array-like or Series of shape (n_samples,)
 
         Returns
         -------
-        X_resampled : ndarray of shape (n_samples_new, n_features)
-        y_resampled : ndarray of shape (n_samples_new,)
+        X_resampled : ndarray or DataFrame of shape (n_samples_new, n_features)
+            A DataFrame, with a new index, if X is one.
+        y_resampled : ndarray or Series of shape (n_samples_new,)
+            A Series, if y is one.
 
         Raises
         ------
@@ -70,8 +74,11 @@ class GenerativeOverSampler(Estimator):
             If X or y is not valid, or there is a single class.
         """
         check_classification_targets(y)
-        X, y = check_X_y(X, y, dtype=[np.float64, np.float32])
-        classes, counts = np.unique(y, return_counts=True)
+        if not is_frame(X):  # the generator reads the columns of a DataFrame
+            X = check_array(X, dtype=[np.float64, np.float32])
+        labels = column_or_1d(y, warn=True)
+        check_consistent_length(X, labels)
+        classes, counts = np.unique(labels, return_counts=True)
         if len(classes) < 2:
             raise ValueError(f"y has one class, {classes.tolist()}: nothing is rare.")
         seed = draw_seed(self.random_state)
@@ -81,9 +88,21 @@ class GenerativeOverSampler(Estimator):
         generator.set_params(conditional=True)
         if generator.random_state is None:
             generator.set_params(random_state=seed)
-        self.generator_ = generator.fit(X, y)
-        labels = np.repeat(classes, counts.max() - counts)
-        if not len(labels):
+        self.generator_ = generator.fit(X, labels)
+        y = y if hasattr(y, "iloc") else labels
+        drawn = np.repeat(classes, counts.max() - counts)
+        if not len(drawn):
             return X, y
-        rows = generator.sample(len(labels), y=labels, random_state=seed)
-        return np.concatenate([X, rows]), np.concatenate([y, labels])
+        rows = generator.sample(len(drawn), y=drawn, random_state=seed)
+        return _followed(X, rows), _followed(y, drawn)
+
+
+def _followed(given: Any, drawn: Any) -> Any:
+    """What was given with what was drawn below it, of the same kind."""
+    if not hasattr(given, "iloc"):
+        return np.concatenate([given, drawn])
+    import pandas as pd
+
+    if given.ndim == 1:
+        drawn = pd.Series(drawn, dtype=given.dtype, name=given.name)
+    return pd.concat([given, drawn], ignore_index=True)

@@ -1,7 +1,9 @@
 """Oversampling: classes of one size, rows as given kept, and rare rows that look like rare rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal, assert_series_equal
 
 from sklseq.generative import VAE, GenerativeOverSampler, RealNVP
 
@@ -36,6 +38,31 @@ def test_balanced_rows_stay_as_they_are():
     X_new, y_new = GenerativeOverSampler(generator=QUICK, random_state=0).fit_resample(X, y)
     np.testing.assert_array_equal(X_new, X)
     np.testing.assert_array_equal(y_new, y)
+
+
+def test_frames_stay_frames():
+    X, y = rows()
+    frame = pd.DataFrame(X, columns=["width", "height"], index=np.arange(81) + 500)
+    labels = pd.Series(y, name="kind", dtype="category", index=frame.index)
+    sampler = GenerativeOverSampler(generator=QUICK, random_state=0)
+    X_new, y_new = sampler.fit_resample(frame, labels)
+    X_array, y_array = sampler.fit_resample(X, y)
+    assert_frame_equal(X_new, pd.DataFrame(X_array, columns=["width", "height"]))
+    assert_series_equal(y_new, pd.Series(y_array, name="kind", dtype="category"))
+
+
+# Given the class, there is little left for a code to tell.
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+def test_columns_of_any_kind():
+    X, y = rows()
+    frame = pd.DataFrame({"size": X[:, 0], "sort": pd.Categorical(y), "heavy": X[:, 1] > 0})
+    sampler = GenerativeOverSampler(generator=VAE(max_epochs=5), random_state=0)
+    X_new, y_new = sampler.fit_resample(frame, y)
+    assert_frame_equal(X_new[:81], frame)
+    assert (X_new.dtypes == frame.dtypes).all()
+    assert isinstance(y_new, np.ndarray)
+    with pytest.raises(TypeError, match="'sort' has dtype category"):
+        GenerativeOverSampler(generator=QUICK).fit_resample(frame, y)
 
 
 def test_what_cannot_be_is_refused():
