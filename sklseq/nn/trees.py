@@ -95,10 +95,14 @@ class TreeRNN(TreeCell):
 
 
 class TensorNetwork(TreeRNN):
-    """Recursive neural tensor network: h = tanh(v' T v + U v + W x + b), v all h_k side by side.
+    """Recursive neural tensor network: h = tanh(v' T v / n + U v + W x + b).
 
-    With `rank` the tensor's slice of unit i is sum_r R_ri P_r Q_r', so that it costs as little as
-    a matrix.
+    v has all h_k side by side and n numbers. The n, which the paper does not have, gives tensor
+    and matrix the same weight: a solver that moves each entry by about its learning rate moves n
+    times as many of the tensor's, and without it the states of large trees soon saturate.
+
+    With `rank` the tensor's slice of unit i is sum_r R_ri P_r Q_r', without the n, so that it
+    costs as little as a matrix.
 
     References
     ----------
@@ -111,9 +115,7 @@ class TensorNetwork(TreeRNN):
         n = len(self.w)
         # Small at first: products of states add to what the matrix gives.
         if rank is None:
-            self.tensor = nn.Parameter(
-                _NOISE * self._weight(n, n * hidden_size).data / math.sqrt(n)
-            )
+            self.tensor = nn.Parameter(_NOISE * torch.empty(n, n * hidden_size).uniform_(-1, 1))
         else:
             self.left, self.right = self._weight(n, rank), self._weight(n, rank)
             self.out = self._weight(rank, hidden_size)
@@ -123,7 +125,7 @@ class TensorNetwork(TreeRNN):
         linear = torch.addmm(x, v, self.w)
         if self.rank is not None:
             return (linear + ((v @ self.left) * (v @ self.right)) @ self.out).tanh()
-        products = (v @ self.tensor).view(len(v), self.hidden_size, v.shape[1])
+        products = (v @ self.tensor / v.shape[1]).view(len(v), self.hidden_size, v.shape[1])
         return (linear + torch.bmm(products, v[:, :, None])[:, :, 0]).tanh()
 
 
