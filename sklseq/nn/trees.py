@@ -7,6 +7,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import gelu
 
 from sklseq.nn.tree_kernels import ChildSumLSTMStep, NaryLSTMStep
 from sklseq.nn.tree_levels import Children
@@ -315,6 +316,42 @@ class NaryGRU(TreeCell):
         return (share * torch.cat([new[:, None], h], dim=1)).sum(dim=1)
 
 
+class ChildSumMLP(TreeCell):
+    """Layers before and after the sum over any number of children, whose order does not count.
+
+    s = sum_k gelu(W x + U h_k + b), [g, u] = V gelu(W x + U s + b) + c and h = norm(sigmoid(g) u),
+    norm a layer normalisation. A function of a set that one layer cannot compute, such as a
+    median or a sum modulo ten, is within its reach.
+
+    References
+    ----------
+    .. [1] Zaheer et al. (2017). "Deep sets". NeurIPS, theorem 2.
+    .. [2] Shen et al. (2019). "Ordered memory". NeurIPS, section 3.3 (the gated cell).
+    """
+
+    any_arity = True
+    n_projections = 4
+
+    def __init__(self, input_size: int, hidden_size: int, arity: int, rank: int | None = None):
+        super().__init__(input_size, hidden_size, arity, rank)
+        wide = 2 * hidden_size
+        self.w_child, self.w_sum = self._weight(hidden_size, wide), self._weight(wide, wide)
+        self.out = nn.Linear(wide, 2 * hidden_size)
+        self.norm = nn.LayerNorm(hidden_size)
+
+    def leaf(self, x: Tensor) -> Tensor:
+        return self._finish(x.chunk(2, dim=1)[1])
+
+    def compose(self, x: Tensor, children: Children) -> Tensor:
+        of_child, of_sum = x.chunk(2, dim=1)
+        each = gelu(torch.addmm(children.of_parent(of_child), children.states, self.w_child))
+        return self._finish(torch.addmm(of_sum, children.sum(each), self.w_sum))
+
+    def _finish(self, x: Tensor) -> Tensor:
+        gate, new = self.out(gelu(x)).chunk(2, dim=1)
+        return self.norm(gate.sigmoid() * new)
+
+
 def _lstm_leaf(x: Tensor) -> Tensor:
     i, o, u, _ = x.chunk(4, dim=1)
     c = i.sigmoid() * u.tanh()
@@ -335,5 +372,6 @@ CELLS: dict[str, type[TreeCell]] = {
     "lstm": NaryLSTM,
     "childsum-gru": ChildSumGRU,
     "gru": NaryGRU,
+    "childsum-mlp": ChildSumMLP,
 }
 """Cells by name."""
