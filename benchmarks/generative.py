@@ -7,7 +7,8 @@
 * heldout: 5-fold held-out log-likelihood against Gaussian mixtures and kernel densities;
 * grid, ring: modes that a GAN finds of 25 and of 8, and how well it stays within them;
 * step: time of a training step of a flow; with --peers PYTHON also of zuko and normflows, run
-  by a Python that has them, in turns.
+  by a Python that has them, in turns;
+* mixed: a table of numbers, booleans and categories with missing values, against real rows.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 import sklearn
 import torch
+from _generators_mixed import mixed
 from _generators_modes import grid, ring
 from sklearn.datasets import (
     load_breast_cancer,
@@ -257,6 +259,7 @@ PARTS: dict[str, Callable[..., None]] = {
     "grid": grid,
     "ring": ring,
     "step": step,
+    "mixed": mixed,
 }
 
 

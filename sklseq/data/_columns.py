@@ -65,6 +65,13 @@ class Columns:
             for c in self.columns
         )
 
+    @property
+    def number_places(self) -> list[int]:
+        """Where the numbers stand in an encoded row."""
+        sizes = [column.width + (column.missing is not None) for column in self.columns]
+        ends = zip(self.columns, np.cumsum(sizes).tolist(), strict=True)
+        return [end - 1 for column, end in ends if column.kind == "number"]
+
     def encode(self, frame: Any) -> NDArray[np.float64]:
         """Rows as a network sees them.
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.generative._base import Generator
+from sklseq.generative._frames import within_intervals
 from sklseq.nn.adversarial import CRITIC_LOSSES, AdversarialNetwork
 from sklseq.nn.feedforward import ACTIVATIONS
 from sklseq.nn.randomness import current_generator, drawing_from
@@ -42,6 +43,9 @@ class GAN(Generator):
     nothing between them, which a continuous map cannot make of one normal distribution [7]_.
     Samples come from a generator whose weights are averaged over the steps. A GAN has no density:
     there is nothing to score rows by.
+
+    X may be a DataFrame with columns of any kind, see `VAE`: the generator draws booleans,
+    categories and what is missing, with the gradients of softer draws [9]_.
 
     ``loss="relativistic"`` with a gradient penalty on real and generated rows is what converges
     most reliably [3]_. With ``loss="wasserstein"`` the penalty holds the critic's slope at one
@@ -78,6 +82,8 @@ class GAN(Generator):
        adversarial networks. NeurIPS, section 3.
     .. [8] Grover et al. (2019). Bias correction of learned generative models using
        likelihood-free importance weighting. NeurIPS, section 3 and algorithm 1.
+    .. [9] Jang, Gu and Poole (2017). Categorical reparameterization with Gumbel-softmax. ICLR,
+       section 2.2.
 
     Examples
     --------
@@ -117,7 +123,8 @@ class GAN(Generator):
     n_octaves: int = param(
         5,
         "The critic sees of each value sines and cosines of this many frequencies, each twice the "
-        "last, so that it tells fine structure early [6]_; 0 for the values alone.",
+        "last, so that it tells fine structure early [6]_; 0 for the values alone, as always where "
+        "columns are of several kinds.",
         integer(0),
     )
     spectral_norm: bool = param(
@@ -152,6 +159,13 @@ class GAN(Generator):
     }
 
     _network: ClassVar[type[nn.Module]] = AdversarialNetwork
+    _any_column: ClassVar[bool] = True
+
+    def _read_training(self, X: Any, y: Any, fresh: bool) -> tuple[NDArray[Any], ...]:
+        X, *rest = super()._read_training(X, y, fresh)
+        if (columns := self._mixed_columns) is not None:
+            X = within_intervals(columns, X)
+        return (X, *rest)
 
     def _module_settings(
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
@@ -163,7 +177,7 @@ class GAN(Generator):
         critic = self.critic_layer_sizes
         return {
             "n_features": inputs[0].shape[1],
-            "n_components": self.n_components or inputs[0].shape[1],
+            "n_components": self.n_components or self.n_features_in_,
             "n_coins": self.n_coins,
             "n_context": self._n_conditions(inputs),
             "hidden_layer_sizes": sizes,
@@ -172,8 +186,9 @@ class GAN(Generator):
             else layer_sizes("critic_layer_sizes", critic),
             "activation": self.activation,
             "pack": self.pack,
-            "n_octaves": self.n_octaves,
+            "n_octaves": 0 if self._mixed_columns else self.n_octaves,
             "normalize_critic": bool(self.spectral_norm),
+            "columns": self._mixed_columns.layout if self._mixed_columns else None,
         }
 
     def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:

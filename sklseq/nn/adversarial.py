@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from torch.nn.functional import relu, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
 from sklseq.nn.feedforward import FeedForward
+from sklseq.nn.mixed import Layout
+from sklseq.nn.mixed_rows import MixedRows
 from sklseq.nn.randomness import current_generator
 
 __all__ = [
@@ -171,6 +174,8 @@ class AdversarialNetwork(nn.Module):
         Frequencies of the waves that the critic sees of each value.
     normalize_critic : bool, default=False
         Divide the critic's weights by their spectral norm (Miyato et al. 2018).
+    columns : sequence or None, default=None
+        Layout of `Mixed`, where features are not all numbers.
     """
 
     mean: Tensor
@@ -190,12 +195,16 @@ class AdversarialNetwork(nn.Module):
         pack: int = 1,
         n_octaves: int = 0,
         normalize_critic: bool = False,
+        columns: Layout | None = None,
     ):
         super().__init__()
         self.n_noise, self.pack = n_components + n_coins, pack
-        self.generator = _RowGenerator(
+        self.generator: Any = _RowGenerator(
             n_features, n_components, n_coins, n_context, tuple(hidden_layer_sizes), activation
         )
+        if columns is not None:
+            self.generator = MixedRows(self.generator, columns)
+            self.n_noise += self.generator.n_draws
         self.average = deepcopy(self.generator).requires_grad_(False)
         n_seen = n_features + n_context
         self.critic = critic_network(pack * n_seen, critic_layer_sizes, n_octaves, normalize_critic)
@@ -208,6 +217,10 @@ class AdversarialNetwork(nn.Module):
     def initialise(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
         """Standardise data, and let the generator start with rows of their mean and size."""
         share = (weight / weight.sum()).unsqueeze(1)
+        if isinstance(self.generator, MixedRows):
+            self.generator.initialise(x, context, share, self.noise(x[:1024]))
+            self.average.load_state_dict(self.generator.state_dict())
+            return
         self.mean.copy_((share * x).sum(dim=0))
         scale = (share * (x - self.mean).square()).sum(dim=0).sqrt()
         self.scale.copy_(torch.where(scale > 0, scale, torch.ones_like(scale)))

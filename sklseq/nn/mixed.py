@@ -75,24 +75,30 @@ class Mixed(Likelihood):
 
     def present(self, x: Tensor) -> Tensor:
         """1 for each of the `n_values` that is there, 0 where its column is missing."""
-        return 1 - _with_column(x[:, : self.n_values], 0.0)[:, self.owner]
+        return 1 - _with_column(x[:, : self.n_values], 0.0).index_select(1, self.owner)
+
+    def _of_numbers(self, values: Tensor) -> Tensor:
+        return values.index_select(1, self.numbers)
+
+    def _of_binary(self, values: Tensor) -> Tensor:
+        return values.index_select(1, self.binary)
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         values, half_widths = x[:, : self.n_values], x[:, self.n_values :]
         present = self.present(x)
         of_binary = -binary_cross_entropy_with_logits(
-            parameters[:, self.binary], values[:, self.binary], reduction="none"
+            self._of_binary(parameters), self._of_binary(values), reduction="none"
         )
-        there = present[:, self.numbers]
+        there = self._of_numbers(present)
         log_scale = self.noise.log_scale()
         of_numbers = interval_log_prob(
-            (values[:, self.numbers] - parameters[:, self.numbers]) * (-log_scale).exp(),
+            (self._of_numbers(values) - self._of_numbers(parameters)) * (-log_scale).exp(),
             torch.where(there > 0, half_widths, 1.0) * (-log_scale).exp(),
         )
         of_numbers = there * (of_numbers - self.log_step)
         chosen = _with_column(values, 0.0)[:, self.categories]
         of_categories = chosen * self._logits(parameters).log_softmax(dim=2)
-        of_binary = present[:, self.binary] * of_binary
+        of_binary = self._of_binary(present) * of_binary
         return of_binary.sum(dim=1) + of_numbers.sum(dim=1) + of_categories.sum(dim=(1, 2))
 
     def _logits(self, parameters: Tensor) -> Tensor:
@@ -109,16 +115,16 @@ class Mixed(Likelihood):
 
     def mean(self, parameters: Tensor) -> Tensor:
         return self._filled(
-            parameters[:, self.numbers],
-            parameters[:, self.binary].sigmoid(),
+            self._of_numbers(parameters),
+            self._of_binary(parameters).sigmoid(),
             self._logits(parameters).softmax(dim=2),
         )
 
     def draw(self, parameters: Tensor, uniform: Tensor) -> Tensor:
         noisy = self._perturbed(parameters, uniform)
         return self._filled(
-            self.noise.draw(parameters[:, self.numbers], uniform[:, self.numbers]),
-            (noisy[:, self.binary] > 0).to(parameters.dtype),
+            self.noise.draw(self._of_numbers(parameters), self._of_numbers(uniform)),
+            (self._of_binary(noisy) > 0).to(parameters.dtype),
             self._one_hot(self._logits(noisy)),
         )
 
@@ -129,13 +135,13 @@ class Mixed(Likelihood):
         numbers are the parameters themselves, and zero where they are missing.
         """
         noisy = self._perturbed(parameters, uniform)
-        logits, chances = self._logits(noisy), noisy[:, self.binary]
+        logits, chances = self._logits(noisy), self._of_binary(noisy)
         soft_binary = (chances / temperature).sigmoid()
         soft = (logits / temperature).softmax(dim=2)
         rows = self._filled(
-            parameters[:, self.numbers],
-            (chances > 0).to(soft) + soft_binary - soft_binary.detach(),
-            self._one_hot(logits) + soft - soft.detach(),
+            self._of_numbers(parameters),
+            (chances > 0).to(soft) + (soft_binary - soft_binary.detach()),
+            self._one_hot(logits) + (soft - soft.detach()),
         )
         return rows * self.present(rows)
 
@@ -145,7 +151,7 @@ class Mixed(Likelihood):
         smallest = torch.finfo(uniform.dtype).eps
         uniform = uniform.clamp(smallest, 1 - smallest)
         noise = -(-uniform.log()).log()
-        return parameters + noise.index_copy(1, self.binary, uniform[:, self.binary].logit())
+        return parameters + noise.index_copy(1, self.binary, self._of_binary(uniform).logit())
 
     @staticmethod
     def _one_hot(logits: Tensor) -> Tensor:
@@ -162,8 +168,8 @@ class Mixed(Likelihood):
         return start
 
     def calibrate(self, parameters: Tensor, x: Tensor, share: Tensor) -> None:
-        share = self._share_of_present(x, share)[:, self.numbers]
-        self.noise.calibrate(parameters[:, self.numbers], x[:, self.numbers], share)
+        share = self._of_numbers(self._share_of_present(x, share))
+        self.noise.calibrate(self._of_numbers(parameters), self._of_numbers(x), share)
 
     def _share_of_present(self, x: Tensor, share: Tensor) -> Tensor:
         weight = share * self.present(x)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
+from sklseq.nn.adversarial import AdversarialNetwork
 from sklseq.nn.conditional_autoencoder import ConditionalAutoencoder
 from sklseq.nn.mixed import Mixed, interval_log_prob
 
@@ -176,3 +177,35 @@ def test_everything_runs_on_another_device():
     for function in (network.likelihood.draw, lambda *a: network.likelihood.draw_through(*a, 0.5)):
         assert function(p, torch.rand(6, N_VALUES, device="meta")).device.type == "meta"
     assert network.likelihood.mean(p).device.type == "meta"
+
+
+def adversaries(n_context=0):
+    torch.manual_seed(0)
+    return AdversarialNetwork(
+        n_features=N_VALUES, n_components=3, n_context=n_context, columns=LAYOUT, pack=2
+    )
+
+
+@pytest.mark.parametrize("n_context", [0, 2])
+def test_a_generator_starts_with_the_frequencies_of_the_data(n_context):
+    x = torch.cat([rows(300), rows(200, missing=(0, 1, 2))]).float()[:, :N_VALUES]
+    context = torch.eye(2)[(torch.arange(500) < 300).long()][:, :n_context] if n_context else None
+    network = adversaries(n_context)
+    network.initialise(x, context, torch.ones(500))
+    with torch.no_grad():
+        z = torch.randn(500, network.n_noise, generator=torch.Generator().manual_seed(0))
+        drawn = network.decode(z, context)
+    np.testing.assert_allclose(drawn.mean(dim=0), x.mean(dim=0), atol=0.25)
+    assert set(drawn[:, network.generator.heads.binary].unique().tolist()) <= {0.0, 1.0}
+    if context is not None:  # what is missing in one class alone
+        indicator = drawn[:, 0]
+        assert indicator[300:].mean() > 0.9
+        assert indicator[:300].mean() < 0.1
+
+
+def test_adversaries_run_on_another_device():
+    network = adversaries().to("meta")
+    x = rows().float()[:, :N_VALUES].to("meta")
+    network.generator_loss(x, None, "hinge").backward()
+    network.critic_loss(x, None, "relativistic", 0.1).backward()
+    assert network.decode(network.noise(x)).device.type == "meta"
