@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklseq.nn.feedforward import ACTIVATIONS, NORMALIZATIONS, FeedForward
-from sklseq.nn.randomness import Dropout, current_generator
+from sklseq.nn.feedforward import ACTIVATIONS, FeedForward, after_linear
+from sklseq.nn.randomness import current_generator
 
 __all__ = [
     "LOSSES",
@@ -79,10 +79,9 @@ class TiedDecoder(nn.Module):
     ):
         super().__init__()
         *hidden, n_features = sizes[1:]
-        norm = nn.Identity if normalization is None else NORMALIZATIONS[normalization]
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(n)) for n in (*hidden, n_features))
         self.rest = nn.ModuleList(
-            nn.Sequential(norm(n), ACTIVATIONS[activation](), Dropout(dropout)) for n in hidden
+            after_linear(n, activation, normalization, dropout) for n in hidden
         )
 
     def forward(self, code: Tensor, encoder: FeedForward) -> Tensor:

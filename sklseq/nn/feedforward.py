@@ -58,6 +58,18 @@ def initialise(module: nn.Module, init: str) -> None:
                 nn.init.zeros_(layer.bias)
 
 
+def after_linear(
+    n_units: int, activation: str, normalization: str | None, dropout: float
+) -> nn.Sequential:
+    """What follows a linear map: of normalisation, activation and dropout those asked for."""
+    parts = [
+        None if normalization is None else NORMALIZATIONS[normalization](n_units),
+        ACTIVATIONS[activation](),
+        Dropout(dropout) if dropout else None,
+    ]
+    return nn.Sequential(*(part for part in parts if part is not None))
+
+
 class DenseLayer(nn.Module):
     """Linear map, normalisation, activation and dropout; with `residual` the input is added.
 
@@ -76,8 +88,7 @@ class DenseLayer(nn.Module):
     ):
         super().__init__()
         self.linear = nn.Linear(n_inputs, n_outputs)
-        norm = nn.Identity() if normalization is None else NORMALIZATIONS[normalization](n_outputs)
-        self.rest = nn.Sequential(norm, ACTIVATIONS[activation](), Dropout(dropout))
+        self.rest = after_linear(n_outputs, activation, normalization, dropout)
         self.residual = residual
         project = residual and n_inputs != n_outputs
         self.projection = nn.Linear(n_inputs, n_outputs, bias=False) if project else None

@@ -13,10 +13,11 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
-from sklseq.nn.randomness import drawing_from
+from sklseq.nn.randomness import current_generator, drawing_from
 from sklseq.training.adversarial import Phase, adversarial_step
 from sklseq.training.context import epoch_generators, threads
 from sklseq.training.data import Batch, Rows, batches
+from sklseq.training.monitors import BestWeights, EpochPrinter
 from sklseq.training.optimizers import make_optimizer, make_schedule
 
 __all__ = ["Objective", "Result", "StopTraining", "Trainer"]
@@ -110,12 +111,12 @@ class Trainer:
 
     def _all_callbacks(self, train: Rows, validation: Rows | None) -> list[Any]:
         monitor = "train_loss" if validation is None else "valid_loss"
-        own: list[Callback] = [_BestWeights(monitor, restore=validation is not None)]
+        own: list[Callback] = [BestWeights(monitor, restore=validation is not None)]
         n_batches = math.ceil(len(train) / self.batch_size)
         if (schedule := make_schedule(self, n_batches, monitor)) is not None:
             own.append(schedule)
         if self.verbose:
-            own.append(_EpochPrinter())
+            own.append(EpochPrinter())
         if validation is not None:
             own.append(
                 EarlyStopping(
@@ -133,7 +134,7 @@ class Trainer:
     def _keep_best(self, net: "_Net") -> None:
         if not net.losses["train"]:
             raise KeyboardInterrupt("interrupted before the first epoch ended")
-        best = next(c for _, c in net.callbacks_ if isinstance(c, _BestWeights))
+        best = next(c for _, c in net.callbacks_ if isinstance(c, BestWeights))
         best.restore_into(net.module_)
         warnings.warn(
             f"Training was interrupted in epoch {net.epoch + 1}; the weights of epoch "
@@ -169,6 +170,7 @@ class _Net(NeuralNet):
             **{f"optimizer__{name}": value for name, value in options.items()},
         )
         self.objective, self.trainer = objective, trainer
+        self.parameters = list(module.parameters())
         self.losses: dict[str, list[float]] = {"train": [], "valid": []}
         self.interrupted = False
 
@@ -199,16 +201,26 @@ class _Net(NeuralNet):
         """Epochs the module was trained for, in earlier runs too."""
         return self.trainer.epochs_done + len(self.losses["train"])
 
+    def initialize_callbacks(self) -> Any:
+        super().initialize_callbacks()
+        # Calls of empty hooks would be a part of a small step.
+        self.listeners = {
+            hook: [callback for _, callback in self.callbacks_ if _overrides(callback, hook)]
+            for hook in vars(Callback)
+            if hook.startswith("on_")
+        }
+        return self
+
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        if method_name != "on_epoch_end":
-            return super().notify(method_name, **kwargs)
-        self.on_epoch_end(self, **kwargs)
+        getattr(self, method_name)(self, **kwargs)
         stop = None
-        for _, callback in self.callbacks_:
+        for callback in self.listeners[method_name]:
             try:
-                callback.on_epoch_end(self, **kwargs)
-            except KeyboardInterrupt as error:  # a callback's way to end training
-                stop = error
+                getattr(callback, method_name)(self, **kwargs)
+            except KeyboardInterrupt as error:
+                if method_name != "on_epoch_end":
+                    raise
+                stop = error  # a callback's way to end training
         if stop is not None:  # raised last, so that all callbacks see the epoch's end
             raise StopTraining from stop
 
@@ -222,32 +234,60 @@ class _Net(NeuralNet):
         epoch = self.epoch
         order, layers = epoch_generators(trainer.seed, epoch, device)
         total, n_rows = 0.0, 0
-        self.generator = layers
+        records = self.history[-1]["batches"]
         with drawing_from(layers):
             cut = batches(iterator, trainer.batch_size, order if training else None)
             for number, batch in enumerate(cut):
                 self.notify("on_batch_begin", batch=batch, training=training)
-                self.generator_state = layers.get_state()
                 step = step_fn(batch)
                 loss = step["loss"].item()
                 if not math.isfinite(loss):
                     raise ValueError(self._divergence(loss, epoch + 1, number + 1))
                 total, n_rows = total + loss * batch.n_rows, n_rows + batch.n_rows
-                self.history.record_batch(f"{prefix}_loss", loss)
-                self.history.record_batch(f"{prefix}_batch_size", batch.n_rows)
+                records[-1] |= {f"{prefix}_loss": loss, f"{prefix}_batch_size": batch.n_rows}
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         self.history.record(f"{prefix}_loss", total / n_rows)
 
-    def train_step_single(self, batch: Batch, **_: Any) -> dict[str, Any]:
-        if not self.module_.training:
-            self.module_.train()
-        if self.trainer.solver == "lbfgs":
-            # Its line search compares losses, so all that it asks for meet the same noise.
-            self.generator.set_state(self.generator_state)
+    def train_step(self, batch: Batch, **_: Any) -> dict[str, Any]:
+        trainer, module, optimizer = self.trainer, self.module_, self.optimizer_
+        if not module.training:
+            module.train()
+        if trainer.phases:
+            loss = adversarial_step(module, trainer.phases, optimizer, batch, self._limit)
+        elif trainer.solver == "lbfgs":
+            loss = optimizer.step(self._repeatable(batch))
+        else:
+            loss = self._gradients(batch)
+            optimizer.step()
+        return {"loss": loss, "y_pred": None}
+
+    def _repeatable(self, batch: Batch) -> Callable[[], Tensor]:
+        """For a line search, which compares losses: all it asks for meet the same noise."""
+        layers = current_generator()
+        assert layers is not None
+        state = layers.get_state()
+
+        def gradients() -> Tensor:
+            layers.set_state(state)
+            return self._gradients(batch)
+
+        return gradients
+
+    def _gradients(self, batch: Batch) -> Tensor:
+        """Loss of a batch, once its gradients are those of the parameters."""
+        for parameter in self.parameters:
+            parameter.grad = None
         loss = self.objective(self.module_, batch)
         loss.backward()
-        self._limit(self.module_.parameters())
-        return {"loss": loss.detach(), "y_pred": None}
+        self._limit(self.parameters)
+        if self.listeners["on_grad_computed"]:
+            self.notify(
+                "on_grad_computed",
+                named_parameters=list(self.module_.named_parameters()),
+                batch=batch,
+                training=True,
+            )
+        return loss.detach()
 
     def _limit(self, parameters: Iterable[nn.Parameter]) -> None:
         clip = self.trainer.gradient_clip
@@ -255,15 +295,6 @@ class _Net(NeuralNet):
             by_norm = self.trainer.gradient_clip_by == "norm"
             limit = _clip_norm if by_norm else nn.utils.clip_grad_value_
             limit(parameters, clip)
-
-    def train_step(self, batch: Batch, **params: Any) -> dict[str, Any]:
-        if not self.trainer.phases:
-            return super().train_step(batch, **params)
-        self.module_.train()
-        loss = adversarial_step(
-            self.module_, self.trainer.phases, self.optimizer_, batch, self._limit
-        )
-        return {"loss": loss, "y_pred": None}
 
     def validation_step(self, batch: Batch, **_: Any) -> dict[str, Any]:
         self.module_.eval()
@@ -283,43 +314,17 @@ class _Net(NeuralNet):
         )
 
 
+def _overrides(callback: Callback, hook: str) -> bool:
+    own = getattr(callback, hook)
+    return getattr(own, "__func__", own) is not getattr(Callback, hook)
+
+
 def _clip_norm(parameters: Iterable[nn.Parameter], limit: float) -> None:
     """Torch's `clip_grad_norm_`, which takes longer where there is nothing to clip."""
     clipped = [p for p in parameters if p.grad is not None]
-    norm = nn.utils.get_total_norm([p.grad for p in clipped if p.grad is not None])
+    norm = torch.stack([p.grad.norm() for p in clipped if p.grad is not None]).norm()
     if not norm <= limit:
         nn.utils.clip_grads_with_norm_(clipped, limit, norm)
-
-
-class _BestWeights(Callback):
-    """Remembers the weights of the epoch with the lowest loss."""
-
-    def __init__(self, monitor: str, restore: bool):
-        self.monitor, self.restore = monitor, restore
-
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        self.loss, self.epoch = math.inf, 0
-        self.weights: dict[str, Tensor] = {}
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        if (loss := net.history[-1, self.monitor]) < self.loss:
-            self.loss, self.epoch = loss, len(net.losses["train"])
-            self.weights = deepcopy(net.module_.state_dict())
-
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        if self.restore and self.weights:
-            self.restore_into(net.module_)
-
-    def restore_into(self, module: nn.Module) -> None:
-        module.load_state_dict(self.weights)
-
-
-class _EpochPrinter(Callback):
-    """One line an epoch."""
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        parts = [f"{name} loss {losses[-1]:.6g}" for name, losses in net.losses.items() if losses]
-        print(f"epoch {net.epoch}: {', '.join(parts)}")
 
 
 def _resume(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
