@@ -85,7 +85,7 @@ def exact(cls):
     # The learning rate ends at zero, so that rounding does not grow as training goes on. A density
     # of a few rows grows without end, and rounding with it; Adam would take steps as large for
     # gradients that are nothing but rounding.
-    epochs = {"max_epochs": 10, "solver": "sgd"} if hasattr(cls, "sample") else {"max_epochs": 80}
+    epochs = {"max_epochs": 10, "solver": "sgd"} if hasattr(cls(), "sample") else {"max_epochs": 80}
     return quick(
         cls,
         dtype="float64",
@@ -94,6 +94,7 @@ def exact(cls):
         lr_schedule="cosine",
         fixed_draws=True,
         noise_level=0,  # repeated rows meet other noise than weighted rows
+        adversarial_weight=0,  # or other draws of the prior
         **epochs,
     )
 

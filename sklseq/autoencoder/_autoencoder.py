@@ -4,12 +4,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, check_scalar
 from torch import Tensor, nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import choice, estimator, param, real
 from sklseq.nn.autoencoders import AutoencoderNetwork
 from sklseq.nn.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
+from sklseq.training.estimator import draw_seed
+from sklseq.training.latent_priors import LatentPriorMixin
 from sklseq.training.tables import layer_sizes
 
 __all__ = ["Autoencoder", "DenseAutoencoder"]
@@ -92,14 +96,15 @@ class DenseAutoencoder(BaseAutoencoder):
 
 
 @estimator
-class Autoencoder(DenseAutoencoder):
+class Autoencoder(LatentPriorMixin, DenseAutoencoder):
     """Compress rows to a few numbers and back: a nonlinear PCA, and an outlier detector.
 
     The encoder maps a row to a code of `n_components` numbers, the decoder maps the code back;
     both are trained to make the reconstruction error small. Without hidden layers this finds the
     subspace of PCA (Baldi & Hornik 1989). Rows that are unlike the training data are reconstructed
     badly: `score_samples` is the negative error, and `predict` calls those below `offset_`
-    outliers.
+    outliers. With a `latent_prior` it is a generator, too [3]_: `sample` decodes codes drawn from
+    the distribution that was fitted to those of the training rows.
 
     References
     ----------
@@ -107,6 +112,7 @@ class Autoencoder(DenseAutoencoder):
        networks". Science 313.
     .. [2] Baldi & Hornik (1989). "Neural networks and principal component analysis". Neural
        Networks 2.
+    .. [3] Ghosh et al. (2020). "From variational to deterministic autoencoders". ICLR, section 4.
 
     Examples
     --------
@@ -118,4 +124,42 @@ class Autoencoder(DenseAutoencoder):
     ((150, 2), (150, 4))
     >>> model.predict([[5, 3, 1.4, 0.2], [5, 3, 50, 0.2]])
     array([ 1, -1])
+    >>> model.set_params(latent_prior="gmm").fit(X).sample(3, random_state=0).shape
+    (3, 4)
     """
+
+    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
+        super()._finish(inputs, weights)
+        self._sample_dtype = inputs[0].dtype.name
+        self._refit_prior(self._run("encode", *inputs), weights)
+
+    @available_if(lambda self: self.latent_prior is not None)
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray[Any]:
+        """Draw rows: the decoder's, of codes that the fitted `latent_prior` draws.
+
+        Only with a `latent_prior`, set before `fit` or `partial_fit`.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState instance or None, default=None
+            None draws other rows with each call; an int the same ones.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is below 1, or `latent_prior` was None in `fit`.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
+        if self._code_distribution is None:
+            raise ValueError(
+                f"latent_prior={self.latent_prior!r} was set after the last fit: fit again."
+            )
+        rng = np.random.default_rng(draw_seed(random_state))
+        codes = self._code_distribution.draw(n_samples, (), rng)
+        return self._run("decode", codes).astype(self._sample_dtype, copy=False)

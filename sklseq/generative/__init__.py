@@ -1,8 +1,9 @@
 """Generative models as scikit-learn estimators: fit, sample and, where it exists, score."""
 
+from sklseq.generative._aae import AAE
 from sklseq.generative._flows import Glow, RealNVP
 from sklseq.generative._gan import GAN
 from sklseq.generative._oversampling import GenerativeOverSampler
 from sklseq.generative._vae import VAE
 
-__all__ = ["GAN", "VAE", "GenerativeOverSampler", "Glow", "RealNVP"]
+__all__ = ["AAE", "GAN", "VAE", "GenerativeOverSampler", "Glow", "RealNVP"]

@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from sklseq.base import choice, estimator, integer, param, real
 from sklseq.generative._codes import CodingGenerator
 from sklseq.nn.feedforward import ACTIVATIONS
+from sklseq.training.latent_priors import LatentPriorMixin
 from sklseq.training.tables import layer_sizes
 
 __all__ = ["LatentVariableGenerator"]
 
 
 @estimator
-class LatentVariableGenerator(CodingGenerator):
+class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
     """Rows of an encoder and a decoder with a likelihood."""
 
     n_components: int = param(2, "Latent variables.", integer(1))
@@ -79,9 +80,24 @@ class LatentVariableGenerator(CodingGenerator):
         network: Any = module
         network.initialise(inputs[0], inputs[1] if self.conditional else None, weight)
 
+    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
+        super()._finish(inputs, weights)
+        self._refit_prior(self._training_codes(inputs), weights, inputs[1:])
+
+    def _training_codes(self, inputs: tuple[NDArray[Any], ...]) -> NDArray[Any]:
+        """Codes whose distribution the decoder knows."""
+        return self._run("encode", *inputs)
+
+    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
+        """Codes of the prior that training has kept to."""
+        raise NotImplementedError
+
     def _draw(
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
-        latent = rng.standard_normal((n_samples, self._n_features_out))
+        if self._code_distribution is None:
+            codes = self._draw_codes(n_samples, rng)
+        else:
+            codes = self._code_distribution.draw(n_samples, condition, rng)
         uniform = rng.random((n_samples, self._module_kwargs["n_features"]))
-        return self._run("draw", latent, uniform, *condition)
+        return self._run("draw", codes, uniform, *condition)

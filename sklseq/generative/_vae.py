@@ -37,6 +37,11 @@ class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
     `score_samples` adds log-probabilities of booleans, categories, missing values and whole
     numbers to log-densities of real numbers, each a mean over the last decimal that was seen.
 
+    Codes of all rows together are seldom as the prior wants them, so that samples come from where
+    the decoder learned little. With `latent_prior` a second distribution is fitted to the codes,
+    a draw of each row's posterior [5]_ [6]_, and `sample` draws from that. Scores, outliers and
+    `active_units_` are those of the model with its standard normal prior, whatever `latent_prior`.
+
     See Also
     --------
     RealNVP : Exact densities, without a code of fewer numbers.
@@ -48,6 +53,8 @@ class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
     .. [3] Higgins et al. (2017). beta-VAE. ICLR.
     .. [4] Kingma et al. (2016). Improved variational inference with inverse autoregressive flow.
        NeurIPS, section C.8.
+    .. [5] Dai and Wipf (2019). Diagnosing and enhancing VAE models. ICLR, section 4.
+    .. [6] Ghosh et al. (2020). From variational to deterministic autoencoders. ICLR, section 4.
 
     Examples
     --------
@@ -75,3 +82,13 @@ class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
         self._find_active_units(self._run("encode", *inputs), weights)
+
+    def _training_codes(self, inputs: tuple[NDArray[Any], ...]) -> NDArray[Any]:
+        """A draw of each row's posterior: the decoder was trained on these, not on their means."""
+        shape = (len(inputs[0]), self._n_features_out)
+        noise = np.random.default_rng(self._seed).standard_normal(shape)
+        x, *condition = inputs
+        return self._run("draw_codes", x, noise, *condition)
+
+    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
+        return rng.standard_normal((n, self._n_features_out))

@@ -117,7 +117,14 @@ def critic_network(
     return nn.Sequential(_Waves(n_octaves), judge)
 
 
-def critic_loss(critic: nn.Module, real: Tensor, fake: Tensor, loss: str, penalty: float) -> Tensor:
+def critic_loss(
+    critic: nn.Module,
+    real: Tensor,
+    fake: Tensor,
+    loss: str,
+    penalty: float,
+    weight: Tensor | None = None,
+) -> Tensor:
     """What a critic minimises, with the penalty on its slope.
 
     Parameters
@@ -130,18 +137,24 @@ def critic_loss(critic: nn.Module, real: Tensor, fake: Tensor, loss: str, penalt
     penalty : float
         Weight of the squared slope at real and generated packs; with "wasserstein" of its squared
         distance from 1 between them.
+    weight : Tensor of shape (n,) or None, default=None
+        Of each pair of a real and a generated pack.
     """
+
+    def mean(losses: Tensor) -> Tensor:
+        return losses.mean() if weight is None else (weight.unsqueeze(1) * losses).mean()
+
     if penalty and loss == "wasserstein":
         share = real.new_empty(len(real), 1).uniform_(generator=current_generator())
         between = share * real + (1 - share) * fake
         _, slope = _with_slope(critic, between)
         cost = penalty * (slope.clamp(min=1e-12).sqrt() - 1).square().mean()
-        return CRITIC_LOSSES[loss](critic(real), critic(fake)).mean() + cost
+        return mean(CRITIC_LOSSES[loss](critic(real), critic(fake))) + cost
     if not penalty:
-        return CRITIC_LOSSES[loss](critic(real), critic(fake)).mean()
+        return mean(CRITIC_LOSSES[loss](critic(real), critic(fake)))
     rated, slope = _with_slope(critic, torch.cat([real, fake]))
     losses = CRITIC_LOSSES[loss](*rated.chunk(2))
-    return losses.mean() + penalty * slope.mean()
+    return mean(losses) + penalty * slope.mean()
 
 
 def _with_slope(critic: nn.Module, packs: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,27 +2,34 @@
 
 import pytest
 
-from sklseq.generative import RealNVP
+from sklseq.autoencoder import Autoencoder
+from sklseq.generative import AAE, VAE, RealNVP
 from sklseq.training import TableEstimator
 from sklseq.utils import all_estimators, check_generator, generator_checks
 
-GENERATORS = [
+SAMPLERS = [
     c for _, c in all_estimators() if issubclass(c, TableEstimator) and hasattr(c, "sample")
 ]
 
 
-def quick(cls):
+def quick(cls, **settings):
     """Small, yet able to tell two classes apart."""
-    settings = {"n_layers": 2, "hidden_layer_sizes": (16,), "max_epochs": 30, "random_state": 0}
+    settings |= {"n_layers": 2, "hidden_layer_sizes": (16,), "max_epochs": 30, "random_state": 0}
     settings |= {"learning_rate": 0.02, "lr_schedule": "cosine"}
     known = cls().get_params()
     return cls(**{k: v for k, v in settings.items() if k in known})
 
 
+# An autoencoder samples with a `latent_prior` alone; the others have a prior of their own, too.
+GENERATORS = {cls.__name__: quick(cls) for cls in SAMPLERS if hasattr(cls(), "sample")}
+GENERATORS |= {
+    f"{cls.__name__}-{kind}": quick(cls, latent_prior=kind)
+    for cls, kind in ((AAE, "normal"), (VAE, "gmm"), (Autoencoder, "gmm"))
+}
 CHECKS = [
-    pytest.param(check, id=f"{cls.__name__}-{name}")
-    for cls in GENERATORS
-    for name, check in generator_checks(quick(cls))
+    pytest.param(check, id=f"{name}-{check_name}")
+    for name, generator in GENERATORS.items()
+    for check_name, check in generator_checks(generator)
 ]
 
 

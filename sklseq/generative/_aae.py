@@ -1,0 +1,192 @@
+"""Adversarial autoencoders as estimators."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.metaestimators import available_if
+from torch import Tensor, nn
+
+from sklseq.base import choice, estimator, integer, other_default, param, real
+from sklseq.generative._latent import LatentVariableGenerator
+from sklseq.nn.adversarial import CRITIC_LOSSES
+from sklseq.nn.adversarial_autoencoder import PRIORS, AdversarialAutoencoder
+from sklseq.training import TableEstimator
+from sklseq.training.adversarial import Phase
+from sklseq.training.data import Batch, mean_loss
+from sklseq.training.tables import layer_sizes
+
+__all__ = ["AAE"]
+
+
+@estimator
+class AAE(LatentVariableGenerator):
+    """Adversarial autoencoder: codes that a critic cannot tell from draws of a chosen prior.
+
+    Encoder and decoder learn to give rows back; at the same time a critic learns to tell codes
+    from draws of the prior, and the encoder to deceive it [1]_. So the decoder knows what to make
+    of any draw of the prior, and codes are as sharp as an autoencoder's: no noise is added to
+    them. Any prior that can be drawn from will do. Both losses are one, as in [2]_.
+
+    With ``prior="mixture"`` codes fall into `n_prior_components` normal distributions on a ring;
+    with ``prior="categorical"`` a code is a category, given as probabilities, beside
+    `n_components` numbers of style: the categories are clusters, see `predict_clusters`.
+
+    With ``conditional=True`` the codes of each class have the prior's distribution: they tell
+    what the class leaves open, and one code gives the same style in each class.
+
+    `transform` gives codes, `inverse_transform` expected rows, `sample` rows with the noise that
+    the model has learned. There is no density of rows, and so no score. Features should have like
+    scales, as `StandardScaler` gives them.
+
+    See Also
+    --------
+    VAE : With a bound of the density.
+    GAN : The same game played for rows instead of codes.
+
+    References
+    ----------
+    .. [1] Makhzani, Shlens, Jaitly, Goodfellow and Frey (2015). Adversarial autoencoders.
+       arXiv:1511.05644; the mixture in section 2.3, classes in section 4, clusters in section 6.
+    .. [2] Tolstikhin, Bousquet, Gelly and Schölkopf (2018). Wasserstein auto-encoders. ICLR,
+       algorithm 1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklseq.generative import AAE
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = AAE(n_components=4, conditional=True, max_epochs=2, random_state=0).fit(X / 16, y)
+    >>> model.sample(3, y=[0, 1, 2], random_state=0).shape
+    (3, 64)
+    >>> model.interpolate(X[0] / 16, X[10] / 16, n_steps=5, y=0).shape
+    (5, 64)
+    """
+
+    prior: str = param(
+        "gaussian",
+        "What codes are distributed as: 'gaussian', standard normal; 'mixture', normal "
+        "distributions on a ring, which needs two components; 'categorical', one of so many "
+        "categories beside a standard normal style.",
+        choice(*PRIORS),
+    )
+    n_prior_components: int = param(
+        10, "Distributions of the mixture, or categories; not used by 'gaussian'.", integer(2)
+    )
+    adversarial_weight: float | None = param(
+        None,
+        "Weight of deceiving the critic beside the mean log-likelihood of a value. More brings "
+        "codes nearer to the prior, less reconstructs better. None takes 0.2 for 'gaussian' and 1 "
+        "for the others, whose parts are far from each other.",
+        real(0),
+        None,
+    )
+    critic_layer_sizes: tuple = param((64, 64), "Units of the critic's hidden layers.", tuple, list)
+    loss: str = param("relativistic", "What critic and encoder play for.", choice(*CRITIC_LOSSES))
+    gradient_penalty: float = param(
+        0.1,
+        "Weight of the critic's squared slope at codes and draws; with 'wasserstein' of its "
+        "squared distance from 1 between them.",
+        real(0),
+    )
+    critic_steps: int = param(
+        1, "Updates of the critic for each of encoder and decoder.", integer(1)
+    )
+    learning_rate: float = other_default(TableEstimator, "learning_rate", 2e-3)
+
+    _network: ClassVar[type[nn.Module]] = AdversarialAutoencoder
+
+    def _module_settings(
+        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        self._check_settings()
+        return super()._module_settings(inputs, weights) | {
+            "prior": self.prior,
+            "n_groups": self.n_prior_components,
+            "critic_layer_sizes": layer_sizes("critic_layer_sizes", self.critic_layer_sizes),
+        }
+
+    def _check_settings(self) -> None:
+        if self.solver == "lbfgs":
+            raise ValueError("solver='lbfgs' minimises one loss; an AAE has two: take 'adam'.")
+        if self.prior == "mixture" and self.n_components < 2:
+            raise ValueError(
+                f"prior='mixture' lies on a ring in two values of a code, but n_components="
+                f"{self.n_components}: take 2 or more."
+            )
+        if self.prior == "categorical" and self.latent_prior is not None:
+            raise ValueError(
+                f"latent_prior={self.latent_prior!r} draws no categories: leave it at None with "
+                "prior='categorical'."
+            )
+
+    @property
+    def _adversarial_weight(self) -> float:
+        if self.adversarial_weight is not None:
+            return self.adversarial_weight
+        return 0.2 if self.prior == "gaussian" else 1.0
+
+    def _phases(self) -> list[Phase]:
+        def autoencoder(module: Any, batch: Batch) -> Tensor:
+            x, context = _rows_and_classes(batch)
+            fit, codes = module(x, context)
+            loss = mean_loss(-fit / x.shape[1], batch)
+            if not self._adversarial_weight:
+                return loss
+            deception = module.deception_loss(codes, context, batch.weight, self.loss)
+            return loss + self._adversarial_weight * deception
+
+        def critic(module: Any, batch: Batch) -> Tensor:
+            x, context = _rows_and_classes(batch)
+            return module.critic_loss(x, context, batch.weight, self.loss, self.gradient_penalty)
+
+        # Half the usual momentum: the encoder moves, and old gradients mislead.
+        options: dict[str, Any] = {"betas": (0.5, 0.99)} if "adam" in self.solver else {}
+        return [
+            Phase("autoencoder", autoencoder),
+            Phase("critic", critic, self.critic_steps, options),
+        ]
+
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        """The critic's part as an energy distance: early stopping needs a measure that stays."""
+        network: Any = module
+        fit, codes = network(*batch.inputs)
+        distance = self._adversarial_weight * network.distances(codes)
+        return mean_loss(distance - fit / batch.inputs[0].shape[1], batch)
+
+    def _likely_classes(self, X: NDArray[Any]) -> NDArray[Any]:
+        """By how well rows are given back as each class."""
+        by_class = [self._run("fit", X, *self._condition(c, len(X))) for c in self.classes_]
+        evidence = np.stack(by_class, axis=1) + np.log(self.class_prior_)
+        return self.classes_[evidence.argmax(axis=1)]
+
+    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
+        normal = rng.standard_normal((n, self._module_kwargs["n_components"]))
+        return self._run("draw_codes", normal, rng.random((n, 1)))
+
+    @available_if(lambda self: self.prior == "categorical")
+    def predict_clusters(self, X: Any, y: Any = None) -> NDArray[np.int64]:
+        """The most probable category of each row; with ``prior="categorical"`` alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : scalar, array-like of shape (n_samples,) or None, default=None
+            As in `transform`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            From 0 to ``n_prior_components - 1``.
+        """
+        codes = self.transform(X, y)
+        return codes[:, : self._module_kwargs["n_groups"]].argmax(axis=1)
+
+    @property
+    def _n_features_out(self) -> int:
+        network: Any = self.module_
+        return network.prior.n_values
+
+
+def _rows_and_classes(batch: Batch) -> tuple[Tensor, Tensor | None]:
+    return batch.inputs[0], batch.inputs[1] if len(batch.inputs) > 1 else None
