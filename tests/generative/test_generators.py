@@ -30,6 +30,8 @@ CHECKS = [
     pytest.param(check, id=f"{name}-{check_name}")
     for name, generator in GENERATORS.items()
     for check_name, check in generator_checks(generator)
+    # An autoencoder takes arrays of numbers, and gives arrays.
+    if not (isinstance(generator, Autoencoder) and "frames" in check_name)
 ]
 
 
