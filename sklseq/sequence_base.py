@@ -22,7 +22,13 @@ from sklseq.data import (
     stack_steps,
 )
 
-__all__ = ["SequenceEstimator", "SequenceTransformerMixin"]
+__all__ = [
+    "SequenceEstimator",
+    "SequenceTransformerMixin",
+    "check_lengths",
+    "holds_vectors",
+    "unpacked",
+]
 
 
 @estimator
@@ -208,3 +214,28 @@ def _one_each(weights: Any, X: Sequences) -> bool:
     """Whether there is one weight for each sequence, rather than one for each step."""
     n_weights = len(weights) if hasattr(weights, "__len__") else 0
     return n_weights == len(X) and all(np.ndim(weight) == 0 for weight in weights)
+
+
+def holds_vectors(X: Any) -> bool:
+    """Whether a sequence in X is a vector of numbers rather than a table of features."""
+    X = as_container(X)
+    return is_table(X) or (not hasattr(X, "columns") and np.ndim(X[0]) == 1)
+
+
+def unpacked(X: Sequences, steps: NDArray[Any], flat: bool) -> NDArray[Any]:
+    """Steps in the container of X; as vectors, if `flat`."""
+    return X.restore(steps[:, 0] if flat else steps)
+
+
+def check_lengths(lengths: Any, n: int) -> NDArray[np.int64]:
+    """Lengths that a user asks for.
+
+    Raises
+    ------
+    ValueError
+        If they are not `n` whole numbers of at least 1.
+    """
+    counts = np.asarray(lengths)
+    if counts.shape != (n,) or counts.dtype.kind not in "iu" or counts.min() < 1:
+        raise ValueError(f"lengths must be {n} whole numbers of at least 1.")
+    return counts.astype(np.int64)

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted
@@ -11,15 +10,15 @@ from torch import Tensor, nn
 
 from sklseq._compat import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.data import Sequences, as_container, is_table
+from sklseq.data import Sequences
 from sklseq.nn.recurrent import CELLS
 from sklseq.nn.sequence_autoencoder import SequenceAutoencoderNetwork
 from sklseq.outlier_base import OutlierScoreMixin
-from sklseq.sequence_base import SequenceTransformerMixin
+from sklseq.sequence_base import SequenceTransformerMixin, check_lengths, holds_vectors, unpacked
 from sklseq.training import RaggedEstimator
 from sklseq.training.data import Batch, SequenceRows, mean_loss
 from sklseq.training.inference import run_rows
-from sklseq.training.ragged import sequence_weights
+from sklseq.training.ragged import length_weights, scales_of, sequence_weights
 
 __all__ = ["SequenceAutoencoder"]
 
@@ -84,14 +83,8 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
         return {"n_features": X.steps.shape[1]} | {name: getattr(self, name) for name in names}
 
     def _initialise(self, module: Any, rows: SequenceRows) -> None:
-        weight = rows.weight[:, None]
-        mean = (weight * rows.steps).sum(dim=0) / weight.sum()
-        variance = (weight * (rows.steps - mean).square()).sum(dim=0) / weight.sum()
-        # Of a constant feature only rounding is left: dividing by it would blow it up.
-        eps = torch.finfo(mean.dtype).eps
-        constant = variance.sqrt() <= 10 * eps * mean.abs()
-        scale = torch.where(constant, torch.ones_like(mean), variance.sqrt())
-        counted = np.add.reduceat(rows.weight.cpu().numpy(), np.cumsum(rows.lengths) - rows.lengths)
+        mean, scale = scales_of(rows, rows.steps.shape[1])
+        counted = length_weights(rows)
         logs = np.log(rows.lengths)
         middle = np.average(logs, weights=counted)
         spread = np.sqrt(np.average((logs - middle) ** 2, weights=counted))
@@ -137,7 +130,7 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
             was before.
         """
         self._fit(X, None, sample_weight)
-        self._flat = _holds_vectors(X)
+        self._flat = holds_vectors(X)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -154,7 +147,7 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
         self
         """
         self._fit(X, None, sample_weight, partial=True)
-        self._flat = _holds_vectors(X)
+        self._flat = holds_vectors(X)
         return self
 
     # -- codes and reconstructions ---------------------------------------------------------
@@ -204,12 +197,9 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
             told = run_rows(network, network.lengths, (codes,), n_threads=self.n_threads)
             counts = np.rint(told).clip(*self.length_range_).astype(np.int64)
         else:
-            counts = np.asarray(lengths)
-            if counts.shape != (len(codes),) or counts.dtype.kind not in "iu" or counts.min() < 1:
-                raise ValueError(f"lengths must be {len(codes)} whole numbers of at least 1.")
-            counts = counts.astype(np.int64)
+            counts = check_lengths(lengths, len(codes))
         repeated = Sequences(np.repeat(codes, counts, axis=0), counts, layout)  # type: ignore[arg-type]
-        return _unpacked(repeated, self._run("decode", repeated, per_step=True), self._flat)
+        return unpacked(repeated, self._run("decode", repeated, per_step=True), self._flat)
 
     def reconstruct(self, X: Any) -> NDArray[Any]:
         """Sequences through the code and back, at their own lengths.
@@ -226,7 +216,7 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
         """
         sequences = self._read_fitted(X)
         steps = self._run("reconstruct", sequences, per_step=True)
-        return _unpacked(sequences, steps, _holds_vectors(X))
+        return unpacked(sequences, steps, holds_vectors(X))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Negative mean squared error of each sequence's standardised steps.
@@ -244,13 +234,3 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
 
     def _score(self, X: Sequences) -> NDArray[np.float64]:
         return -self._run("errors", X, per_step=False).astype(np.float64)
-
-
-def _holds_vectors(X: Any) -> bool:
-    """Whether a sequence in X is a vector of numbers rather than a table of features."""
-    X = as_container(X)
-    return is_table(X) or (not hasattr(X, "columns") and np.ndim(X[0]) == 1)
-
-
-def _unpacked(X: Sequences, steps: NDArray[Any], flat: bool) -> NDArray[Any]:
-    return X.restore(steps[:, 0] if flat else steps)

@@ -11,7 +11,6 @@ from sklseq.metrics._classification import (
     step_f1_score,
 )
 from sklseq.metrics._generation import (
-    SampleScorer,
     classifier_two_sample_score,
     density_coverage,
     energy_distance,
@@ -21,11 +20,18 @@ from sklseq.metrics._generation import (
     train_synthetic_test_real_score,
 )
 from sklseq.metrics._regression import masked_r2_score
+from sklseq.metrics._sample_scorers import (
+    SampleScorer,
+    SyntheticTrainingScorer,
+    sequence_summaries,
+)
 from sklseq.metrics._scorers import (
     masked_r2,
+    neg_classifier_two_sample,
     neg_energy_distance,
     neg_maximum_mean_discrepancy,
     neg_sliced_wasserstein,
+    sample_coverage,
     sequence_accuracy,
     step_accuracy,
     step_f1_macro,
@@ -34,6 +40,7 @@ from sklseq.metrics._scorers import (
 
 __all__ = [
     "SampleScorer",
+    "SyntheticTrainingScorer",
     "classifier_two_sample_score",
     "density_coverage",
     "energy_distance",
@@ -41,11 +48,14 @@ __all__ = [
     "masked_r2_score",
     "maximum_mean_discrepancy",
     "nearer_to_train_share",
+    "neg_classifier_two_sample",
     "neg_energy_distance",
     "neg_maximum_mean_discrepancy",
     "neg_sliced_wasserstein",
+    "sample_coverage",
     "sequence_accuracy",
     "sequence_accuracy_score",
+    "sequence_summaries",
     "sliced_wasserstein_distance",
     "step_accuracy",
     "step_accuracy_score",
@@ -58,9 +68,11 @@ __all__ = [
 register_scorers(
     {
         "masked_r2": masked_r2,
+        "neg_classifier_two_sample": neg_classifier_two_sample,
         "neg_energy_distance": neg_energy_distance,
         "neg_maximum_mean_discrepancy": neg_maximum_mean_discrepancy,
         "neg_sliced_wasserstein": neg_sliced_wasserstein,
+        "sample_coverage": sample_coverage,
         "sequence_accuracy": sequence_accuracy,
         "step_accuracy": step_accuracy,
         "step_f1_macro": step_f1_macro,

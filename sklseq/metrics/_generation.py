@@ -4,7 +4,6 @@ All take rows of the data that the generator was not trained on. Where features 
 scale both sides alike first: distances are in the units given.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_array, check_random_state
 
 __all__ = [
-    "SampleScorer",
     "classifier_two_sample_score",
     "density_coverage",
     "energy_distance",
@@ -296,53 +294,6 @@ def nearer_to_train_share(X_train: Any, X: Any, samples: Any) -> float:
         for rows in (X_train, X)
     )
     return float(np.mean((train < held) + 0.5 * (train == held)))
-
-
-class SampleScorer:
-    """A scorer that draws samples from a fitted generator and compares them with X.
-
-    Parameters
-    ----------
-    metric : callable
-        ``metric(X, samples)`` to a number.
-    sign : int, default=-1
-        -1 where less is better.
-    random_state : int, default=0
-        Of the samples: each call draws the same ones, as many as X has rows.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.neighbors import KernelDensity
-    >>> from sklseq.metrics import SampleScorer, energy_distance
-    >>> X = load_iris().data
-    >>> SampleScorer(energy_distance)(KernelDensity(bandwidth=0.1).fit(X), X) < 0.1
-    True
-    """
-
-    def __init__(self, metric: Callable[[Any, Any], float], sign: int = -1, random_state: int = 0):
-        self.metric, self.sign, self.random_state = metric, sign, random_state
-
-    def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
-        """Score of a generator; larger is better.
-
-        Parameters
-        ----------
-        estimator : fitted estimator
-            Has ``sample(n_samples, random_state=...)``.
-        X : array-like of shape (n_samples, n_features)
-        y : Ignored
-            Not used, present for API consistency.
-
-        Returns
-        -------
-        float
-        """
-        samples = estimator.sample(len(X), random_state=self.random_state)
-        return self.sign * self.metric(X, samples)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.metric.__name__}, sign={self.sign})"
 
 
 def _read(X: Any, samples: Any) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -10,12 +10,14 @@ from sklseq.metrics._classification import (
     step_f1_score,
 )
 from sklseq.metrics._generation import (
-    SampleScorer,
+    classifier_two_sample_score,
+    density_coverage,
     energy_distance,
     maximum_mean_discrepancy,
     sliced_wasserstein_distance,
 )
 from sklseq.metrics._regression import masked_r2_score
+from sklseq.metrics._sample_scorers import SampleScorer
 from sklseq.metrics._steps import StepTargets
 
 step_accuracy = make_scorer(step_accuracy_score)
@@ -27,6 +29,14 @@ step_f1_weighted = make_scorer(step_f1_score, average="weighted", pos_label=None
 neg_energy_distance = SampleScorer(energy_distance)
 neg_maximum_mean_discrepancy = SampleScorer(maximum_mean_discrepancy)
 neg_sliced_wasserstein = SampleScorer(sliced_wasserstein_distance)
+neg_classifier_two_sample = SampleScorer(classifier_two_sample_score)
+
+
+def _coverage(X: Any, samples: Any) -> float:
+    return density_coverage(X, samples)[1]
+
+
+sample_coverage = SampleScorer(_coverage, sign=1)
 
 
 def masked_r2(

@@ -95,6 +95,7 @@ class SequenceRows:
     ):
         self.steps, self.lengths, self.per_step = steps, lengths, per_step
         total = weight.sum()
+        self.total_weight = float(total)
         self.target, self.weight = target, weight * (len(lengths) / total if total > 0 else 1)
         self._starts = np.cumsum(lengths) - lengths
 

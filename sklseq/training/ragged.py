@@ -16,7 +16,7 @@ from sklseq.training.estimator import NeuralEstimator
 from sklseq.training.inference import run_sequences
 from sklseq.training.tables import hold_out
 
-__all__ = ["RaggedEstimator", "sequence_weights"]
+__all__ = ["RaggedEstimator", "length_weights", "scales_of", "sequence_weights"]
 
 
 @estimator
@@ -43,6 +43,10 @@ class RaggedEstimator(NeuralEstimator, SequenceEstimator):
     def _finish(self, X: Sequences, weights: NDArray[np.float64]) -> None:
         """What is left to learn once the network is trained."""
 
+    def _read_training(self, X: Any, y: Any, fresh: bool) -> Sequences:
+        """Validated training data; what else the network is to see is in the steps."""
+        return self._read_numbers(X, reset=fresh)
+
     def _read_numbers(self, X: Any, *, reset: bool) -> Sequences:
         sequences = self._read_X(X, reset=reset, dtype=self.dtype)
         if sequences.symbolic:
@@ -52,7 +56,7 @@ class RaggedEstimator(NeuralEstimator, SequenceEstimator):
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool = False) -> Self:
         fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
         with self._all_or_nothing():
-            sequences = self._read_numbers(X, reset=fresh)
+            sequences = self._read_training(X, y, fresh)
             weights = self._read_weights(sample_weight, sequences)
             module = self._start_module(fresh, **self._module_settings(sequences))
             like, lengths = next(module.parameters()), sequences.lengths
@@ -83,6 +87,26 @@ class RaggedEstimator(NeuralEstimator, SequenceEstimator):
     def _read_fitted(self, X: Any) -> Sequences:
         check_is_fitted(self)
         return self._read_numbers(X, reset=False)
+
+
+def scales_of(rows: SequenceRows, n_features: int) -> tuple[Tensor, Tensor]:
+    """Weighted mean and deviation of the first `n_features` columns of the steps.
+
+    The deviation of a constant feature is 1: only rounding is left of it, and dividing by that
+    would blow it up.
+    """
+    weight, steps = rows.weight[:, None], rows.steps[:, :n_features]
+    mean = (weight * steps).sum(dim=0) / weight.sum()
+    variance = (weight * (steps - mean).square()).sum(dim=0) / weight.sum()
+    constant = variance.sqrt() <= 10 * torch.finfo(mean.dtype).eps * mean.abs()
+    return mean, torch.where(constant, torch.ones_like(mean), variance.sqrt())
+
+
+def length_weights(rows: SequenceRows) -> NDArray[np.float64]:
+    """Weight of each sequence, as the user gave it."""
+    starts = np.cumsum(rows.lengths) - rows.lengths
+    summed = np.add.reduceat(rows.weight.cpu().numpy().astype(np.float64), starts)
+    return summed * (rows.total_weight / len(rows))
 
 
 def sequence_weights(batch: Batch) -> Tensor:

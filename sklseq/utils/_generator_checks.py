@@ -11,23 +11,27 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import set_random_state
 
 from sklseq.nn.flows import Flow
 from sklseq.utils._frame_checks import check_frames_of_mixed_columns, check_frames_of_numbers
+from sklseq.utils._sequence_generator_checks import SEQUENCE_GENERATOR_CHECKS
 
 __all__ = ["check_generator", "generator_checks"]
 
 
 def check_generator(estimator: Any) -> None:
-    """Check that a generator of rows samples and scores as this library promises.
+    """Check that a generator samples and scores as this library promises.
 
     Beside `sklearn.utils.estimator_checks.check_estimator`: samples have the shape and type of
     the training data and depend on their seed alone; sampling changes neither the model nor any
     global random state; the class asked for is the class given; scores are those of each row,
     whatever the order and the company, and the same with each call; flows are invertible, with
     the density that their Jacobian gives; a DataFrame gives a DataFrame of the same columns, and
-    columns that are not numbers are learned, or refused by name.
+    columns that are not numbers are learned, or refused by name. Generators of sequences take
+    tables as univariate sequences; beside that, ragged data give ragged samples, dense data dense
+    ones.
 
     Parameters
     ----------
@@ -72,7 +76,9 @@ def generator_checks(estimator: Any) -> Iterator[tuple[str, Callable[[], None]]]
         check_generator_scores,
         check_flow_is_exact,
     ]
-    if find_spec("pandas"):
+    if get_tags(estimator).input_tags.three_d_array:
+        checks += SEQUENCE_GENERATOR_CHECKS
+    elif find_spec("pandas"):
         checks += [check_frames_of_numbers, check_frames_of_mixed_columns]
     if "conditional" in estimator.get_params():
         checks += [check_class_asked_is_class_given, check_bad_classes, check_scores_of_classes]

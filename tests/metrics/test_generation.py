@@ -11,11 +11,13 @@ from sklearn.neighbors import KernelDensity, KNeighborsClassifier
 
 from sklseq.metrics import (
     SampleScorer,
+    SyntheticTrainingScorer,
     classifier_two_sample_score,
     density_coverage,
     energy_distance,
     maximum_mean_discrepancy,
     nearer_to_train_share,
+    sequence_summaries,
     sliced_wasserstein_distance,
     train_synthetic_test_real_score,
 )
@@ -110,7 +112,8 @@ def test_results_repeat():
 
 def test_a_search_by_samples():
     grid = {"bandwidth": [0.05, 2.0]}
-    for scoring in ("neg_energy_distance", SampleScorer(maximum_mean_discrepancy)):
+    named = ("neg_energy_distance", "neg_classifier_two_sample", "sample_coverage")
+    for scoring in (*named, SampleScorer(maximum_mean_discrepancy)):
         search = GridSearchCV(KernelDensity(), grid, scoring=scoring, cv=3).fit(moons(0))
         assert search.best_params_ == {"bandwidth": 0.05}
     scorer = get_scorer("neg_sliced_wasserstein")
@@ -130,3 +133,64 @@ def test_a_mixture_scores_better_than_one_normal():
         for k in (1, 8)
     ]
     assert scores[1] < scores[0]
+
+
+def shuffled_columns(seed, n=300):
+    rng = np.random.default_rng(seed)
+    return np.stack([rng.permutation(column) for column in moons(seed, n).T], axis=1)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_columns_that_no_longer_belong_together_are_told(distance):
+    assert distance(moons(0), shuffled_columns(1)) > 2 * distance(moons(0), moons(1))
+
+
+def test_trees_tell_obvious_fakes():
+    assert classifier_two_sample_score(moons(0), moons(1) + 2) > 0.9
+    assert classifier_two_sample_score(moons(0, 1000), shuffled_columns(1, 1000)) > 0.7
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_distances_know_no_order_of_rows_and_no_place(distance):
+    X, S = moons(0), fake()
+    turned = np.random.default_rng(0).permutation(len(X))
+    assert distance(X[turned], S[turned]) == pytest.approx(distance(X, S))
+    assert distance(X + 7, S + 7) == pytest.approx(distance(X, S))
+
+
+class Labelled:
+    """Draws moons, the asked for ones or the others."""
+
+    def __init__(self, right):
+        self.right = right
+
+    def sample(self, n_samples, y, random_state):
+        X, labels = make_moons(2 * n_samples, noise=0.1, random_state=random_state)
+        wanted = y if self.right else 1 - y
+        pools = [iter(X[labels == c]) for c in (0, 1)]
+        return np.stack([next(pools[c]) for c in wanted])
+
+
+def test_a_generator_is_scored_by_what_its_samples_teach():
+    X, y = make_moons(100, noise=0.1, random_state=5)
+    score = SyntheticTrainingScorer(KNeighborsClassifier())
+    assert score(Labelled(True), X, y) > 0.95
+    assert score(Labelled(False), X, y) < 0.05
+
+
+class Repeats:
+    """Draws one sequence again and again."""
+
+    def sample(self, n_samples, random_state):
+        return [np.arange(5.0)] * n_samples
+
+
+def test_sequences_are_compared_by_what_tells_them():
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=n) for n in rng.integers(2, 9, size=50)]
+    table = sequence_summaries(X)
+    np.testing.assert_array_equal(table[:, 0], [len(x) for x in X])
+    np.testing.assert_allclose(table[:, 1], [x.mean() for x in X])
+    np.testing.assert_allclose(table[:, 2], [x.std() for x in X])
+    scorer = SampleScorer(energy_distance, features=sequence_summaries)
+    assert scorer(Repeats(), X) < scorer(Repeats(), [np.arange(5.0)] * 50) == 0

@@ -24,7 +24,13 @@ from sklseq import metrics
 from sklseq._scorer_registry import register_scorers
 
 NAMES = ["masked_r2", "sequence_accuracy", "step_accuracy", "step_f1_macro", "step_f1_weighted"]
-OF_SAMPLES = ["neg_energy_distance", "neg_maximum_mean_discrepancy", "neg_sliced_wasserstein"]
+OF_SAMPLES = [
+    "neg_classifier_two_sample",
+    "neg_energy_distance",
+    "neg_maximum_mean_discrepancy",
+    "neg_sliced_wasserstein",
+    "sample_coverage",
+]
 CLASSIFIER_NAMES = NAMES[1:]
 
 

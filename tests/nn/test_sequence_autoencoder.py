@@ -49,7 +49,7 @@ def test_errors_are_those_of_decoded_codes():
     code = network.encode(x, LENGTHS)
     back = network.decode(code.repeat_interleave(torch.tensor(LENGTHS), dim=0), LENGTHS)
     torch.testing.assert_close(network.reconstruct(x, LENGTHS), back)
-    squares = ((x - back) / network.scale).square().split(LENGTHS.tolist())
+    squares = ((x - back) / network.standardised.scale).square().split(LENGTHS.tolist())
     torch.testing.assert_close(
         network.errors(x, LENGTHS), torch.stack([part.mean() for part in squares])
     )
@@ -67,7 +67,7 @@ def test_a_step_sees_its_distance_from_both_ends():
     network = build()
     code = torch.zeros(LENGTHS.sum(), 3).double()
     seen = []
-    hook = network.decoder.register_forward_pre_hook(lambda _, args: seen.append(args))
+    hook = network.decoder.stack.register_forward_pre_hook(lambda _, args: seen.append(args))
     network.decode(code, LENGTHS)
     hook.remove()
     ((packed, packing),) = seen

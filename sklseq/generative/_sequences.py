@@ -1,0 +1,316 @@
+"""Variational autoencoder of sequences as an estimator."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Tags, check_array
+from sklearn.utils.validation import check_is_fitted, check_scalar
+from torch import Tensor, nn
+
+from sklseq._compat import fit_context
+from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
+from sklseq.data import Sequences
+from sklseq.generative._conditions import ConditionalSampler
+from sklseq.generative._density import DensityMixin
+from sklseq.generative._variational import VariationalMixin
+from sklseq.nn.recurrent import CELLS
+from sklseq.nn.sequence_variational import SequenceVariationalNetwork
+from sklseq.sequence_base import SequenceTransformerMixin, check_lengths, holds_vectors, unpacked
+from sklseq.training import RaggedEstimator
+from sklseq.training.data import Batch, SequenceRows
+from sklseq.training.inference import run_rows
+from sklseq.training.ragged import length_weights, scales_of, sequence_weights
+
+__all__ = ["SequenceVAE"]
+
+
+@estimator
+class SequenceVAE(
+    VariationalMixin, DensityMixin, SequenceTransformerMixin, ConditionalSampler, RaggedEstimator
+):
+    """Variational autoencoder of sequences of any length: ragged in, ragged out.
+
+    A few standard normal latent variables are drawn for each sequence; they give its length and,
+    by a recurrent decoder, what is expected of each of its steps. A recurrent encoder learns
+    their posterior [1]_ [2]_. The decoder does not see earlier steps, so that it cannot do without
+    the latent variables; what goes on from step to step beside them is stationary autoregressive
+    noise of each feature, with a likelihood in closed form. Lengths are drawn with the
+    frequencies of training, tilted by the latent variables: never shorter or longer than a
+    training sequence.
+
+    `score_samples` is a lower bound of the log-density of a sequence in nats, in the units of the
+    data: of all its steps and of their number. `transform` gives posterior means,
+    `inverse_transform` expected sequences, and `sample` sequences with the noise that the model
+    believes in. Features are standardised over the training steps.
+
+    See Also
+    --------
+    VAE : The same for rows of a table.
+    sklseq.autoencoder.SequenceAutoencoder : Codes of sequences, without a distribution.
+
+    References
+    ----------
+    .. [1] Fabius and van Amersfoort (2015). Variational recurrent auto-encoders. ICLR workshop.
+    .. [2] Bowman et al. (2016). Generating sentences from a continuous space. CoNLL, section 3.
+    .. [3] Higgins et al. (2017). beta-VAE. ICLR.
+    .. [4] Kingma et al. (2016). Improved variational inference with inverse autoregressive flow.
+       NeurIPS, section C.8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklseq.generative import SequenceVAE
+    >>> rng = np.random.default_rng(0)
+    >>> X = [np.sin(rng.uniform(0.1, 1) * np.arange(n)) for n in rng.integers(10, 30, size=50)]
+    >>> model = SequenceVAE(max_epochs=5, random_state=0).fit(X)
+    >>> [x.ndim for x in model.sample(2, random_state=0)]
+    [1, 1]
+    >>> model.score_samples(X).shape
+    (50,)
+    """
+
+    n_components: int = param(8, "Latent variables.", integer(1))
+    cell: str = param("gru", "Recurrent cell of encoder and decoder.", choice(*CELLS))
+    hidden_size: int = param(64, "Units of each recurrent layer and direction.", integer(1))
+    num_layers: int = param(1, "Recurrent layers on top of each other.", integer(1))
+    bidirectional: bool = param(
+        False, "Whether the encoder reads each sequence backward too.", "boolean"
+    )
+    dropout: float = param(0.0, "Share of each layer's outputs dropped in training.", real(0, 1))
+    noise: Any = param(
+        "diagonal",
+        "Standard deviation of what is new in the noise at each step: 'diagonal', one learned for "
+        "each feature; 'learned', one for all; or a number that is kept. In standard deviations "
+        "of the feature.",
+        choice("learned", "diagonal"),
+        real(0, closed="neither"),
+    )
+    noise_order: int = param(
+        1, "Earlier steps that the noise at a step depends on; 0 for independent noise.", integer(0)
+    )
+    n_draws: int = other_default(VariationalMixin, "n_draws", 8)
+    learning_rate: float = other_default(RaggedEstimator, "learning_rate", 3e-3)
+
+    _attributes = {
+        "length_range_": attribute("tuple of int", "Shortest and longest training sequence.")
+    }
+    _network: ClassVar[type[nn.Module]] = SequenceVariationalNetwork
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self._module_kwargs["n_components"]
+
+    # -- training --------------------------------------------------------------------------
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn the distribution of the sequences of X.
+
+        Parameters
+        ----------
+        X : sequences
+            ``(n_sequences, n_steps, n_features)`` array; list or object array of
+            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)`` array;
+            DataFrame with a (sequence, time) MultiIndex.
+        y : array-like of shape (n_sequences,) or None, default=None
+            Class of each sequence; used with ``conditional=True`` alone.
+        sample_weight : array-like of shape (n_sequences,) or None, default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X, y or a parameter is not valid, or training diverges; the estimator is then as it
+            was before.
+        """
+        return self._fit(X, y if self.conditional else None, sample_weight)
+
+    def _read_training(self, X: Any, y: Any, fresh: bool) -> Sequences:
+        sequences = self._read_numbers(X, reset=fresh)
+        if fresh:
+            self._flat, self._dense = holds_vectors(X), sequences.layout == "dense"
+            self._max_length = int(sequences.lengths.max())
+            given = np.asarray(X).dtype if self._dense else np.asarray(_first(X)).dtype
+            self._sample_dtype = given.name if given.kind == "f" else "float64"
+        return _with_columns(sequences, *self._read_conditions(y, sequences, fresh))
+
+    def _module_settings(self, X: Sequences) -> dict[str, Any]:
+        names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")
+        return {name: getattr(self, name) for name in (*names, "noise_order", "n_draws")} | {
+            "n_features": self._n_step_features,
+            "n_context": X.steps.shape[1] - self._n_step_features,
+            "noise": self.noise if isinstance(self.noise, str) else float(self.noise),
+            "max_length": self._max_length,
+        }
+
+    def _initialise(self, module: Any, rows: SequenceRows) -> None:
+        module.standardised.start_at(*scales_of(rows, self._n_step_features))
+        starts = np.cumsum(rows.lengths) - rows.lengths
+        classes = rows.steps[starts, self._n_step_features :].cpu().numpy()
+        module.length_model.start_at(rows.lengths, length_weights(rows), classes)
+        module.n_rows.fill_(len(rows))
+
+    def _row_weights(self, batch: Batch) -> Tensor:
+        return sequence_weights(batch)
+
+    def _finish(self, X: Sequences, weights: NDArray[np.float64]) -> None:
+        x, classes = np.split(X.steps, [self._n_step_features], axis=1)
+        if self.conditional:
+            self._set_prior(classes[X.starts], weights)
+        counted = X.lengths[weights > 0]
+        self.length_range_ = int(counted.min()), int(counted.max())
+        self._set_offset(self._log_density(X.with_steps(x)), weights)
+        self._find_active_units(self._run("encode", X, per_step=False), weights)
+
+    # -- scores and codes ------------------------------------------------------------------
+
+    def _density_given(
+        self, X: Sequences, condition: tuple[NDArray[Any], ...]
+    ) -> NDArray[np.float64]:
+        columns = _with_columns(X, *condition)
+        return self._run(self._density_function, columns, per_step=False).astype(np.float64)
+
+    def _encode(self, X: Sequences, y: Any) -> NDArray[Any]:
+        if self.conditional and y is None:
+            y = self._likely_classes(X)
+        return self._run("encode", _with_columns(X, *self._condition(y, len(X))), per_step=False)
+
+    def transform(self, X: Any, y: Any = None) -> NDArray[Any]:
+        """Posterior means of the latent variables of sequences.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+        y : scalar, array-like of shape (n_sequences,) or None, default=None
+            With ``conditional=True``: the class of the sequences; None takes the most probable.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_components)
+        """
+        sequences = self._read_fitted(X)
+        return self._as_output(X, sequences, self._encode(sequences, y))
+
+    def inverse_transform(self, Z: Any, y: Any = None, lengths: Any = None) -> NDArray[Any]:
+        """The sequences that latent variables stand for.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_sequences, n_components)
+        y : scalar, array-like of shape (n_sequences,) or None, default=None
+            The class of the sequences; needed with ``conditional=True``.
+        lengths : array-like of int of shape (n_sequences,) or None, default=None
+            Number of steps of each; None takes the median of what is expected.
+
+        Returns
+        -------
+        ndarray
+            1-D object array of ``(n_steps, n_features)`` arrays, or ``(n_steps,)`` after a fit on
+            such; a dense array after a fit on one.
+        """
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=self.dtype, input_name="Z")
+        if Z.shape[1] != self._n_features_out:
+            raise ValueError(f"Z has {Z.shape[1]} features, expected {self._n_features_out}.")
+        codes = np.hstack([Z, *self._condition(y, len(Z))])
+        if lengths is None:
+            counts = self._lengths(codes, np.full(len(Z), 0.5))
+        else:
+            counts = check_lengths(lengths, len(Z))
+        return self._steps("decode", codes, counts, dense=self._dense and lengths is None)
+
+    def reconstruct(self, X: Any, y: Any = None) -> NDArray[Any]:
+        """Sequences as expected from their latent variables, at their own lengths.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+        y : scalar, array-like of shape (n_sequences,) or None, default=None
+            With ``conditional=True``: the class of the sequences; None takes the most probable.
+
+        Returns
+        -------
+        ndarray
+            In the container of X: ragged in, ragged out as a 1-D object array.
+        """
+        sequences = self._read_fitted(X)
+        if self.conditional and y is None:
+            y = self._likely_classes(sequences)
+        codes = np.hstack([self._encode(sequences, y), *self._condition(y, len(sequences))])
+        repeated = sequences.with_steps(np.repeat(codes, sequences.lengths, axis=0))
+        steps = self._run("decode", repeated, per_step=True)
+        return unpacked(sequences, steps, holds_vectors(X))
+
+    def interpolate(self, a: Any, b: Any, n_steps: int = 10, y: Any = None) -> NDArray[Any]:
+        """Sequences on the way from one to another, along a line between their codes.
+
+        Parameters
+        ----------
+        a, b : array-like of shape (n_steps, n_features) or (n_steps,)
+        n_steps : int, default=10
+            Sequences, with those that the codes of `a` and `b` stand for at the ends.
+        y : scalar or None, default=None
+            The class of the sequences; needed with ``conditional=True``.
+
+        Returns
+        -------
+        ndarray of shape (n_steps,) and dtype object
+            As `inverse_transform` gives them.
+        """
+        check_scalar(n_steps, "n_steps", (int, np.integer), min_val=2)
+        ends = self._encode(self._read_fitted([np.asarray(a), np.asarray(b)]), y)
+        share = np.linspace(0, 1, n_steps)[:, None]
+        return self.inverse_transform((1 - share) * ends[0] + share * ends[1], y)
+
+    # -- samples ---------------------------------------------------------------------------
+
+    def _draw(
+        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
+    ) -> NDArray[Any]:
+        latent = rng.standard_normal((n_samples, self._n_features_out))
+        codes = np.hstack([latent, *condition])
+        counts = self._lengths(codes, rng.random(n_samples))
+        normal = rng.standard_normal((counts.sum(), self._n_step_features))
+        return self._steps("draw", codes, counts, normal, dense=self._dense)
+
+    def _lengths(self, codes: NDArray[Any], quantiles: NDArray[Any]) -> NDArray[np.int64]:
+        network: Any = self.module_
+        rows = (codes, quantiles[:, None])
+        counts = run_rows(network, network.quantile_of_length, rows, n_threads=self.n_threads)
+        return counts.clip(*self.length_range_)
+
+    def _steps(
+        self,
+        function: str,
+        codes: NDArray[Any],
+        counts: NDArray[np.int64],
+        *beside: NDArray[Any],
+        dense: bool,
+    ) -> NDArray[Any]:
+        """What the decoder makes of codes, in the container of the training data."""
+        columns = np.hstack([np.repeat(codes, counts, axis=0), *beside])
+        repeated = Sequences(columns, counts, "dense" if dense else "ragged")
+        steps = self._run(function, repeated, per_step=True)
+        return unpacked(repeated, steps.astype(self._sample_dtype, copy=False), self._flat)
+
+
+def _first(X: Any) -> Any:
+    """A part of a container whose type is that of its numbers."""
+    return X if hasattr(X, "columns") else X[0]
+
+
+def _with_columns(X: Sequences, *of_sequence: NDArray[Any]) -> Sequences:
+    """Sequences with more columns, the same at all steps of each."""
+    repeated = [np.repeat(values, X.lengths, axis=0) for values in of_sequence]
+    return X.with_steps(np.hstack([X.steps, *repeated]))

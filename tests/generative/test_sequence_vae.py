@@ -1,0 +1,119 @@
+"""Sequences are drawn as they were: groups, lengths, and what goes on from step to step."""
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+
+from sklseq.generative import SequenceVAE
+
+
+def two_groups(n=120, seed=0):
+    """Long sequences around 0, short ones around 100."""
+    rng = np.random.default_rng(seed)
+    X = np.empty(n, dtype=object)
+    X[:] = [
+        rng.normal(100, 10, size=rng.integers(3, 6))
+        if i % 3
+        else rng.normal(0, 10, size=rng.integers(9, 13))
+        for i in range(n)
+    ]
+    return X
+
+
+def test_two_groups_keep_their_levels_and_lengths():
+    model = SequenceVAE(
+        n_components=2,
+        hidden_size=16,
+        max_epochs=60,
+        learning_rate=0.02,
+        lr_schedule="cosine",
+        random_state=0,
+    ).fit(two_groups())
+    samples = model.sample(300, random_state=0)
+    means = np.array([x.mean() for x in samples])
+    lengths = np.array([len(x) for x in samples])
+    long = lengths >= 9
+    assert np.mean(long) == pytest.approx(1 / 3, abs=0.1)
+    assert ((lengths >= 3) & (lengths <= 12)).all()
+    assert np.median(means[long]) == pytest.approx(0, abs=5)
+    assert np.median(means[~long]) == pytest.approx(100, abs=5)
+    assert np.mean((means < 50) == long) > 0.95
+    # The model prefers what it was trained on to the same with the levels exchanged.
+    held = two_groups(seed=1)
+    assert model.score(held) > model.score([100 - x for x in held]) + 5
+    assert model.active_units_.any()
+
+
+# The noise explains all of it, and no latent variable is needed.
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+def test_samples_go_on_from_step_to_step_as_the_data_do():
+    rng = np.random.default_rng(0)
+
+    def correlated(n):
+        x = np.zeros((n, 30))
+        x[:, 0] = rng.normal(size=n) / np.sqrt(1 - 0.8**2)
+        for t in range(1, 30):
+            x[:, t] = 0.8 * x[:, t - 1] + rng.normal(size=n)
+        return x
+
+    def autocorrelation(x):
+        return np.mean(x[:, 1:] * x[:, :-1]) / np.mean(x**2)
+
+    X = correlated(100)
+    model = SequenceVAE(n_components=2, hidden_size=8, learning_rate=0.02, random_state=0)
+    samples = model.set_params(max_epochs=30).fit(X).sample(200, random_state=0)
+    assert autocorrelation(samples) == pytest.approx(autocorrelation(X), abs=0.08)
+    assert samples.std() == pytest.approx(X.std(), rel=0.15)
+
+
+def test_bounds_are_in_order_and_shift_with_the_units():
+    X = two_groups(30)
+    settings = {"n_components": 2, "hidden_size": 8, "max_epochs": 10, "dtype": "float64"}
+    elbo = SequenceVAE(random_state=0, **settings).fit(X)
+    iwae = SequenceVAE(random_state=0, bound="iwae", n_draws=64, **settings).fit(X)
+    assert iwae.score(X) > elbo.score(X)
+    thousandths = SequenceVAE(random_state=0, **settings).fit([1000 * x for x in X])
+    shift = np.log(1000) * np.array([len(x) for x in X])
+    np.testing.assert_allclose(
+        thousandths.score_samples([1000 * x for x in X]), elbo.score_samples(X) - shift, rtol=1e-6
+    )
+
+
+def test_collapse_is_told():
+    with pytest.warns(ConvergenceWarning, match="Posterior collapse"):
+        SequenceVAE(
+            beta=1000,
+            max_epochs=20,
+            batch_size=8,
+            hidden_size=4,
+            learning_rate=0.05,
+            random_state=0,
+        ).fit(two_groups(30))
+
+
+def test_interpolation_ends_at_both_sequences_codes():
+    X = two_groups(30)
+    model = SequenceVAE(n_components=2, hidden_size=8, max_epochs=3, random_state=0).fit(X)
+    path = model.interpolate(X[0], X[1], n_steps=4)
+    ends = model.inverse_transform(model.transform(X[:2]))
+    assert path.shape == (4,)
+    for x, expected in zip((path[0], path[-1]), ends, strict=True):
+        np.testing.assert_allclose(x, expected, rtol=1e-5)
+
+
+def test_codes_of_other_shape_and_wrong_lengths_are_refused():
+    model = SequenceVAE(n_components=2, hidden_size=4, max_epochs=1, random_state=0).fit(
+        two_groups(9)
+    )
+    with pytest.raises(ValueError, match="Z has 3 features, expected 2"):
+        model.inverse_transform(np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="2 whole numbers of at least 1"):
+        model.inverse_transform(np.zeros((2, 2)), lengths=[3, 0])
+    assert [len(x) for x in model.inverse_transform(np.zeros((2, 2)), lengths=[3, 40])] == [3, 40]
+
+
+def test_lengths_never_seen_have_finite_scores():
+    model = SequenceVAE(n_components=2, hidden_size=4, max_epochs=1, random_state=0).fit(
+        two_groups(9)
+    )
+    assert np.isfinite(model.score_samples([np.zeros(1), np.zeros(7), np.zeros(500)])).all()
