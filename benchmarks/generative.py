@@ -8,7 +8,8 @@
 * grid, ring: modes that a GAN finds of 25 and of 8, and how well it stays within them;
 * step: time of a training step of a flow; with --peers PYTHON also of zuko and normflows, run
   by a Python that has them, in turns;
-* mixed: a table of numbers, booleans and categories with missing values, against real rows.
+* mixed: a table of numbers, booleans and categories with missing values, against real rows;
+* sequences: two groups of unequal length, and utterances that train a classifier of real ones.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import sklearn
 import torch
 from _generators_mixed import mixed
 from _generators_modes import grid, ring
+from _generators_sequences import sequences
 from sklearn.datasets import (
     load_breast_cancer,
     load_digits,
@@ -260,6 +262,7 @@ PARTS: dict[str, Callable[..., None]] = {
     "ring": ring,
     "step": step,
     "mixed": mixed,
+    "sequences": sequences,
 }
 
 

@@ -147,7 +147,7 @@ def test_columns_that_no_longer_belong_together_are_told(distance):
 
 def test_trees_tell_obvious_fakes():
     assert classifier_two_sample_score(moons(0), moons(1) + 2) > 0.9
-    assert classifier_two_sample_score(moons(0, 1000), shuffled_columns(1, 1000)) > 0.7
+    assert classifier_two_sample_score(moons(0, 1000), shuffled_columns(1, 1000)) > 0.6
 
 
 @pytest.mark.parametrize("distance", DISTANCES)
