@@ -410,6 +410,25 @@ def test_callbacks_are_told_everything_in_order():
     assert recorder.events == ["train_begin", *epoch * 2, "train_end"]
 
 
+def test_a_hook_is_called_whether_of_the_class_or_of_the_instance():
+    seen = []
+
+    class OfTheClass(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            seen.append([name for name, p in named_parameters if p.grad is not None])
+
+    of_the_instance = Callback()
+    of_the_instance.on_batch_end = lambda net, **kwargs: seen.append(
+        net.history[-1, "batches", -1, "train_loss"]
+    )
+    module, rows = make_module(), make_rows(3)
+    before = objective(module, rows.take(np.arange(3))).item()
+    make_trainer(max_epochs=1, callbacks=[OfTheClass(), of_the_instance]).run(
+        module, objective, rows
+    )
+    assert seen == [[name for name, _ in module.named_parameters()], before]
+
+
 def test_callbacks_may_be_classes_or_named():
     class Loud(Recorder):
         seen = []
