@@ -42,6 +42,9 @@ class SequenceEstimator(Estimator):
         choice("sequence", "step"),
     )
 
+    # What messages call a row, and its parts that may have targets.
+    _row_words = ("sequence", "step")
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True

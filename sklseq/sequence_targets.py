@@ -15,18 +15,26 @@ from sklearn.utils import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklseq.base import attribute
+from sklseq.base import attribute, choice, estimator, param
 from sklseq.data import Sequences, as_labels, stack_steps, unlabelled
 
 __all__ = ["SequenceClassifierMixin", "SequenceRegressorMixin", "weighted_scale"]
 
 
+@estimator
 class SequenceClassifierMixin(ClassifierMixin):
     """Labels of sequences or steps; comes before `SequenceEstimator` in the bases."""
 
+    class_weight: Any = param(
+        None,
+        "Weights of the classes as a dict, or 'balanced' for weights inverse to their frequency "
+        "in `fit`.",
+        dict,
+        choice("balanced"),
+        None,
+    )
+
     _attributes = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
-    # What messages call a row, and its parts that may have targets.
-    _row_words = ("sequence", "step")
 
     def _read_labels(
         self: Any,
@@ -209,8 +217,6 @@ def _one_type(labels: NDArray[Any]) -> NDArray[Any]:
 
 class SequenceRegressorMixin(RegressorMixin):
     """Real targets of sequences or steps; comes before `SequenceEstimator` in the bases."""
-
-    _row_words = ("sequence", "step")
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -46,7 +46,7 @@ class UnfoldingAutoencoder(nn.Module):
 
     def nodes(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Vectors of all nodes, in the order of the levels."""
-        return self.encoder.states(self.encoder.inputs(symbols, features), plan)
+        return self.encoder.states(symbols, features, plan)
 
     def node_features(
         self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan
@@ -91,12 +91,12 @@ class FoldingAutoencoder(nn.Module):
 
     def features(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Vector of each tree."""
-        states = self.encoder.states(self.encoder.inputs(symbols, features), plan)
+        states = self.encoder.states(symbols, features, plan)
         return self.encoder.pool(states, plan)
 
     def errors(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Error of each node, in the order of the levels: of its value, and of its children."""
-        states = self.encoder.states(self.encoder.inputs(symbols, features), plan)
+        states = self.encoder.states(symbols, features, plan)
         errors = self.values.losses(states, symbols, features)
         levels = states.split(plan.sizes)
         of_children = [errors.new_zeros(0)]

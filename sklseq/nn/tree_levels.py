@@ -149,22 +149,30 @@ class TreePlan:
         slots[parents * arity + levels.positions[child]] = local
         return self._tensor(slots).split([n * arity for n in self.n_inner])
 
-    def up(self, cell: Cell, x: Tensor) -> Tensor:
+    def up(self, cell: Cell, x: Tensor, kinds: Tensor | None = None) -> Tensor:
         """States of all nodes from their subtrees: from the deepest level to the roots.
 
         Parameters
         ----------
         cell : TreeCell
-        x : Tensor of shape (n_nodes, input_size)
+        x : Tensor of shape (n_nodes, input_size) or (n_kinds, input_size)
+        kinds : Tensor of shape (n_nodes,) or None, default=None
+            Row of x for each node, where many nodes have the same: what depends on inputs alone
+            is then computed once for each kind.
 
         Returns
         -------
         Tensor of shape (n_nodes, state_size)
         """
         n_leaves = [size - inner for size, inner in zip(self.sizes, self.n_inner, strict=True)]
-        projected = cell.project(x).index_select(0, self.inner_then_leaves)
-        *inner, at_leaves = projected.split([*self.n_inner, sum(n_leaves)])
-        leaves = cell.leaf(at_leaves).split(n_leaves)
+        nodes, projected = self.inner_then_leaves, cell.project(x)
+        rows = nodes if kinds is None else kinds.index_select(0, nodes)
+        at_inner, at_leaves = rows.split([sum(self.n_inner), sum(n_leaves)])
+        inner = projected.index_select(0, at_inner).split(self.n_inner)
+        if kinds is None:
+            leaves = cell.leaf(projected.index_select(0, at_leaves)).split(n_leaves)
+        else:
+            leaves = cell.leaf(projected).index_select(0, at_leaves).split(n_leaves)
         slots = self.slots(cell.arity)
         states = leaves[-1]
         out = [states]
@@ -217,8 +225,9 @@ class RecursivePlan(TreePlan):
                 children[parent].append(node)
         return [sorted(c, key=self.levels.positions.__getitem__) for c in children]
 
-    def up(self, cell: Cell, x: Tensor) -> Tensor:
+    def up(self, cell: Cell, x: Tensor, kinds: Tensor | None = None) -> Tensor:
         """As `TreePlan.up`."""
+        x = x if kinds is None else x.index_select(0, kinds)
         out: dict[int, Tensor] = {}
 
         def state(node: int) -> Tensor:

@@ -94,15 +94,27 @@ class TreeEncoder(nn.Module):
             parts.append(self.embedding(symbols))
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
-    def states(self, x: Tensor, plan: TreePlan) -> Tensor:
+    def states(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Shown states ``(n_nodes, output_size)`` of all nodes, in the order of the levels."""
-        x, found = self.dropout(x), []
+        x, found = self.dropout(self.inputs(symbols, features)), []
         if self.up_cell is not None:
-            found.append(plan.up(self.up_cell, x)[:, : self.hidden_size])
+            table = self._table(symbols, features)
+            states = plan.up(self.up_cell, *((x, None) if table is None else (table, symbols)))
+            found.append(states[:, : self.hidden_size])
             x = torch.cat([x, found[0]], dim=1)
         if self.down_cell is not None:
             found.append(plan.down(self.down_cell, x)[:, : self.hidden_size])
         return self.dropout(torch.cat(found, dim=1) if len(found) > 1 else found[0])
+
+    def _table(self, symbols: Tensor | None, features: Tensor | None) -> Tensor | None:
+        """Input of each symbol, if nodes have nothing else and most share theirs with others."""
+        if symbols is None or features is not None or self.embedding is None:
+            return None
+        noisy = self.training and self.dropout.p > 0
+        n_symbols = self.embedding.num_embeddings
+        if noisy or 2 * n_symbols > len(symbols):
+            return None
+        return self.embedding(torch.arange(n_symbols, device=symbols.device))
 
     def pool(self, states: Tensor, plan: TreePlan) -> Tensor:
         """One vector a tree: upward the root's state, downward the mean of the leaves'."""
@@ -174,7 +186,7 @@ class RecursiveNetwork(nn.Module):
 
     def features(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Vector of each tree or pair, or of each node with results."""
-        states = self.encoder.states(self.encoder.inputs(symbols, features), plan)
+        states = self.encoder.states(symbols, features, plan)
         if self.per_node:
             return states.index_select(0, plan.results)
         vectors = self.encoder.pool(states, plan)

@@ -7,6 +7,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import gelu
 
 from sklseq.nn.tree_kernels import ChildSumLSTMStep, NaryLSTMStep
 from sklseq.nn.tree_levels import Children
@@ -95,10 +96,14 @@ class TreeRNN(TreeCell):
 
 
 class TensorNetwork(TreeRNN):
-    """Recursive neural tensor network: h = tanh(v' T v + U v + W x + b), v all h_k side by side.
+    """Recursive neural tensor network: h = tanh(v' T v / n + U v + W x + b).
 
-    With `rank` the tensor's slice of unit i is sum_r R_ri P_r Q_r', so that it costs as little as
-    a matrix.
+    v has all h_k side by side and n numbers. The n, which the paper does not have, gives tensor
+    and matrix the same weight: a solver that moves each entry by about its learning rate moves n
+    times as many of the tensor's, and without it the states of large trees soon saturate.
+
+    With `rank` the tensor's slice of unit i is sum_r R_ri P_r Q_r', without the n, so that it
+    costs as little as a matrix.
 
     References
     ----------
@@ -111,9 +116,7 @@ class TensorNetwork(TreeRNN):
         n = len(self.w)
         # Small at first: products of states add to what the matrix gives.
         if rank is None:
-            self.tensor = nn.Parameter(
-                _NOISE * self._weight(n, n * hidden_size).data / math.sqrt(n)
-            )
+            self.tensor = nn.Parameter(_NOISE * torch.empty(n, n * hidden_size).uniform_(-1, 1))
         else:
             self.left, self.right = self._weight(n, rank), self._weight(n, rank)
             self.out = self._weight(rank, hidden_size)
@@ -123,7 +126,7 @@ class TensorNetwork(TreeRNN):
         linear = torch.addmm(x, v, self.w)
         if self.rank is not None:
             return (linear + ((v @ self.left) * (v @ self.right)) @ self.out).tanh()
-        products = (v @ self.tensor).view(len(v), self.hidden_size, v.shape[1])
+        products = (v @ self.tensor / v.shape[1]).view(len(v), self.hidden_size, v.shape[1])
         return (linear + torch.bmm(products, v[:, :, None])[:, :, 0]).tanh()
 
 
@@ -313,6 +316,42 @@ class NaryGRU(TreeCell):
         return (share * torch.cat([new[:, None], h], dim=1)).sum(dim=1)
 
 
+class ChildSumMLP(TreeCell):
+    """Layers before and after the sum over any number of children, whose order does not count.
+
+    s = sum_k gelu(W x + U h_k + b), [g, u] = V gelu(W x + U s + b) + c and h = norm(sigmoid(g) u),
+    norm a layer normalisation. A function of a set that one layer cannot compute, such as a
+    median or a sum modulo ten, is within its reach.
+
+    References
+    ----------
+    .. [1] Zaheer et al. (2017). "Deep sets". NeurIPS, theorem 2.
+    .. [2] Shen et al. (2019). "Ordered memory". NeurIPS, section 3.3 (the gated cell).
+    """
+
+    any_arity = True
+    n_projections = 4
+
+    def __init__(self, input_size: int, hidden_size: int, arity: int, rank: int | None = None):
+        super().__init__(input_size, hidden_size, arity, rank)
+        wide = 2 * hidden_size
+        self.w_child, self.w_sum = self._weight(hidden_size, wide), self._weight(wide, wide)
+        self.out = nn.Linear(wide, 2 * hidden_size)
+        self.norm = nn.LayerNorm(hidden_size)
+
+    def leaf(self, x: Tensor) -> Tensor:
+        return self._finish(x.chunk(2, dim=1)[1])
+
+    def compose(self, x: Tensor, children: Children) -> Tensor:
+        of_child, of_sum = x.chunk(2, dim=1)
+        each = gelu(torch.addmm(children.of_parent(of_child), children.states, self.w_child))
+        return self._finish(torch.addmm(of_sum, children.sum(each), self.w_sum))
+
+    def _finish(self, x: Tensor) -> Tensor:
+        gate, new = self.out(gelu(x)).chunk(2, dim=1)
+        return self.norm(gate.sigmoid() * new)
+
+
 def _lstm_leaf(x: Tensor) -> Tensor:
     i, o, u, _ = x.chunk(4, dim=1)
     c = i.sigmoid() * u.tanh()
@@ -333,5 +372,6 @@ CELLS: dict[str, type[TreeCell]] = {
     "lstm": NaryLSTM,
     "childsum-gru": ChildSumGRU,
     "gru": NaryGRU,
+    "childsum-mlp": ChildSumMLP,
 }
 """Cells by name."""

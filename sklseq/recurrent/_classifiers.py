@@ -5,36 +5,19 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from sklseq._compat import fit_context
-from sklseq.base import choice, estimator, param
+from sklseq.base import estimator
 from sklseq.data import Sequences
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
-from sklseq.sequence_targets import SequenceClassifierMixin
-from sklseq.training.data import Batch, mean_loss
+from sklseq.training.supervised import CrossEntropyMixin
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
 
 
 @estimator
-class BaseRecurrentClassifier(SequenceClassifierMixin, BaseRecurrent):
+class BaseRecurrentClassifier(CrossEntropyMixin, BaseRecurrent):
     """Softmax output over a recurrent network, trained by cross-entropy."""
-
-    class_weight: Any = param(
-        None,
-        "Weights of the classes as a dict, or 'balanced' for weights inverse to their frequency "
-        "in `fit`.",
-        dict,
-        choice("balanced"),
-        None,
-    )
-
-    @staticmethod
-    def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        losses = cross_entropy(module(*batch.inputs), batch.target, reduction="none")
-        return mean_loss(losses, batch)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

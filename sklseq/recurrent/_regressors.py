@@ -4,34 +4,20 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from sklseq._compat import fit_context
-from sklseq.base import attribute, estimator
+from sklseq.base import estimator
 from sklseq.data import Sequences
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
 from sklseq.recurrent._from_reservoir import check_trainable, weights_of
-from sklseq.sequence_targets import SequenceRegressorMixin, weighted_scale
-from sklseq.training.data import Batch, mean_loss
+from sklseq.training.supervised import SquaredErrorMixin
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
 
 
 @estimator
-class BaseRecurrentRegressor(SequenceRegressorMixin, BaseRecurrent):
+class BaseRecurrentRegressor(SquaredErrorMixin, BaseRecurrent):
     """Linear output over a recurrent network, trained by squared error."""
-
-    _attributes = {
-        "target_mean_": attribute(
-            "ndarray of shape (n_outputs,)",
-            "Mean of y; the network is trained on y centred and scaled to unit variance.",
-        ),
-        "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
-    }
-
-    @staticmethod
-    def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        return mean_loss((module(*batch.inputs) - batch.target).square(), batch)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -82,14 +68,7 @@ class BaseRecurrentRegressor(SequenceRegressorMixin, BaseRecurrent):
         self, y: Any, X: Sequences, weights: NDArray[np.float64], fresh: bool
     ) -> Targets:
         values, weights = self._read_values(y, X, weights)
-        if fresh:
-            self.target_mean_, self.target_scale_ = weighted_scale(values, weights)
-        elif values.shape[1] != len(self.target_mean_):
-            raise ValueError(
-                f"y has {values.shape[1]} outputs, but {type(self).__name__} was fitted on "
-                f"{len(self.target_mean_)}."
-            )
-        scaled = (values - self.target_mean_) / self.target_scale_
+        scaled = self._scale_targets(values, weights, fresh)
         return Targets(scaled, weights, scaled.shape[1], self._per_step)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -108,10 +87,7 @@ class BaseRecurrentRegressor(SequenceRegressorMixin, BaseRecurrent):
             ragged X.
         """
         sequences, outputs = self._run(X)
-        values = outputs * self.target_scale_ + self.target_mean_
-        if self._n_target_dims == 1:
-            values = values[:, 0]
-        return self._restore(sequences, values)
+        return self._restore(sequences, self._unscale(outputs))
 
 
 @estimator

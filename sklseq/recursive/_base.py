@@ -62,8 +62,9 @@ class BaseRecursive(TreeReader):
         "lstm",
         "How a node's state comes from its children's: plain ('rnn'), matrix-vector ('mv') or "
         "tensor network ('rntn'), tree LSTM or GRU with weights for each position ('lstm', 'gru') "
-        "or for the sum of any number of children ('childsum-lstm', 'childsum-gru'). Or a class "
-        "derived from `sklseq.nn.trees.TreeCell`.",
+        "or for the sum of any number of children ('childsum-lstm', 'childsum-gru'), or layers "
+        "before and after that sum ('childsum-mlp'). Or a class derived from "
+        "`sklseq.nn.trees.TreeCell`.",
         choice(*CELLS),
         type,
     )
@@ -140,19 +141,18 @@ class BaseRecursive(TreeReader):
         cell = CELLS[self.composition] if isinstance(self.composition, str) else self.composition
         if getattr(cell, "any_arity", False):
             return
-        tree, node = X.locate(X.widest())
-        place = f"Tree {tree}, node {node} has {X.arity} children"
+        place = f"{self._place(X, X.widest())} has {X.arity} children"
         if X.arity > self._arity:
             raise ValueError(
                 f"{place}, but {type(self).__name__} was fitted on trees with at most "
                 f"{self._arity}: composition={self.composition!r} has weights for each position. "
-                "'childsum-lstm' and 'childsum-gru' take any number."
+                "Those named 'childsum-...' take any number."
             )
         if X.arity > _MAX_ARITY:
             raise ValueError(
                 f"{place}, too many for composition={self.composition!r}, which has weights for "
-                f"each position and takes up to {_MAX_ARITY}. 'childsum-lstm' and 'childsum-gru' "
-                "take any number."
+                f"each position and takes up to {_MAX_ARITY}. Those named 'childsum-...' take any "
+                "number."
             )
 
     def _fit(

@@ -107,12 +107,15 @@ class TreeReader(NeuralEstimator):
             if isinstance(pair, (str, dict)) or not hasattr(pair, "__len__") or len(pair) != 2:
                 raise ValueError(f"pairs=True, but X, item {i} is not a pair of trees.")
             trees.extend(pair)
-        return read_forest(
-            trees,
-            reader=self.reader,
-            dtype=self.dtype,
-            name_of=lambda i: f"Pair {i // 2}, tree {i % 2}",
-        )
+        return read_forest(trees, reader=self.reader, dtype=self.dtype, name_of=self._name_of)
+
+    def _name_of(self, tree: int) -> str:
+        return f"Pair {tree // 2}, tree {tree % 2}" if self._pairs else f"Tree {tree}"
+
+    def _place(self, forest: Forest, node: int) -> str:
+        """How messages call one of the stacked nodes."""
+        tree, node = forest.locate(node)
+        return f"{self._name_of(tree)}, node {node}"
 
     def _check_values(self, forest: Forest) -> Forest:
         """Give nodes without features zeros, and refuse features of another length."""
@@ -122,9 +125,10 @@ class TreeReader(NeuralEstimator):
             return forest
         if found == 0:
             return forest.with_features(np.zeros((forest.n_nodes, wanted), dtype=self.dtype))
+        place = self._place(forest, int(forest.has_features.argmax()))
         raise ValueError(
             f"X has {found} features at a node, but {type(self).__name__} is expecting {wanted} "
-            "features as input."
+            f"features as input ({place}, is the first that has some)."
         )
 
     def _encode_symbols(self, forest: Forest, fresh: bool) -> NDArray[np.int64] | None:
@@ -134,17 +138,33 @@ class TreeReader(NeuralEstimator):
             if forest.symbols is not None:
                 self.vocabulary_ = self._frequent(forest.symbols)
         vocabulary = getattr(self, "vocabulary_", None)
+        if forest.symbols is not None and not fresh:
+            self._check_symbols(forest, forest.symbols)
         if vocabulary is None:
-            if forest.symbols is not None and any(s is not None for s in forest.symbols):
-                raise ValueError(
-                    f"X has symbols at its nodes, but {type(self).__name__} was fitted without."
-                )
             return None
         if forest.symbols is None:
             return np.zeros(forest.n_nodes, dtype=np.int64)
         codes = Vocabulary(vocabulary.tolist()).encode(forest.symbols) + 1
         codes[[symbol is None for symbol in forest.symbols]] = 0
         return codes
+
+    def _check_symbols(self, forest: Forest, symbols: NDArray[Any]) -> None:
+        """Refuse symbols where there were none, or of another type: all would be unknown."""
+        node = next((i for i, symbol in enumerate(symbols) if symbol is not None), None)
+        vocabulary = getattr(self, "vocabulary_", None)
+        if node is None or (vocabulary is not None and not len(vocabulary)):
+            return
+        is_word = isinstance(symbols[node], str)
+        if vocabulary is None:
+            fitted = "without symbols"
+        elif is_word == (vocabulary.dtype.kind == "U"):
+            return
+        else:
+            fitted = f"on symbols of type {'int' if is_word else 'str'}"
+        raise ValueError(
+            f"{self._place(forest, node)} has the symbol {symbols[node]!r}, but "
+            f"{type(self).__name__} was fitted {fitted}."
+        )
 
     def _frequent(self, symbols: NDArray[Any]) -> NDArray[Any]:
         found = [s for s in symbols if s is not None]

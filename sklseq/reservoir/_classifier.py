@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat import fit_context
-from sklseq.base import attribute, choice, estimator, param
+from sklseq.base import attribute, estimator
 from sklseq.reservoir._readout import ESNWithReadout
 from sklseq.reservoir._threads import one_blas_thread
 from sklseq.sequence_targets import SequenceClassifierMixin
@@ -49,15 +49,6 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
     >>> ESNClassifier(pooling="mean", random_state=0).fit(X, y).predict(X[:2])
     array(['slow', 'fast'], dtype='<U4')
     """
-
-    class_weight: Any = param(
-        None,
-        "Weights of the classes as a dict, or 'balanced' for weights inverse to their frequency "
-        "in `fit`.",
-        dict,
-        choice("balanced"),
-        None,
-    )
 
     _attributes = {
         "coef_": attribute(

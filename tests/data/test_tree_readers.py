@@ -72,7 +72,7 @@ def test_json_text_and_values():
 
 
 def test_values_are_symbols_vectors_or_both():
-    forest = read_forest([(("a", [1.0, 2.0]), (None, "b"), np.array([4.0, 5.0]))])
+    forest = read_forest([(("a", [1.0, 2.0]), (None, (("b", None),)), np.array([4.0, 5.0]))])
     assert forest.symbols.tolist() == ["a", None, "b", None]
     assert_array_equal(forest.features, [[1, 2], [0, 0], [0, 0], [4, 5]])
 
@@ -108,13 +108,23 @@ LOOP["children"].append({"value": "b", "children": [LOOP]})
         ([("a", "b"), ("a", 1)], "auto", "Tree 1, node 1 has the symbol 1, but symbols before"),
         ([([1.0],), ([1.0, 2.0],)], "auto", "Tree 1, node 0 has 2 features"),
         ([("a", np.nan)], "auto", "NaN: tree 0, node 1"),
+        ([("+", 1.5, 2.0), ("+", 0.5, "x")], "auto", "Tree 1, node 2 is the leaf 'x', a symbol"),
+        ([(1, 2.5, 3)], "auto", "Tree 0, node 2 is the leaf 3, a symbol, but 2.5"),
+        ([["a", "b"], ["a", 1.0]], "auto", "Tree 1, node 2 is the leaf"),
         ([("a", object())], "auto", "Tree 0, node 1 has the value"),
+        ([{"value": 1, "children": 5}], "auto", "Tree 0, node 0: 'int' object is not iterable"),
+        ([{"value": 1, "children": "ab"}], "auto", "Tree 0, node 0: has the str 'ab' for children"),
+        (["[" * 100_000], "json", "Tree 0 is nested too deep for json"),
+        (["x=" + "-" * 100_000 + "1"], "ast", "Tree 0 is nested too deep for Python's parser"),
         ([("a", ())], "auto", "Tree 0, node 1: is an empty tuple"),
         ([{"value": 1, "kids": []}], "auto", "Tree 0, node 0: has the key 'kids'"),
         (["(a b"], "brackets", "Tree 0 ends within 1 open"),
         (["(a b) c"], "brackets", "Tree 0 goes on after its end: 'c' at 6"),
         (["a)"], "brackets", r"Tree 0"),
         ([{"parents": [-1, 5]}], "auto", "Tree 0, node 1 has the parent 5"),
+        ([{"parents": [-1, 0.5]}], "auto", "Tree 0 has parents of type float64"),
+        ([{"parents": [-1], "feature": [1.0]}], "auto", "Tree 0 has the key 'feature'"),
+        ([{"parents": [-1, 0], "features": [1.0, {}]}], "auto", "Tree 0, node 1 has the value"),
         ([{"parents": [-1], "symbols": []}], "auto", "1 nodes, but 0 entries in 'symbols'"),
         ([[]], "auto", "Tree 0 is empty"),
         ([[{}]], "auto", "Tree 0, step 0"),
@@ -123,6 +133,17 @@ LOOP["children"].append({"value": "b", "children": [LOOP]})
 def test_what_is_wrong_is_named(X, reader, message):
     with pytest.raises((ValueError, TypeError), match=message):
         read_forest(X, reader=reader)
+
+
+def test_errors_of_the_user_say_where():
+    with pytest.raises(KeyError) as caught:
+        read_forest([{"v": 1, "c": [{}]}], reader=(lambda n: n["v"], lambda n: n["c"]))
+    assert caught.value.__notes__ == ["while reading tree 0, node 1"]
+
+
+def test_json_and_pairs_may_mix_words_and_numbers():
+    read_forest(['{"name": "a", "age": 3.5}'], reader="json")
+    read_forest([("+", (("x", None),), ((None, [1.0]),), ("y",))])
 
 
 def test_labels_nested_or_flat():

@@ -94,6 +94,34 @@ def test_a_tree_alone_has_the_states_it_has_among_others(cell, rank):
 
 
 @each_cell
+@pytest.mark.parametrize("engine", [TreePlan, RecursivePlan])
+def test_inputs_by_kind_are_those_of_each_node(cell, rank, engine):
+    trees, cell = forest(), make(cell, rank)
+    plan = engine(trees.levels(range(len(trees))))
+    kinds = torch.from_numpy(np.random.default_rng(0).integers(3, size=trees.n_nodes))
+    x = torch.from_numpy(np.random.default_rng(1).normal(size=(3, 3))).requires_grad_()
+    results = []
+    for given in ((x, kinds), (x[kinds], None)):
+        states = plan.up(cell, *given)
+        results.append([states, *torch.autograd.grad(states.square().sum(), x)])
+    for by_kind, by_node in zip(*results, strict=True):
+        torch.testing.assert_close(by_kind, by_node, atol=1e-12, rtol=1e-10)
+
+
+def test_a_step_in_all_entries_of_the_tensor_is_one_in_those_of_the_matrix():
+    """So that a solver with steps of one size for each entry does not saturate the states."""
+    states = []
+    for name in ("tensor", "w"):
+        cell = make(CELLS["rntn"])
+        with torch.no_grad():
+            getattr(cell, name).add_(0.01)
+        only, places = torch.zeros(ARITY, dtype=torch.int64), torch.arange(ARITY)
+        children = Children(torch.ones(ARITY, 4).double(), only, places, 1)
+        states.append(cell.compose(torch.zeros(1, 4).double(), children))
+    torch.testing.assert_close(*states)
+
+
+@each_cell
 def test_the_numbering_of_nodes_does_not_matter(cell, rank):
     """Other numbers for the same nodes, children in the same order: the same states."""
     parents = np.array(parents_of_random_tree(np.random.default_rng(0), 20))

@@ -187,7 +187,7 @@ def test_training_goes_on():
     [
         ([("and", *[("a",)] * 4)], r"Tree 0, node 0 has 4 children.*at most 3.*any number"),
         ([], "holds no tree"),
-        ([(("and", [0.5]), ("a",))], "1 features at a node"),
+        ([(("and", [0.5]), ("a",))], "1 features at a node.*Tree 0, node 0"),
         ("and", "X is a str"),
     ],
 )
@@ -202,6 +202,8 @@ def test_too_many_children_for_weights_by_position():
     X = [("a", *[("b",)] * n) for n in (1, 40)]
     with pytest.raises(ValueError, match="Tree 1, node 0 has 40 children, too many"):
         quick().fit(X, [0, 1])
+    with pytest.raises(ValueError, match="Pair 0, tree 1, node 0 has 40 children, too many"):
+        quick(pairs=True).fit([X, X], [0, 1])
     assert quick(composition="childsum-lstm").fit(X, [0, 1]).predict(X).shape == (2,)
 
 
@@ -213,8 +215,12 @@ def test_other_target_or_symbols_than_fitted():
     numbers = quick(composition="childsum-lstm").fit(
         np.random.default_rng(0).normal(size=(20, 3)), y
     )
-    with pytest.raises(ValueError, match="symbols at its nodes"):
+    with pytest.raises(ValueError, match=r"Tree 0, node 0 has the symbol .* without symbols"):
         numbers.predict(X)
+    with pytest.raises(ValueError, match=r"Tree 1, node 0 has the symbol 3, .* of type str"):
+        model.set_params(target="tree").predict([(None,), (3,)])
+    with pytest.raises(ValueError, match="y has no labelled node"):
+        quick(target="node").fit(X[:1], [[None] * sum(1 for _ in paths(X[0]))])
     with pytest.raises(ValueError, match="y, tree 1 has another shape"):
         quick(target="node").fit(X[:3], [nodes[0], nodes[2], nodes[2]])
 
