@@ -11,6 +11,7 @@ from sklseq.base import choice, estimator, integer, param, real
 from sklseq.generative._whole_numbers import WholeNumbersDensity
 from sklseq.nn.coupling_flow import CouplingFlow
 from sklseq.nn.feedforward import ACTIVATIONS
+from sklseq.nn.flows.density import BASES, StandardStudent
 from sklseq.training.data import Batch, mean_loss
 from sklseq.training.tables import layer_sizes
 
@@ -41,6 +42,12 @@ class _FlowEstimator(WholeNumbersDensity):
         "pass unchanged.",
         real(0, closed="neither"),
     )
+    base: str = param(
+        "normal",
+        "Distribution of the noise: 'normal', or 'student', whose heavy tails bear data with rows "
+        "far out.",
+        choice(*BASES),
+    )
     batch_size: int = param(128, "Rows in a training step.", integer(1))
 
     _network: ClassVar[type[nn.Module]] = CouplingFlow
@@ -61,6 +68,7 @@ class _FlowEstimator(WholeNumbersDensity):
             "n_bins": self.n_bins,
             "bound": float(self.bound),
             "mixing": self._mixing,
+            "base": self.base,
         }
 
     def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
@@ -92,6 +100,9 @@ class _FlowEstimator(WholeNumbersDensity):
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
         noise = rng.standard_normal((n_samples, self.n_features_in_))
+        if isinstance(base := self.module_.base, StandardStudent):
+            df = base.degrees_of_freedom.item()
+            noise *= np.sqrt(df / rng.chisquare(df, size=(n_samples, 1)))
         return self._run("decode", noise, *condition)
 
 

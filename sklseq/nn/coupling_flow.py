@@ -40,6 +40,7 @@ class CouplingFlow(Flow):
         What stands between the couplings: an order drawn anew after every second one, so that
         each pair changes all features (Dinh et al. 2017); or, before each, an `ActNorm` and a
         linear map (Kingma and Dhariwal 2018), the first of which starts by whitening the data.
+    base : {"normal", "student"}, default="normal"
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class CouplingFlow(Flow):
         n_bins: int = 8,
         bound: float = 5.0,
         mixing: str = "shuffle",
+        base: str = "normal",
     ):
         def conditioner(n_inputs: int, n_outputs: int) -> nn.Module:
             network = FeedForward((n_inputs, *hidden_layer_sizes, n_outputs), activation=activation)
@@ -93,4 +95,4 @@ class CouplingFlow(Flow):
                 return torch.arange(n_features).flip(0)
             return torch.randperm(n_features)
 
-        super().__init__(Composition(layers()))
+        super().__init__(Composition(layers()), base)

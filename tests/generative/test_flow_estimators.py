@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, multivariate_t
 from sklearn.datasets import load_wine, make_moons
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
@@ -69,6 +69,27 @@ def test_transform_makes_noise_of_data_class_by_class():
     np.testing.assert_allclose(flow.inverse_transform(Z, y), X, atol=1e-4)
     # The most probable class is nearly always the true one.
     assert np.mean(np.all(flow.transform(X) == Z, axis=1)) > 0.95
+
+
+def test_heavy_tails_are_learned_scored_and_drawn():
+    X = multivariate_t([0, 0, 0], np.diag([1.0, 4.0, 9.0]), df=2).rvs(1000, random_state=0)
+    train, test = X[:700], X[700:]
+    settings = {"n_layers": 0, "max_epochs": 100, "batch_size": 700, "learning_rate": 0.05}
+    normal = Glow(random_state=0, **settings).fit(train)
+    heavy = Glow(base="student", random_state=0, **settings).fit(train)
+    assert heavy.score(test) > normal.score(test) + 0.3
+    assert 1 < heavy.module_.base.degrees_of_freedom < 4
+    # Their largest values are what tells such samples from normal ones.
+    far = np.abs(heavy.sample(1000, random_state=0)).max(axis=0)
+    assert (far > 2 * np.abs(normal.sample(1000, random_state=0)).max(axis=0)).any()
+
+
+def test_weight_decay_leads_back_to_the_normal_distribution():
+    X = load_wine().data
+    settings = {"n_layers": 2, "hidden_layer_sizes": (4,), "solver": "adamw", "dtype": "float64"}
+    flow = Glow(weight_decay=99.0, learning_rate=0.01, max_epochs=50, random_state=0, **settings)
+    expected = multivariate_normal(X.mean(0), np.cov(X.T, bias=True)).logpdf(X)
+    np.testing.assert_allclose(flow.fit(X).score_samples(X), expected, atol=0.3)
 
 
 def test_model_selection_by_likelihood():

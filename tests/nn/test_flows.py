@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import multivariate_t
 from torch import nn
 
 from sklseq.nn.flows import (
@@ -16,6 +18,7 @@ from sklseq.nn.flows import (
     Permutation,
     SplineCoupling,
 )
+from sklseq.nn.flows.density import StandardStudent
 from sklseq.nn.flows.splines import n_spline_parameters, rational_quadratic
 
 N, D, CONTEXT = 6, 5, 3
@@ -150,7 +153,7 @@ def test_a_constant_feature_keeps_its_size():
     norm = ActNorm(2)
     z = norm.initialise(torch.tensor([[1.0, 2.0], [1.0, 4.0]]))
     assert z.isfinite().all()
-    assert norm.log_scale[0] == 0
+    assert norm.deviation[0] == 1
 
 
 def test_class_norm_centres_each_class_and_scales_within():
@@ -167,7 +170,7 @@ def test_class_norm_centres_each_class_and_scales_within():
     torch.testing.assert_close(back, x)
     torch.testing.assert_close(log_det_back, -norm(x, context)[1])
     # Where a class has no rows, nothing is known, but nothing is broken.
-    assert norm.shift.isfinite().all()
+    assert norm.mean.isfinite().all()
 
 
 def test_lu_linear_whitens_weighted_training_data():
@@ -229,6 +232,15 @@ def test_density_integrates_to_one():
         assert density.sum().item() * (40 / 400) ** 2 == pytest.approx(1, abs=1e-3)
 
 
+def test_student_noise_has_its_density():
+    base, z = StandardStudent().double(), rows()
+    with torch.no_grad():
+        base.log_tens.fill_(-1.0)
+    df = 10 * math.exp(-1)
+    expected = multivariate_t(np.zeros(D), np.eye(D), df=df).logpdf(z.numpy())
+    np.testing.assert_allclose(base(z).detach(), expected)
+
+
 def test_the_identity_has_the_normal_density():
     x = rows()
     expected = torch.distributions.Normal(0, 1).log_prob(x).sum(1)
@@ -245,7 +257,7 @@ def test_on_the_meta_device():
             LULinear(D),
             *couplings(n_context=CONTEXT).values(),
         ]
-        flow = Flow(Composition([Permutation(torch.arange(D)), *parts]))
+        flow = Flow(Composition([Permutation(torch.arange(D)), *parts]), base="student")
         x, context = torch.empty(N, D), torch.empty(N, CONTEXT)
         assert flow(x, context).shape == (N,)
         assert flow.encode(x, context).shape == flow.decode(x, context).shape == (N, D)

@@ -12,47 +12,50 @@ _NOISE = 1e-5
 
 
 class LULinear(Transform):
-    """A linear map ``x (LU)'`` with a unit lower and an upper triangular factor.
+    """A linear map ``x (L U W)'`` of triangular factors, L's diagonal of ones.
 
-    Its determinant is the product of U's diagonal, which is an exponential and so never zero
-    (Kingma and Dhariwal 2018, section 3.2). Starts as the identity; `initialise` decorrelates and
-    scales the training data, so that what follows has only to learn how they differ from a normal
-    distribution.
+    The determinant of U is the product of its diagonal, which is an exponential and so never zero
+    (Kingma and Dhariwal 2018, section 3.2). W is the identity until `initialise`, which makes it
+    decorrelate and scale the training data, so that what is learned is only how they differ from
+    a normal distribution. W is no parameter: weight decay leads back to it.
 
     Parameters
     ----------
     n_features : int
     """
 
+    whitening: Tensor
+
     def __init__(self, n_features: int):
         super().__init__()
         self.lower = nn.Parameter(torch.zeros(n_features, n_features))
         self.upper = nn.Parameter(torch.zeros(n_features, n_features))
         self.log_diagonal = nn.Parameter(torch.zeros(n_features))
+        self.register_buffer("whitening", torch.eye(n_features))
 
     def factors(self) -> tuple[Tensor, Tensor]:
         """L and U."""
         eye = torch.eye(len(self.lower), dtype=self.lower.dtype, device=self.lower.device)
         return self.lower.tril(-1) + eye, self.upper.triu(1) + self.log_diagonal.exp().diag()
 
+    def _log_det(self) -> Tensor:
+        return self.log_diagonal.sum() + self.whitening.diagonal().log().sum()
+
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         lower, upper = self.factors()
-        return x @ (lower @ upper).T, self.log_diagonal.sum()
+        return x @ (lower @ upper @ self.whitening).T, self._log_det()
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         lower, upper = self.factors()
-        half = torch.linalg.solve_triangular(lower, z.T, upper=False, unitriangular=True)
-        return torch.linalg.solve_triangular(upper, half, upper=True).T, -self.log_diagonal.sum()
+        x = torch.linalg.solve_triangular(lower, z.T, upper=False, unitriangular=True)
+        x = torch.linalg.solve_triangular(upper, x, upper=True)
+        return torch.linalg.solve_triangular(self.whitening, x, upper=False).T, -self._log_det()
 
     @torch.no_grad()
     def initialise(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
-        whitening = _whitening(x, shares(x, weight))
-        diagonal = whitening.diagonal()
-        self.lower.copy_((whitening / diagonal).tril(-1))
-        self.upper.zero_()
-        self.log_diagonal.copy_(diagonal.log())
+        self.whitening.copy_(_whitening(x, shares(x, weight)))
         return self.forward(x)[0]
 
 

@@ -8,7 +8,39 @@ from sklseq.nn.flows.transforms import Transform
 __all__ = ["ActNorm", "ClassNorm", "shares"]
 
 
-class ActNorm(Transform):
+class _Norm(Transform):
+    """``(x - mean) / deviation * exp(log_scale) + shift``.
+
+    What comes from the data is no parameter: weight decay leads back to it, not away from it.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, *shape: int):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("deviation", torch.ones(shape[-1]))
+        self.log_scale = nn.Parameter(torch.zeros(shape))
+        self.shift = nn.Parameter(torch.zeros(shape))
+
+    def _of_rows(self, values: Tensor, context: Tensor | None) -> Tensor:
+        """Those of all rows, or of each row."""
+        return values
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        log_scale = self._of_rows(self.log_scale, context) - self.deviation.log()
+        centred = x - self._of_rows(self.mean, context)
+        z = torch.addcmul(self._of_rows(self.shift, context), centred, log_scale.exp())
+        return z, log_scale.sum(dim=-1)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        log_scale = self._of_rows(self.log_scale, context) - self.deviation.log()
+        standard = (z - self._of_rows(self.shift, context)) * (-log_scale).exp()
+        return standard + self._of_rows(self.mean, context), -log_scale.sum(dim=-1)
+
+
+class ActNorm(_Norm):
     """A scale and a shift for each feature, first set so that training data become standard.
 
     Kingma and Dhariwal 2018, Glow, section 3.1. Starts as the identity; `initialise` sets it from
@@ -20,29 +52,19 @@ class ActNorm(Transform):
     """
 
     def __init__(self, n_features: int):
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(n_features))
-        self.shift = nn.Parameter(torch.zeros(n_features))
-
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        return torch.addcmul(self.shift, x, self.log_scale.exp()), self.log_scale.sum()
-
-    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        return (z - self.shift) * (-self.log_scale).exp(), -self.log_scale.sum()
+        super().__init__(n_features)
 
     @torch.no_grad()
     def initialise(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
         share = shares(x, weight)
-        mean = (share * x).sum(dim=0)
-        scale = _scale(x - mean, share)
-        self.log_scale.copy_(-scale.log())
-        self.shift.copy_(-mean / scale)
+        self.mean.copy_((share * x).sum(dim=0))
+        self.deviation.copy_(_scale(x - self.mean, share))
         return self.forward(x)[0]
 
 
-class ClassNorm(Transform):
+class ClassNorm(_Norm):
     """A scale and a shift for each feature in each class.
 
     Starts as the identity; `initialise` centres each class and divides by the standard deviation
@@ -56,19 +78,11 @@ class ClassNorm(Transform):
     """
 
     def __init__(self, n_features: int, n_context: int):
-        super().__init__()
-        self.log_scale = nn.Parameter(torch.zeros(n_context, n_features))
-        self.shift = nn.Parameter(torch.zeros(n_context, n_features))
+        super().__init__(n_context, n_features)
 
-    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def _of_rows(self, values: Tensor, context: Tensor | None) -> Tensor:
         assert context is not None
-        log_scale = context @ self.log_scale
-        return torch.addcmul(context @ self.shift, x, log_scale.exp()), log_scale.sum(dim=1)
-
-    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        assert context is not None
-        log_scale = context @ self.log_scale
-        return (z - context @ self.shift) * (-log_scale).exp(), -log_scale.sum(dim=1)
+        return context @ values
 
     @torch.no_grad()
     def initialise(
@@ -78,10 +92,8 @@ class ClassNorm(Transform):
         share = shares(x, weight)
         in_class = (share * context).sum(dim=0).unsqueeze(1)
         # A class without weight lies at the origin, as good as anywhere.
-        means = (share * context).T @ x / torch.where(in_class > 0, in_class, 1)
-        scale = _scale(x - context @ means, share)
-        self.log_scale.copy_(-scale.log().expand_as(means))
-        self.shift.copy_(-means / scale)
+        self.mean.copy_((share * context).T @ x / torch.where(in_class > 0, in_class, 1))
+        self.deviation.copy_(_scale(x - context @ self.mean, share))
         return self.forward(x, context)[0]
 
 
