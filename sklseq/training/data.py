@@ -27,7 +27,8 @@ class Batch(NamedTuple):
 
 def mean_loss(losses: Tensor, batch: Batch) -> Tensor:
     """The batch's weighted losses over its rows."""
-    return (losses * batch.weight).sum() / batch.n_rows
+    # The weights are divided, not the sum: what needs no gradient has no backward pass.
+    return (losses * (batch.weight / batch.n_rows)).sum()
 
 
 class Rows(Protocol):

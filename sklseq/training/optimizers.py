@@ -26,8 +26,14 @@ class _Settings(Protocol):
 def make_optimizer(settings: _Settings, device: torch.device) -> tuple[Any, dict[str, Any]]:
     """Optimiser class and its options."""
     if settings.solver == "lbfgs":
-        # The line search finds the step, so the learning rate has no part in it.
-        return optim.LBFGS, {"lr": 1.0, "history_size": 10, "line_search_fn": "strong_wolfe"}
+        return optim.LBFGS, {
+            "lr": 1.0,  # the line search finds the step, so the learning rate has no part in it
+            "history_size": 10,
+            "line_search_fn": "strong_wolfe",
+            # Torch's own would end a fit in float64 at six digits.
+            "tolerance_grad": 1e-9,
+            "tolerance_change": 1e-12,
+        }
     options: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     if settings.solver == "rmsprop":
         return optim.RMSprop, options
