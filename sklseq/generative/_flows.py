@@ -166,6 +166,11 @@ class Glow(_FlowEstimator):
     data, so that training begins at the normal distribution with full covariance; with
     ``n_layers=0`` it stays there. Integer columns of a DataFrame are taken as in `RealNVP`.
 
+    With `image_shape` the rows are images. Pixels are gathered four by four into channels, the
+    linear maps are those of a pixel's channels and the networks convolutions; after `n_layers`
+    couplings one half of the channels is left to the noise, and the other goes on at half the
+    size, as long as it can be halved.
+
     See Also
     --------
     RealNVP : With fixed orders of the features between the couplings.
@@ -185,4 +190,33 @@ class Glow(_FlowEstimator):
     (3, 4)
     """
 
+    image_shape: tuple | None = param(
+        None,
+        "Height and width, or height, width and channels, of images that are the rows, as numpy "
+        "flattens them; height and width must be even. `hidden_layer_sizes` are then filters of "
+        "convolutions, `n_layers` the couplings at each scale. None for a table.",
+        tuple,
+        list,
+        None,
+    )
+
     _mixing = "linear"
+
+    def _module_settings(
+        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        settings = super()._module_settings(inputs, weights)
+        if self.image_shape is None:
+            return settings
+        shape = layer_sizes("image_shape", self.image_shape)
+        if len(shape) not in (2, 3) or shape[0] % 2 or shape[1] % 2:
+            raise ValueError(
+                f"image_shape={self.image_shape!r} is not (height, width) or (height, width, "
+                "channels) with even height and width: crop or pad the images."
+            )
+        if np.prod(shape) != inputs[0].shape[1]:
+            raise ValueError(
+                f"image_shape={self.image_shape!r} has {np.prod(shape)} values, but the rows of X "
+                f"have {inputs[0].shape[1]}."
+            )
+        return settings | {"image_shape": shape}

@@ -17,6 +17,7 @@ from sklseq.nn.flows import (
     SplineCoupling,
     Transform,
 )
+from sklseq.nn.flows.images import ConvolutionalConditioner, image_layers
 
 __all__ = ["CouplingFlow"]
 
@@ -41,6 +42,9 @@ class CouplingFlow(Flow):
         each pair changes all features (Dinh et al. 2017); or, before each, an `ActNorm` and a
         linear map (Kingma and Dhariwal 2018), the first of which starts by whitening the data.
     base : {"normal", "student"}, default="normal"
+    image_shape : tuple of int or None, default=None
+        Rows are images of this shape: the flow has several scales, its networks are
+        convolutional and its linear maps those of pixels, as in `image_layers`.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class CouplingFlow(Flow):
         bound: float = 5.0,
         mixing: str = "shuffle",
         base: str = "normal",
+        image_shape: Sequence[int] | None = None,
     ):
         def conditioner(n_inputs: int, n_outputs: int) -> nn.Module:
             network = FeedForward((n_inputs, *hidden_layer_sizes, n_outputs), activation=activation)
@@ -95,4 +100,21 @@ class CouplingFlow(Flow):
                 return torch.arange(n_features).flip(0)
             return torch.randperm(n_features)
 
-        super().__init__(Composition(layers()), base)
+        def couple_images(n: int, size: tuple[int, int]) -> Transform:
+            changed = n // 2 if coupling == "spline" else None
+
+            def convolutions(n_inputs: int, n_outputs: int) -> nn.Module:
+                return ConvolutionalConditioner(
+                    size, n_inputs, n_outputs, n_context, hidden_layer_sizes, activation, changed
+                )
+
+            if coupling == "affine":
+                return AffineCoupling(n, convolutions, n_context)
+            return SplineCoupling(n, convolutions, n_context, 1, n_bins, bound)
+
+        parts = (
+            layers()
+            if image_shape is None
+            else image_layers(image_shape, n_layers, n_context, couple_images)
+        )
+        super().__init__(Composition(parts), base)

@@ -98,6 +98,29 @@ def test_model_selection_by_likelihood():
     assert search.best_score_ == max(search.cv_results_["mean_test_score"])
 
 
+def test_flows_of_images():
+    rng = np.random.default_rng(0)
+    # Every image is one level and a little noise: neighbours tell each other.
+    X = rng.normal(size=(300, 1)) + 0.1 * rng.normal(size=(300, 16))
+    settings = {"n_layers": 2, "hidden_layer_sizes": (8,), "max_epochs": 40, "batch_size": 50}
+    flow = Glow(image_shape=(4, 4), learning_rate=0.01, random_state=0, **settings).fit(X[:200])
+    independent = GaussianMixture(1, covariance_type="diag").fit(X[:200])
+    assert flow.score(X[200:]) > independent.score(X[200:]) + 5
+    np.testing.assert_allclose(flow.inverse_transform(flow.transform(X)), X, atol=1e-5)
+    images = flow.sample(100, random_state=0)
+    assert images.shape == (100, 16)
+    assert images.std(axis=1).mean() < images.mean(axis=1).std()
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((4, 5), "even height"), ((4,), "even height"), ((2, 4), "has 8 values"), ((0, 2), "holds 0")],
+)
+def test_image_shapes_that_do_not_fit_are_refused(shape, message):
+    with pytest.raises(ValueError, match=message):
+        Glow(image_shape=shape).fit(np.random.default_rng(0).normal(size=(20, 16)))
+
+
 def test_a_constant_feature_has_no_density():
     X, _ = moons()
     with pytest.raises(ValueError, match="Feature 1 is constant"):
