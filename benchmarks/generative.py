@@ -131,11 +131,8 @@ def densities() -> None:
             start = time.process_time()
             over = [-flow.set_params(random_state=s).fit(X).score(test) - entropy for s in range(3)]
             seconds = (time.process_time() - start) / 3
-            each = " ".join(f"{o:.3f}" for o in over)
-            print(
-                f"| {name} | {label} | {each} | {np.mean(over):.3f} | {bars[kind]} | {seconds:.0f} |",
-                flush=True,
-            )
+            figures = " ".join(f"{o:.3f}" for o in over) + f" | {np.mean(over):.3f}"
+            print(f"| {name} | {label} | {figures} | {bars[kind]} | {seconds:.0f} |", flush=True)
 
 
 # -- held-out likelihood ---------------------------------------------------------------------
