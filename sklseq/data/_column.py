@@ -139,7 +139,7 @@ class Column:
         if self.missing is not None:
             missing, values = values[:, 0] > 0.5, values[:, 1:]
         if self.kind == "boolean":
-            return self.written(values[:, 0] > 0.5, missing)
+            return self.written(values[:, 0], missing)
         if self.kind == "number" and self.scale is not None:
             return self.written(self.scale.numbers(values[:, 0]), missing)
         if not self.categories:  # nothing was ever there
@@ -149,7 +149,7 @@ class Column:
         return self.written(known[values.argmax(axis=1)], missing)
 
     def written(self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> Any:
-        """Values as a Series of the column's dtype; integers are rounded.
+        """Values as a Series of the column's dtype; integers and booleans are rounded.
 
         Parameters
         ----------
@@ -164,6 +164,8 @@ class Column:
             dtype = pd.CategoricalDtype(every, self.ordered)
         elif self.is_integer and self.scale is not None:
             values = self.scale.limit(np.rint(values)).astype(np.int64)
+        elif self.kind == "boolean":
+            values = values > 0.5
         if missing is not None and missing.any():
             values = values.astype(object)
             values[missing] = {"None": None, "NA": pd.NA}.get(self.missing or "", np.nan)

@@ -110,7 +110,7 @@ class Columns:
         return self._frame([c.decode(part) for c, part in zip(self.columns, parts, strict=False)])
 
     def frame(self, rows: NDArray[np.floating]) -> Any:
-        """A DataFrame of numbers as they are, rounded where a column holds integers.
+        """A DataFrame of numbers as they are, rounded where a column holds integers or booleans.
 
         Parameters
         ----------

@@ -12,7 +12,7 @@ from sklseq.base import estimator
 from sklseq.data import Columns, is_frame
 from sklseq.training import TableEstimator
 
-__all__ = ["FrameGenerator", "stacked_rows", "within_intervals"]
+__all__ = ["FrameGenerator", "refuse_other_than", "stacked_rows", "within_intervals"]
 
 
 @estimator
@@ -25,8 +25,7 @@ class FrameGenerator(TableEstimator):
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
         if reset:
             self._columns = Columns.of(X) if is_frame(X) else None
-            if self._columns is not None and not self._any_column:
-                _refuse_other_than_numbers(self._columns, type(self).__name__)
+            self._encodes = self._columns is not None and self._must_encode(self._columns)
         if (columns := self._mixed_columns) is None:
             return super()._read(X, reset=reset)
         if not is_frame(X):
@@ -40,10 +39,17 @@ class FrameGenerator(TableEstimator):
     @property
     def _mixed_columns(self) -> Columns | None:
         """The columns, where rows are encoded by them; None where rows are plain numbers."""
-        columns = self._columns
-        if columns is None or not self._any_column or columns.all_real:
-            return None
-        return columns
+        return self._columns if self._encodes else None
+
+    def _must_encode(self, columns: Columns) -> bool:
+        """Whether rows are encoded by these columns; an error where the network cannot."""
+        if self._any_column:
+            return not columns.all_real
+        name = type(self).__name__
+        refuse_other_than(
+            columns, ("number",), f"{name} learns a density of numbers; or take VAE or GAN"
+        )
+        return False
 
     def _written(self, rows: NDArray[Any]) -> Any:
         """Rows that the network gave, as the user's rows were."""
@@ -59,21 +65,19 @@ class FrameGenerator(TableEstimator):
         return tags
 
 
-def _refuse_other_than_numbers(columns: Columns, name: str) -> None:
+def refuse_other_than(columns: Columns, kinds: tuple[str, ...], why: str) -> None:
+    """An error at the first column of another kind, or with missing values."""
     for column in columns.columns:
-        if column.kind == "number" and column.missing is None:
-            continue
-        if column.kind == "number":
+        if column.kind not in kinds:
+            raise TypeError(
+                f"Column {column.name!r} has dtype {column.dtype}: make numbers of it, for "
+                f"example with OrdinalEncoder: {why}."
+            )
+        if column.missing is not None:
             raise ValueError(
                 f"Column {column.name!r} has missing values (NaN): fill them in, for example with "
-                f"SimpleImputer, or take VAE or GAN, which learn where values are missing: {name} "
-                "learns a density of numbers."
+                f"SimpleImputer: {why}."
             )
-        raise TypeError(
-            f"Column {column.name!r} has dtype {column.dtype}: {name} learns a density of numbers. "
-            "Take VAE or GAN, which know booleans and categories, or make numbers of them, for "
-            "example with OrdinalEncoder."
-        )
 
 
 def within_intervals(columns: Columns, rows: NDArray[np.float64]) -> NDArray[np.float64]:

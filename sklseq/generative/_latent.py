@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, param, real
+from sklseq.data import Columns
 from sklseq.generative._codes import CodingGenerator
+from sklseq.generative._frames import refuse_other_than
 from sklseq.nn.feedforward import ACTIVATIONS
 from sklseq.training.latent_priors import LatentPriorMixin
 from sklseq.training.tables import layer_sizes
@@ -31,8 +33,8 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
     likelihood: str = param(
         "gaussian",
         "How rows scatter about what the decoder expects: 'gaussian', or 'bernoulli' for values "
-        "in [0, 1], which it draws as 0 or 1. Columns of a DataFrame that are not all real numbers "
-        "have each the likelihood of its kind.",
+        "in [0, 1] and booleans, which it draws as 0 or 1. By 'gaussian', columns of a DataFrame that "
+        "are not all real numbers have each the likelihood of its kind.",
         choice("gaussian", "bernoulli"),
     )
     noise: Any = param(
@@ -49,11 +51,6 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
 
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
         X = super()._read(X, reset=reset)
-        if self._mixed_columns and self.likelihood == "bernoulli":
-            raise ValueError(
-                "likelihood='bernoulli' is for values in [0, 1] alone, but the columns of X are of "
-                "several kinds, each with its own likelihood: leave likelihood='gaussian'."
-            )
         if self.likelihood == "bernoulli" and (X.min() < 0 or X.max() > 1):
             row, column = np.argwhere((X < 0) | (X > 1))[0]
             raise ValueError(
@@ -62,6 +59,13 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
                 "likelihood='gaussian'."
             )
         return X
+
+    def _must_encode(self, columns: Columns) -> bool:
+        if self.likelihood != "bernoulli":
+            return super()._must_encode(columns)
+        why = "likelihood='bernoulli' is for values in [0, 1]; or leave likelihood='gaussian'"
+        refuse_other_than(columns, ("number", "boolean"), why)
+        return False
 
     def _module_settings(
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]

@@ -148,9 +148,35 @@ def test_training_goes_on_with_the_same_columns():
         model.fit(frame.assign(town="Paris"))
 
 
-def test_a_likelihood_for_all_columns_is_refused():
-    with pytest.raises(ValueError, match="leave likelihood='gaussian'"):
-        VAE(likelihood="bernoulli").fit(dependent(50))
+@few_epochs
+def test_floats_alone_are_read_as_their_array():
+    """Any other column, and draws are within the range seen."""
+    frame = pd.DataFrame({"x": np.exp(np.random.default_rng(0).normal(size=100))})
+    model = VAE(max_epochs=2, random_state=0)
+    of_array = model.fit(frame.to_numpy()).score_samples(frame.to_numpy())
+    np.testing.assert_array_equal(model.fit(frame).score_samples(frame), of_array)
+    model.fit(frame.assign(large=frame["x"] > 1))
+    drawn = model.sample(500, random_state=0)["x"]
+    assert drawn.between(frame["x"].min(), frame["x"].max()).all()
+
+
+@few_epochs
+def test_bernoulli_takes_integers_and_booleans_as_their_numbers():
+    bits = np.random.default_rng(0).random((60, 3)) < 0.4
+    frame = pd.DataFrame(bits, columns=list("abc")).astype({"a": "int8", "b": "boolean"})
+    model = VAE(likelihood="bernoulli", max_epochs=2, random_state=0)
+    of_array = model.fit(bits.astype(float)).score_samples(bits.astype(float))
+    np.testing.assert_array_equal(model.fit(frame).score_samples(frame), of_array)
+    for rows in (model.sample(5), model.inverse_transform(model.transform(frame))):
+        assert (rows.dtypes == frame.dtypes).all()
+        assert rows.isin([0, 1]).all(axis=None)
+    for wrong, error, words in (
+        (frame.assign(b="x"), TypeError, "Column 'b' has dtype .*leave likelihood='gaussian'"),
+        (frame.assign(a=0.5 * frame["a"].where(bits[:, 0])), ValueError, "Column 'a' has missing"),
+        (frame.assign(a=2), ValueError, "X is 2 at row 0, feature 0"),
+    ):
+        with pytest.raises(error, match=words):
+            model.fit(wrong)
 
 
 def test_few_rows_are_enough():
@@ -183,7 +209,7 @@ def test_flows_spread_whole_numbers():
 def test_flows_name_the_column_that_is_not_a_number():
     frame = dependent(50)
     for columns, error, words in (
-        (["town"], TypeError, "'town' has dtype str.*Take VAE or GAN.*OrdinalEncoder"),
+        (["town"], TypeError, "'town' has dtype str.*OrdinalEncoder.*take VAE or GAN"),
         (["visits", "wage"], ValueError, "'wage' has missing values.*SimpleImputer.*VAE"),
     ):
         with pytest.raises(error, match=words):
