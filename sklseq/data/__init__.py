@@ -2,6 +2,7 @@
 
 from sklseq.data._balanced_trees import balanced_forest
 from sklseq.data._column import Column
+from sklseq.data._column_values import kind_of
 from sklseq.data._columns import Columns, is_frame
 from sklseq.data._normal_scale import NormalScale
 from sklseq.data._sequences import (
@@ -39,6 +40,7 @@ __all__ = [
     "is_frame",
     "is_nested_table",
     "is_table",
+    "kind_of",
     "read_forest",
     "read_sequences",
     "stack_steps",

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 from sklseq.base import estimator
 from sklseq.generative._base import Generator
 from sklseq.generative._frames import stacked_rows
+from sklseq.training.tables import check_finite_rows
 
 __all__ = ["CodingGenerator"]
 
@@ -60,7 +61,8 @@ class CodingGenerator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generat
             Of categories the most probable one; a DataFrame if `fit` was given one.
         """
         check_is_fitted(self)
-        Z = check_array(Z, dtype=[np.float64, np.float32])
+        Z = check_array(Z, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        check_finite_rows(Z, "Z")
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"Z has {Z.shape[1]} features, expected {self._n_features_out}.")
         return self._written(self._run("decode", Z, *self._condition(y, len(Z))))

@@ -136,8 +136,10 @@ def asked_classes(y: Any, n: int, classes: NDArray[Any]) -> NDArray[np.int64]:
     Raises
     ------
     ValueError
-        If a class was never seen, or y has another number of rows.
+        If y is None, a class was never seen, or y has another number of rows.
     """
+    if y is None:
+        raise ValueError("y is needed with conditional=True: one class, or one for each row.")
     asked = np.asarray(y)
     if asked.ndim == 0:
         asked = np.full(n, asked)

@@ -9,10 +9,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
 from sklseq.base import estimator
-from sklseq.data import Columns, is_frame
+from sklseq.data import Columns, is_frame, kind_of
 from sklseq.training import TableEstimator
 
-__all__ = ["FrameGenerator", "refuse_other_than", "stacked_rows", "within_intervals"]
+__all__ = ["FrameGenerator", "stacked_rows", "within_intervals"]
 
 
 @estimator
@@ -27,6 +27,8 @@ class FrameGenerator(TableEstimator):
             self._columns = Columns.of(X) if is_frame(X) else None
             self._encodes = self._columns is not None and self._must_encode(self._columns)
         if (columns := self._mixed_columns) is None:
+            if is_frame(X):
+                self._refuse_other_than_numbers(X)
             return super()._read(X, reset=reset)
         if not is_frame(X):
             raise TypeError(
@@ -42,14 +44,29 @@ class FrameGenerator(TableEstimator):
         return self._columns if self._encodes else None
 
     def _must_encode(self, columns: Columns) -> bool:
-        """Whether rows are encoded by these columns; an error where the network cannot."""
-        if self._any_column:
-            return not columns.all_real
+        """Whether these columns are no plain numbers for the network."""
+        return self._any_column and not columns.all_real
+
+    def _why_numbers(self) -> str:
+        """What to tell the user where a column holds no numbers."""
         name = type(self).__name__
-        refuse_other_than(
-            columns, ("number",), f"{name} learns a density of numbers; or take VAE or GAN"
-        )
-        return False
+        if self._any_column:
+            return f"this {name} was fitted on numbers alone"
+        return f"{name} learns a density of numbers; or take VAE or GAN"
+
+    def _refuse_other_than_numbers(self, frame: Any) -> None:
+        kinds = ("number", "boolean") if self._any_column else ("number",)
+        for name, series in frame.items():
+            if kind_of(series) not in kinds:
+                raise TypeError(
+                    f"Column {name!r} has dtype {series.dtype}: make numbers of it, for example "
+                    f"with OrdinalEncoder: {self._why_numbers()}."
+                )
+            if (missing := series.isna().to_numpy()).any():
+                raise ValueError(
+                    f"Column {name!r} is missing (NaN) at row {missing.argmax()}: fill it in, for "
+                    f"example with SimpleImputer: {self._why_numbers()}."
+                )
 
     def _written(self, rows: NDArray[Any]) -> Any:
         """Rows that the network gave, as the user's rows were."""
@@ -63,21 +80,6 @@ class FrameGenerator(TableEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = self._any_column
         return tags
-
-
-def refuse_other_than(columns: Columns, kinds: tuple[str, ...], why: str) -> None:
-    """An error at the first column of another kind, or with missing values."""
-    for column in columns.columns:
-        if column.kind not in kinds:
-            raise TypeError(
-                f"Column {column.name!r} has dtype {column.dtype}: make numbers of it, for "
-                f"example with OrdinalEncoder: {why}."
-            )
-        if column.missing is not None:
-            raise ValueError(
-                f"Column {column.name!r} has missing values (NaN): fill them in, for example with "
-                f"SimpleImputer: {why}."
-            )
 
 
 def within_intervals(columns: Columns, rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from sklseq.base import choice, estimator, integer, param, real
 from sklseq.data import Columns
 from sklseq.generative._codes import CodingGenerator
-from sklseq.generative._frames import refuse_other_than
 from sklseq.nn.feedforward import ACTIVATIONS
 from sklseq.training.latent_priors import LatentPriorMixin
 from sklseq.training.tables import layer_sizes
@@ -61,11 +60,12 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
         return X
 
     def _must_encode(self, columns: Columns) -> bool:
-        if self.likelihood != "bernoulli":
-            return super()._must_encode(columns)
-        why = "likelihood='bernoulli' is for values in [0, 1]; or leave likelihood='gaussian'"
-        refuse_other_than(columns, ("number", "boolean"), why)
-        return False
+        return self.likelihood != "bernoulli" and super()._must_encode(columns)
+
+    def _why_numbers(self) -> str:
+        if self.likelihood == "bernoulli":
+            return "likelihood='bernoulli' is for values in [0, 1]; or leave likelihood='gaussian'"
+        return super()._why_numbers()
 
     def _module_settings(
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]

@@ -59,14 +59,14 @@ class GenerativeOverSampler(Estimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-        y : array-like or Series of shape (n_samples,)
+        y : array-like or Series of shape (n_samples,), or DataFrame of one column
 
         Returns
         -------
         X_resampled : ndarray or DataFrame of shape (n_samples_new, n_features)
             A DataFrame, with a new index, if X is one.
-        y_resampled : ndarray or Series of shape (n_samples_new,)
-            A Series, if y is one.
+        y_resampled : ndarray or Series of shape (n_samples_new,), or DataFrame of one column
+            A Series or DataFrame, if y is one.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class GenerativeOverSampler(Estimator):
         check_classification_targets(y)
         if not is_frame(X):  # the generator reads the columns of a DataFrame
             X = check_array(X, dtype=[np.float64, np.float32])
-        labels = column_or_1d(y, warn=True)
+        labels = column_or_1d(y, warn=not is_frame(y))
         check_consistent_length(X, labels)
         classes, counts = np.unique(labels, return_counts=True)
         if len(classes) < 2:
@@ -105,4 +105,6 @@ def _followed(given: Any, drawn: Any) -> Any:
 
     if given.ndim == 1:
         drawn = pd.Series(drawn, dtype=given.dtype, name=given.name)
+    elif not is_frame(drawn):  # the classes of a y that is a DataFrame
+        drawn = pd.DataFrame(drawn, columns=given.columns).astype(given.dtypes)
     return pd.concat([given, drawn], ignore_index=True)

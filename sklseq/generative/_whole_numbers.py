@@ -27,6 +27,18 @@ class WholeNumbersDensity(DensityGenerator):
     and Bethge 2016, A note on the evaluation of generative models, section 3.1).
     """
 
+    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
+        X = super()._read(X, reset=reset)
+        return X if self._widths() is None else X - self._smallest()
+
+    def _written(self, rows: NDArray[Any]) -> Any:
+        return super()._written(rows if self._widths() is None else rows + self._smallest())
+
+    def _smallest(self) -> NDArray[np.float64]:
+        """Of whole numbers the smallest seen: beside it single precision would lose the noise."""
+        columns = self._columns.columns if self._columns else ()
+        return np.array([c.scale.values[0] if c.is_integer and c.scale else 0.0 for c in columns])
+
     def _widths(self) -> NDArray[np.float64] | None:
         """Of the noise: one where a column holds whole numbers, zero elsewhere."""
         if self._columns is None:

@@ -101,8 +101,8 @@ def hold_out(
     return train, validation
 
 
-def check_finite_rows(X: NDArray[Any]) -> NDArray[Any]:
-    """X, if all of it is finite.
+def check_finite_rows(X: NDArray[Any], name: str = "X") -> NDArray[Any]:
+    """X, which the user knows by this name, if all of it is finite.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def check_finite_rows(X: NDArray[Any]) -> NDArray[Any]:
     what = "NaN" if np.isnan(X[tuple(place)]) else "infinity"
     where = ", ".join(f"index {i}" for i in place[1:]) if X.ndim > 2 else f"feature {place[1]}"
     raise ValueError(
-        f"Input X contains {what} at row {place[0]}, {where}: fill it in first, for example with "
+        f"Input {name} contains {what} at row {place[0]}, {where}: fill it in first, for example with "
         "SimpleImputer, or leave out the row."
     )
 

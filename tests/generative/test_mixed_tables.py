@@ -172,7 +172,7 @@ def test_bernoulli_takes_integers_and_booleans_as_their_numbers():
         assert rows.isin([0, 1]).all(axis=None)
     for wrong, error, words in (
         (frame.assign(b="x"), TypeError, "Column 'b' has dtype .*leave likelihood='gaussian'"),
-        (frame.assign(a=0.5 * frame["a"].where(bits[:, 0])), ValueError, "Column 'a' has missing"),
+        (frame.assign(a=0.5 * frame["a"].where(bits[:, 0])), ValueError, "Column 'a' is missing"),
         (frame.assign(a=2), ValueError, "X is 2 at row 0, feature 0"),
     ):
         with pytest.raises(error, match=words):
@@ -206,11 +206,37 @@ def test_flows_spread_whole_numbers():
     np.testing.assert_array_equal(both.score_samples(frame), both.score_samples(frame))
 
 
+def test_flows_spread_large_whole_numbers_as_small_ones():
+    small = pd.DataFrame({"n": np.arange(50), "x": np.random.default_rng(0).normal(size=50)})
+    large = small.assign(n=small["n"] + 10**8)
+    of_small, of_large = (RealNVP(max_epochs=2, random_state=0).fit(f) for f in (small, large))
+    np.testing.assert_array_equal(of_small.score_samples(small), of_large.score_samples(large))
+    drawn = of_small.sample(200, random_state=0)
+    pd.testing.assert_frame_equal(
+        of_large.sample(200, random_state=0), drawn.assign(n=drawn["n"] + 10**8)
+    )
+    assert drawn["n"].nunique() > 25
+
+
 def test_flows_name_the_column_that_is_not_a_number():
     frame = dependent(50)
-    for columns, error, words in (
-        (["town"], TypeError, "'town' has dtype str.*OrdinalEncoder.*take VAE or GAN"),
-        (["visits", "wage"], ValueError, "'wage' has missing values.*SimpleImputer.*VAE"),
-    ):
-        with pytest.raises(error, match=words):
-            RealNVP().fit(frame[columns])
+    row = frame["wage"].isna().argmax()
+    flow = RealNVP(max_epochs=1).fit(pd.DataFrame(np.eye(50, 1), columns=["wage"]))
+    for call in (RealNVP().fit, flow.score_samples):
+        words = "'wage' has dtype str.*OrdinalEncoder.*take VAE or GAN"
+        with pytest.raises(TypeError, match=words):
+            call(frame[["town"]].set_axis(["wage"], axis=1))
+        with pytest.raises(
+            ValueError, match=f"'wage' is missing .* at row {row}.*SimpleImputer.*VAE"
+        ):
+            call(frame[["wage"]])
+
+
+def test_codes_that_stand_for_no_row_are_refused_by_place():
+    X, y = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20) % 2
+    flow = RealNVP(conditional=True, max_epochs=1).fit(X, y)
+    with pytest.raises(ValueError, match="y is needed"):
+        flow.inverse_transform(X)
+    X[3, 1] = np.nan
+    with pytest.raises(ValueError, match="Z contains NaN at row 3, feature 1"):
+        flow.inverse_transform(X, y)

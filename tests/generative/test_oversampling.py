@@ -49,6 +49,7 @@ def test_frames_stay_frames():
     X_array, y_array = sampler.fit_resample(X, y)
     assert_frame_equal(X_new, pd.DataFrame(X_array, columns=["width", "height"]))
     assert_series_equal(y_new, pd.Series(y_array, name="kind", dtype="category"))
+    assert_frame_equal(sampler.fit_resample(frame, labels.to_frame())[1], y_new.to_frame())
 
 
 # Given the class, there is little left for a code to tell.
