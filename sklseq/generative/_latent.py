@@ -32,8 +32,8 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
     likelihood: str = param(
         "gaussian",
         "How rows scatter about what the decoder expects: 'gaussian', or 'bernoulli' for values "
-        "in [0, 1] and booleans, which it draws as 0 or 1. By 'gaussian', columns of a DataFrame that "
-        "are not all real numbers have each the likelihood of its kind.",
+        "in [0, 1] and booleans, which it draws as 0 or 1. By 'gaussian', columns of a DataFrame "
+        "that are not all real numbers have each the likelihood of its kind.",
         choice("gaussian", "bernoulli"),
     )
     noise: Any = param(

@@ -35,8 +35,9 @@ class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
     of so many decimals, is an interval of them; a missing value is told by an indicator. What is
     drawn has the same columns, dtypes and categories, and numbers within the range seen.
     A DataFrame of floats alone, none of them missing, is the exception: it is read as its array,
-    by `likelihood`, and draws may lie outside the range seen. `score_samples` adds log-probabilities of booleans, categories, missing values and whole
-    numbers to log-densities of real numbers, each a mean over the last decimal that was seen.
+    by `likelihood`, and draws may lie outside the range seen. `score_samples` adds
+    log-probabilities of booleans, categories, missing values and whole numbers to log-densities
+    of real numbers, each a mean over the last decimal that was seen.
 
     Codes of all rows together are seldom as the prior wants them, so that samples come from where
     the decoder learned little. With `latent_prior` a second distribution is fitted to the codes,

@@ -115,8 +115,8 @@ def check_finite_rows(X: NDArray[Any], name: str = "X") -> NDArray[Any]:
     what = "NaN" if np.isnan(X[tuple(place)]) else "infinity"
     where = ", ".join(f"index {i}" for i in place[1:]) if X.ndim > 2 else f"feature {place[1]}"
     raise ValueError(
-        f"Input {name} contains {what} at row {place[0]}, {where}: fill it in first, for example with "
-        "SimpleImputer, or leave out the row."
+        f"Input {name} contains {what} at row {place[0]}, {where}: fill it in first, for example "
+        "with SimpleImputer, or leave out the row."
     )
 
 
