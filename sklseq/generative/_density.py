@@ -31,7 +31,8 @@ class DensityMixin(OutlierScoreMixin):
     def _log_joint(self: Any, X: Any) -> NDArray[np.float64]:
         """Log-density of each row together with each class."""
         by_class = [self._log_density(X, c) for c in self.classes_]
-        return np.stack(by_class, axis=1) + np.log(self.class_prior_)
+        with np.errstate(divide="ignore"):  # a class whose rows have no weight is never drawn
+            return np.stack(by_class, axis=1) + np.log(self.class_prior_)
 
     def score_samples(self: Any, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Log-density of each row in nats: exact, or the bound that the class names.

@@ -205,18 +205,21 @@ class Glow(_FlowEstimator):
     def _module_settings(
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
     ) -> dict[str, Any]:
-        settings = super()._module_settings(inputs, weights)
+        shape = self._checked_image_shape(inputs[0].shape[1])
+        return super()._module_settings(inputs, weights) | {"image_shape": shape}
+
+    def _checked_image_shape(self, n_features: int) -> tuple[int, ...] | None:
         if self.image_shape is None:
-            return settings
+            return None
         shape = layer_sizes("image_shape", self.image_shape)
         if len(shape) not in (2, 3) or shape[0] % 2 or shape[1] % 2:
             raise ValueError(
                 f"image_shape={self.image_shape!r} is not (height, width) or (height, width, "
                 "channels) with even height and width: crop or pad the images."
             )
-        if np.prod(shape) != inputs[0].shape[1]:
+        if np.prod(shape) != n_features:
             raise ValueError(
                 f"image_shape={self.image_shape!r} has {np.prod(shape)} values, but the rows of X "
-                f"have {inputs[0].shape[1]}."
+                f"have {n_features}."
             )
-        return settings | {"image_shape": shape}
+        return shape

@@ -27,7 +27,10 @@ class VariationalMixin:
         real(0),
     )
     kl_warm_up: int = param(
-        0, "Epochs over which the weight of the divergence rises from 0 to `beta`.", integer(0)
+        0,
+        "Epochs over which the weight of the divergence rises from 0 to `beta`. Held-out rows meet "
+        "all of it. Not with 'lbfgs'.",
+        integer(0),
     )
     free_bits: float = param(
         0.0,
@@ -75,13 +78,18 @@ class VariationalMixin:
             by_unit = by_unit.clamp(min=self.free_bits)
         return self._beta_now(network, batch) * by_unit.sum() - share @ fit
 
-    def _beta_now(self, network: Any, batch: Batch) -> Any:
+    def _beta_now(self: Any, network: Any, batch: Batch) -> Any:
         """Weight of the divergence; it rises with the rows seen, in this fit and earlier ones."""
-        if not self.kl_warm_up:
+        # Held-out losses are compared between epochs, so they must mean the same in each.
+        if not self.kl_warm_up or not network.training:
             return self.beta
+        if self.solver == "lbfgs":
+            raise ValueError(
+                f"kl_warm_up={self.kl_warm_up} changes the loss from step to step, and 'lbfgs' "
+                "compares losses: set it to 0, or take another solver."
+            )
         progress = network.rows_seen / (self.kl_warm_up * network.n_rows)
-        if network.training:
-            network.rows_seen += batch.n_rows
+        network.rows_seen += batch.n_rows
         return self.beta * progress.clamp(max=1.0)
 
     def _find_active_units(self, codes: NDArray[Any], weights: NDArray[np.float64]) -> None:

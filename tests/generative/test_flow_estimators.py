@@ -142,3 +142,23 @@ def test_noise_of_another_width_is_refused():
     flow = RealNVP(max_epochs=1, **SMALL).fit(moons()[0])
     with pytest.raises(ValueError, match="Z has 3 features, expected 2"):
         flow.inverse_transform(np.zeros((4, 3)))
+
+
+def test_images_do_not_go_on_from_a_table():
+    X, _ = moons(40)
+    X = np.column_stack([X, X[::-1]])
+    flow = Glow(warm_start=True, max_epochs=1, **SMALL).fit(X)
+    with pytest.raises(ValueError, match="image_shape was None, now"):
+        flow.set_params(image_shape=(2, 2)).fit(X)
+    with pytest.raises(ValueError, match=r"image_shape was \(2, 2\), now None"):
+        flow.set_params(warm_start=False).fit(X).set_params(warm_start=True, image_shape=None).fit(
+            X
+        )
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_class_without_weight_has_no_share():
+    X, y = moons(60)
+    flow = RealNVP(conditional=True, max_epochs=2, **SMALL).fit(X, y, sample_weight=1.0 - y)
+    assert np.isfinite(flow.score_samples(X)).all()
+    np.testing.assert_allclose(flow.score_samples(X), flow.score_samples(X, 0), rtol=1e-5)

@@ -76,6 +76,15 @@ def test_warm_up_starts_without_divergence():
     assert tells[0] > tells[2] + 0.2
 
 
+def test_held_out_rows_meet_the_whole_divergence():
+    # Else the held-out loss would rise with the warm-up, and its first epochs be kept.
+    settings = SMALL | {"early_stopping": True, "max_epochs": 1, "learning_rate": 1e-12}
+    losses = [VAE(kl_warm_up=k, **settings).fit(IRIS).validation_scores_[0] for k in (0, 10_000)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    with pytest.raises(ValueError, match="kl_warm_up=3"):
+        VAE(kl_warm_up=3, solver="lbfgs").fit(IRIS)
+
+
 def test_importance_weighted_bound_is_tighter():
     model = VAE(max_epochs=30, **SMALL).fit(IRIS)
     elbo = model.score_samples(IRIS)

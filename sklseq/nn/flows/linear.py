@@ -61,11 +61,12 @@ class LULinear(Transform):
 
 def _whitening(x: Tensor, share: Tensor) -> Tensor:
     """Lower triangular W such that ``x W'`` has uncorrelated features of unit variance."""
-    x, share = x.double(), share.double()
+    # On the CPU, for not every device knows double precision.
+    x, share = x.to("cpu", torch.float64), share.to("cpu", torch.float64)
     centred = x - (share * x).sum(dim=0)
     covariance = (share * centred).T @ centred
     # Features that determine each other are kept apart by a little noise.
     covariance.diagonal().mul_(1 + _NOISE).add_(1e-12)
     factor = torch.linalg.cholesky(covariance)
-    eye = torch.eye(len(factor), dtype=x.dtype, device=x.device)
+    eye = torch.eye(len(factor), dtype=x.dtype)
     return torch.linalg.solve_triangular(factor, eye, upper=False)
