@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, other_default, param, real
+from sklseq.generative._conditions import rows_and_classes
 from sklseq.generative._latent import LatentVariableGenerator
 from sklseq.nn.adversarial import CRITIC_LOSSES
 from sklseq.nn.adversarial_autoencoder import PRIORS, AdversarialAutoencoder
@@ -130,7 +131,7 @@ class AAE(LatentVariableGenerator):
 
     def _phases(self) -> list[Phase]:
         def autoencoder(module: Any, batch: Batch) -> Tensor:
-            x, context = _rows_and_classes(batch)
+            x, context = rows_and_classes(batch)
             fit, codes = module(x, context)
             loss = mean_loss(-fit / x.shape[1], batch)
             if not self._adversarial_weight:
@@ -139,7 +140,7 @@ class AAE(LatentVariableGenerator):
             return loss + self._adversarial_weight * deception
 
         def critic(module: Any, batch: Batch) -> Tensor:
-            x, context = _rows_and_classes(batch)
+            x, context = rows_and_classes(batch)
             return module.critic_loss(x, context, batch.weight, self.loss, self.gradient_penalty)
 
         # Half the usual momentum: the encoder moves, and old gradients mislead.
@@ -188,7 +189,3 @@ class AAE(LatentVariableGenerator):
     def _n_features_out(self) -> int:
         network: Any = self.module_
         return network.prior.n_values
-
-
-def _rows_and_classes(batch: Batch) -> tuple[Tensor, Tensor | None]:
-    return batch.inputs[0], batch.inputs[1] if len(batch.inputs) > 1 else None

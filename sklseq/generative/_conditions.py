@@ -7,11 +7,13 @@ from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, check_scalar
+from torch import Tensor
 
 from sklseq.base import attribute, estimator, param
+from sklseq.training.data import Batch
 from sklseq.training.estimator import draw_seed
 
-__all__ = ["ConditionalSampler"]
+__all__ = ["ConditionalSampler", "rows_and_classes"]
 
 
 @estimator
@@ -152,3 +154,8 @@ def asked_classes(y: Any, n: int, classes: NDArray[Any]) -> NDArray[np.int64]:
             f"{classes.tolist()}."
         )
     return np.searchsorted(classes, asked)
+
+
+def rows_and_classes(batch: Batch) -> tuple[Tensor, Tensor | None]:
+    """Rows of a batch, and their classes if there are any."""
+    return batch.inputs[0], batch.inputs[1] if len(batch.inputs) > 1 else None

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.generative._base import Generator
+from sklseq.generative._conditions import rows_and_classes
 from sklseq.generative._frames import within_intervals
 from sklseq.nn.adversarial import CRITIC_LOSSES, AdversarialNetwork
 from sklseq.nn.feedforward import ACTIVATIONS
-from sklseq.nn.randomness import current_generator, drawing_from
+from sklseq.nn.randomness import drawing_from
 from sklseq.training import DenseRows, Trainer
 from sklseq.training.adversarial import Phase
 from sklseq.training.data import Batch, as_tensor
@@ -173,7 +174,6 @@ class GAN(Generator):
     ) -> dict[str, Any]:
         if self.solver == "lbfgs":
             raise ValueError("solver='lbfgs' minimises one loss; a GAN has two: take 'adam'.")
-        self._weighted = bool(np.ptp(weights) > 0)
         sizes = layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes)
         critic = self.critic_layer_sizes
         return {
@@ -201,11 +201,11 @@ class GAN(Generator):
 
     def _phases(self) -> list[Phase]:
         def critic(module: Any, batch: Batch) -> Tensor:
-            x, context = _drawn(batch, self._weighted)
+            x, context = rows_and_classes(batch)
             return module.critic_loss(x, context, self.loss, self.gradient_penalty)
 
         def generator(module: Any, batch: Batch) -> Tensor:
-            return module.generator_loss(*_drawn(batch, self._weighted), self.loss)
+            return module.generator_loss(*rows_and_classes(batch), self.loss)
 
         # Half the usual momentum: the other side moves, and old gradients mislead.
         options: dict[str, Any] = {"betas": (0.5, 0.99)} if "adam" in self.solver else {}
@@ -214,6 +214,10 @@ class GAN(Generator):
             Phase("critic", critic, self.critic_steps, options | {"lr": rate}),
             Phase("generator", generator, 1, options | {"lr": self.learning_rate}),
         ]
+
+    def _train(self, module: Any, objective: Any, train: Any, *rest: Any, **options: Any) -> None:
+        # Weights of losses would let a batch without heavy rows count for little.
+        super()._train(module, objective, train.resampled(self._seed), *rest, **options)
 
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
         """Energy distance of samples from held-out rows, by which early stopping goes."""
@@ -224,13 +228,17 @@ class GAN(Generator):
         super()._finish(inputs, weights)
         rng = np.random.default_rng(self._seed)
         self._judged = self.n_candidates > 1 and self._train_judge(inputs, weights)
-        n = min(len(weights), _MOST_ROWS)
-        chosen = rng.choice(len(weights), size=n, p=weights / weights.sum())
+        weighing = np.flatnonzero(weights)
+        n = min(len(weighing), _MOST_ROWS)
+        # None twice: its neighbours would seem to be near.
+        chosen = rng.choice(weighing, size=n, replace=False)
         rows = tuple(values[chosen] for values in inputs)
         samples = self._draw(n, rows[1:], rng)
         network: Any = self.module_
         mean, scale = network.mean.cpu().numpy(), network.scale.cpu().numpy()
-        self.coverage_ = _coverage((rows[0] - mean) / scale, (samples - mean) / scale)
+        self.coverage_ = _coverage(
+            (rows[0] - mean) / scale, (samples - mean) / scale, weights[chosen]
+        )
         if n >= _FEWEST_ROWS and self.coverage_ < 0.25 * (1 - 0.5**_NEIGHBOURS):
             warnings.warn(
                 f"Mode collapse, or too little training: {self.coverage_:.0%} of the rows have "
@@ -253,7 +261,7 @@ class GAN(Generator):
         train, validation = hold_out(rows, weights, _HELD_OUT, self._seed)
 
         def objective(judge: nn.Module, batch: Batch) -> Tensor:
-            return network.judge_loss(*_drawn(batch, self._weighted))
+            return (batch.weight * network.judge_losses(*rows_and_classes(batch))).mean()
 
         trainer = Trainer(
             solver="adam",
@@ -270,7 +278,7 @@ class GAN(Generator):
             verbose=0,
             seed=self._seed,
         )
-        result = trainer.run(network.judge, objective, train, validation)
+        result = trainer.run(network.judge, objective, train.resampled(self._seed), validation)
         network.eval()
         return min(result.validation_curve) < _OF_CHANCE
 
@@ -311,20 +319,10 @@ class GAN(Generator):
         return rows.reshape(n_samples, k, -1)[np.arange(n_samples), chosen]
 
 
-def _drawn(batch: Batch, weighted: bool) -> tuple[Tensor, Tensor | None]:
-    """Rows of the batch, as often as they weigh, and their classes."""
-    inputs = batch.inputs
-    if weighted:
-        likely = batch.weight + torch.finfo(batch.weight.dtype).tiny
-        index = torch.multinomial(likely, batch.n_rows, True, generator=current_generator())
-        inputs = tuple(values[index] for values in inputs)
-    return inputs[0], inputs[1] if len(inputs) > 1 else None
-
-
-def _coverage(rows: NDArray[Any], samples: NDArray[Any]) -> float:
+def _coverage(rows: NDArray[Any], samples: NDArray[Any], weights: NDArray[np.float64]) -> float:
     k = min(_NEIGHBOURS, len(rows) - 1)
     if k < 1:
         return float("nan")
     own, _ = NearestNeighbors(n_neighbors=k).fit(rows).kneighbors()
     to_samples, _ = NearestNeighbors(n_neighbors=1).fit(samples).kneighbors(rows)
-    return float(np.mean(to_samples[:, 0] <= own[:, -1]))
+    return float(np.average(to_samples[:, 0] <= own[:, -1], weights=weights))

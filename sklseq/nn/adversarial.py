@@ -273,12 +273,15 @@ class AdversarialNetwork(nn.Module):
         """How much denser the data are than what is generated, by the judge: logarithms."""
         return self.judge(_beside((x - self.mean) / self.scale, context))
 
-    def judge_loss(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """What the judge minimises: cross-entropy, for then it estimates a ratio of densities."""
+    def judge_losses(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """What the judge minimises, of each row of x and one generated, ``(n,)``.
+
+        It is the cross-entropy, for then the judge estimates a ratio of densities.
+        """
         with torch.no_grad():
             fake = self.decode(self.noise(x), context)
         real, made = self.rate(x, context), self.rate(fake, context)
-        return CRITIC_LOSSES["non_saturating"](real, made).mean()
+        return CRITIC_LOSSES["non_saturating"](real, made)[:, 0]
 
     def _packed(self, rows: Tensor) -> Tensor:
         """Rows side by side; a last pack that is not full takes rows from the beginning."""

@@ -8,7 +8,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Batch", "DenseRows", "Rows", "SequenceRows", "as_tensor", "batches", "mean_loss"]
+__all__ = [
+    "Batch",
+    "DenseRows",
+    "Rows",
+    "SequenceRows",
+    "as_often_as_they_weigh",
+    "as_tensor",
+    "batches",
+    "mean_loss",
+]
 
 
 class Batch(NamedTuple):
@@ -61,6 +70,14 @@ class DenseRows:
         """These rows as data of their own."""
         batch = self.take(rows)
         return DenseRows(batch.inputs, batch.weight)
+
+    def resampled(self, seed: int) -> "DenseRows":
+        """Rows as often as they weigh, of one weight each; these rows if they weigh alike."""
+        weights = self.weight.double().cpu().numpy()
+        if not np.ptp(weights):
+            return self
+        inputs = self.take(as_often_as_they_weigh(weights, seed)).inputs
+        return DenseRows(inputs, torch.ones_like(self.weight[: len(inputs[0])]))
 
     def take(self, rows: NDArray[np.int64]) -> Batch:
         """The batch of these rows, in their order."""
@@ -142,6 +159,18 @@ def batches(rows: Rows, batch_size: int, rng: np.random.Generator | None) -> Ite
     order = np.arange(n) if rng is None or batch_size >= n else rng.permutation(n)
     for start in range(0, n, batch_size):
         yield rows.take(order[start : start + batch_size])
+
+
+def as_often_as_they_weigh(weights: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+    """Numbers of as many rows, in random order, each as often as it weighs.
+
+    Systematic resampling: of a row whose share of n draws is s there are s draws, rounded up or
+    down at random.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(weights)
+    ends = np.floor(np.cumsum(weights) * (n / weights.sum()) + rng.random())
+    return rng.permutation(np.repeat(np.arange(n), np.diff(ends, prepend=0).astype(np.int64)))
 
 
 def as_tensor(values: NDArray[Any], like: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sklseq._compat import fit_context
 from sklseq.base import choice, estimator, param
 from sklseq.nn.coupling_flow import CouplingFlow
-from sklseq.training.data import Batch, mean_loss
+from sklseq.training.data import Batch, as_often_as_they_weigh, mean_loss
 from sklseq.training.tables import TableEstimator
 
 __all__ = ["LatentPriorMixin"]
@@ -69,25 +69,17 @@ class LatentPriorMixin:
         self._code_distribution: _CodeDistribution | None = None
         if self.latent_prior is None:
             return
-        codes, *classes = _as_often_as_they_weigh((codes, *condition), weights, self._seed)
+        if np.ptp(weights):
+            chosen = as_often_as_they_weigh(weights, self._seed)
+            codes, condition = codes[chosen], tuple(values[chosen] for values in condition)
         if self.latent_prior == "flow":
             shared = {p: getattr(self, p) for p in ("dtype", "device", "n_threads")}
             flow = _CodeFlow(random_state=self._seed, **_FLOW_TRAINING, **shared)
-            self._code_distribution = flow.fit(codes, *classes)
+            self._code_distribution = flow.fit(codes, *condition)
         else:
             self._code_distribution = _Mixtures.fit(
-                codes, classes[0] if classes else None, self.latent_prior, self._seed
+                codes, condition[0] if condition else None, self.latent_prior, self._seed
             )
-
-
-def _as_often_as_they_weigh(
-    arrays: tuple[NDArray[Any], ...], weights: NDArray[np.float64], seed: int
-) -> tuple[NDArray[Any], ...]:
-    if not np.ptp(weights):
-        return arrays
-    n = len(weights)
-    chosen = np.random.default_rng(seed).choice(n, size=n, p=weights / weights.sum())
-    return tuple(values[chosen] for values in arrays)
 
 
 class _Mixtures:

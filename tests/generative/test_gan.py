@@ -6,13 +6,12 @@ import torch
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KNeighborsClassifier
+from skorch.callbacks import Callback
 from torch import nn
 
 from sklseq.generative import GAN
-from sklseq.generative._gan import _drawn
 from sklseq.metrics import energy_distance
-from sklseq.nn.randomness import drawing_from
-from sklseq.training.data import Batch
+from sklseq.training.data import DenseRows
 
 SMALL = {"hidden_layer_sizes": (32, 32), "random_state": 0}
 
@@ -97,16 +96,56 @@ def test_training_that_diverges_leaves_the_last_finite_weights():
     np.testing.assert_array_equal(gan.sample(5, random_state=0), samples)
 
 
-def test_rows_are_seen_as_often_as_they_weigh():
-    x = torch.arange(1000.0)[:, None] % 4
-    weight = 1.0 * (x[:, 0] < 3) + 1.0 * (x[:, 0] == 0)  # 2, 1, 1 and 0
-    with drawing_from(torch.Generator().manual_seed(0)):
-        seen, context = _drawn(Batch((x, -x), x, weight, len(x)), weighted=True)
-        same, _ = _drawn(Batch((x, -x), x, torch.ones(1000), len(x)), weighted=False)
-    shares = torch.bincount(seen[:, 0].long(), minlength=4) / len(x)
-    torch.testing.assert_close(shares, torch.tensor([0.5, 0.25, 0.25, 0]), atol=0.05, rtol=0)
-    torch.testing.assert_close(context, -seen)
-    assert same is x
+class Seen(Callback):
+    """Remembers the rows of training batches."""
+
+    def __init__(self):
+        self.rows = []
+
+    def on_batch_begin(self, net, batch, training, **kwargs):
+        if training:
+            self.rows += batch.inputs[0][:, 0].tolist()
+
+
+@pytest.mark.parametrize("batch_size", [4, 100])
+def test_rows_are_seen_as_often_as_they_weigh(batch_size):
+    X = np.arange(20.0)[:, None]
+    weights = np.where(X[:, 0] < 18, X[:, 0] % 3, 100)
+    seen = Seen()
+    gan = GAN(max_epochs=1, batch_size=batch_size, callbacks=[seen], **SMALL)
+    gan.fit(X, sample_weight=weights)
+    times = np.array([seen.rows.count(x) for x in X[:, 0]])
+    assert (abs(times - weights * len(X) / weights.sum()) < 1).all()
+    assert not times[weights == 0].any()
+
+
+def test_rows_of_one_weight_are_seen_as_they_are():
+    rows = DenseRows((torch.arange(5.0)[:, None],), torch.full((5,), 2.0))
+    assert rows.resampled(0) is rows
+
+
+def test_the_judge_sees_rows_as_often_as_they_weigh(monkeypatch):
+    X = np.repeat([[0.0], [10.0]], [80, 8], axis=0)
+    gan = GAN(max_epochs=1, batch_size=8, **SMALL)
+    gan.fit(X, sample_weight=np.where(X[:, 0] == 0, 1, 1000))
+    seen = []
+    network = gan.module_
+    rate = network.rate
+    monkeypatch.setattr(network, "judge_losses", lambda x, context: seen.append(x) or rate(x)[:, 0])
+    gan._train_judge((X,), np.where(X[:, 0] == 0, 1.0, 1000.0))
+    assert torch.cat(seen[:10]).mean() > 9
+
+
+def test_coverage_of_fresh_rows_is_what_it_should_be():
+    rng = np.random.default_rng(0)
+    X, fresh = rng.normal(size=(2, 4000, 2))
+    gan = GAN(max_epochs=1, n_candidates=1, **SMALL).fit(X[:300])
+    gan._draw = lambda n, condition, rng: fresh[:n]
+    gan._finish((X,), np.ones(len(X)))
+    assert gan.coverage_ == pytest.approx(1 - 0.5**5, abs=0.02)
+    # Rows without weight are not covered, nor do they make radii smaller.
+    gan._finish((np.vstack([X, X + 100]),), np.repeat([1.0, 0.0], len(X)))
+    assert gan.coverage_ == pytest.approx(1 - 0.5**5, abs=0.02)
 
 
 def test_early_stopping_goes_by_the_distance_of_samples():

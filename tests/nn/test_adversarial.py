@@ -97,7 +97,7 @@ def test_coins_count_by_their_sign():
 def test_the_judge_learns_from_its_own_loss_alone():
     net = network(n_coins=2, n_context=2, pack=3)
     context = torch.eye(2)[torch.arange(N) % 2]
-    net.judge_loss(rows(), context).backward()
+    net.judge_losses(rows(), context).sum().backward()
     learned = {name.split(".")[0] for name, p in net.named_parameters() if p.grad is not None}
     assert learned == {"judge"}
 
@@ -114,7 +114,7 @@ def test_a_judge_at_its_best_rates_by_the_ratio_of_densities():
     def loss():
         optimizer.zero_grad()
         torch.manual_seed(2)
-        value = net.judge_loss(x, None)
+        value = net.judge_losses(x, None).mean()
         value.backward()
         return value
 
@@ -157,7 +157,7 @@ def test_on_the_meta_device():
     net = network(n_context=2, n_coins=2, pack=2, n_octaves=2).to("meta")
     x, context = torch.empty(N, D, device="meta"), torch.empty(N, 2, device="meta")
     assert net.rate(x, context).shape == (N, 1)
-    assert net.judge_loss(x, context).shape == ()
+    assert net.judge_losses(x, context).shape == (N,)
     assert net.critic_loss(x, context, "hinge", 0.0).shape == ()
     assert net.generator_loss(x, context, "hinge").shape == ()
     assert net.decode(torch.empty(N, K + 2, device="meta"), context).shape == (N, D)
