@@ -154,7 +154,7 @@ class AAE(LatentVariableGenerator):
         """The critic's part as an energy distance: early stopping needs a measure that stays."""
         network: Any = module
         fit, codes = network(*batch.inputs)
-        distance = self._adversarial_weight * network.distances(codes)
+        distance = self._adversarial_weight * network.distances(codes, batch.weight)
         return mean_loss(distance - fit / batch.inputs[0].shape[1], batch)
 
     def _likely_classes(self, X: NDArray[Any]) -> NDArray[Any]:

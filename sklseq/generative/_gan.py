@@ -31,6 +31,8 @@ _MOST_ROWS = 1000
 _FEWEST_ROWS = 200
 # Share of the rows that tell when the judge has learned, and what a judge loses that guesses.
 _HELD_OUT, _OF_CHANCE = 0.1, 2 * math.log(2)
+# Samples that each of these rows is compared with, once it has.
+_COMPARISONS = 16
 # With fewer rows one or two are held out: they cannot tell.
 _FEWEST_JUDGED = 50
 
@@ -144,13 +146,11 @@ class GAN(Generator):
         "Rows drawn for each that `sample` returns; 1 returns them as the generator makes them.",
         integer(1),
     )
-    learning_rate: float = param(
-        2e-3, "Step size, or the largest one of a schedule.", real(0, closed="neither")
-    )
+    learning_rate: float = other_default(Generator, "learning_rate", 2e-3)
     lr_schedule: str | None = other_default(Generator, "lr_schedule", "cosine")
     gradient_clip: float | None = other_default(Generator, "gradient_clip", None)
-    batch_size: int = param(128, "Rows in a training step.", integer(1))
-    max_epochs: int = param(200, "Passes over the training data.", integer(1))
+    batch_size: int = other_default(Generator, "batch_size", 128)
+    max_epochs: int = other_default(Generator, "max_epochs", 200)
 
     _attributes = {
         "coverage_": attribute(
@@ -222,7 +222,8 @@ class GAN(Generator):
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
         """Energy distance of samples from held-out rows, by which early stopping goes."""
         network: Any = module
-        return (network.distance(*batch.inputs) * batch.weight).sum() / batch.n_rows
+        distances = network.distance(*rows_and_classes(batch), batch.weight)
+        return (distances * batch.weight).sum() / batch.n_rows
 
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
@@ -278,9 +279,25 @@ class GAN(Generator):
             verbose=0,
             seed=self._seed,
         )
-        result = trainer.run(network.judge, objective, train.resampled(self._seed), validation)
+        trainer.run(network.judge, objective, train.resampled(self._seed), validation)
         network.eval()
-        return min(result.validation_curve) < _OF_CHANCE
+        return self._beats_chance(validation)
+
+    def _beats_chance(self, rows: DenseRows) -> bool:
+        """Whether the judge loses less than one that guesses, by more than a standard error.
+
+        Each row is compared with several new samples: those of training chose the epoch.
+        """
+        network: Any = self.module_
+        generator = torch.Generator(device=rows.weight.device).manual_seed(self._seed)
+        batch = rows.take(np.arange(len(rows)))
+        with torch.no_grad(), drawing_from(generator):
+            losses = torch.stack(
+                [network.judge_losses(*rows_and_classes(batch)) for _ in range(_COMPARISONS)]
+            ).mean(dim=0)
+        mean = (rows.weight * losses).mean()
+        error = (rows.weight * (losses - mean)).norm() / len(rows)
+        return bool(mean + error < _OF_CHANCE)
 
     def _warn_of_saturation(self, rows: tuple[NDArray[Any], ...], noise: NDArray[Any]) -> None:
         network: Any = self.module_

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
+from sklseq.nn.conditional_autoencoder import beside
 from sklseq.nn.feedforward import FeedForward
 from sklseq.nn.mixed import Layout
 from sklseq.nn.mixed_rows import MixedRows
@@ -141,20 +142,22 @@ def critic_loss(
         Of each pair of a real and a generated pack.
     """
 
-    def mean(losses: Tensor) -> Tensor:
-        return losses.mean() if weight is None else (weight.unsqueeze(1) * losses).mean()
+    def mean(values: Tensor) -> Tensor:
+        if weight is None:
+            return values.mean()
+        return (weight.repeat(len(values) // len(weight)) * values).mean()
 
     if penalty and loss == "wasserstein":
         share = real.new_empty(len(real), 1).uniform_(generator=current_generator())
         between = share * real + (1 - share) * fake
         _, slope = _with_slope(critic, between)
-        cost = penalty * (slope.clamp(min=1e-12).sqrt() - 1).square().mean()
-        return mean(CRITIC_LOSSES[loss](critic(real), critic(fake))) + cost
+        cost = penalty * mean((slope.clamp(min=1e-12).sqrt() - 1).square())
+        return mean(CRITIC_LOSSES[loss](critic(real), critic(fake))[:, 0]) + cost
     if not penalty:
-        return mean(CRITIC_LOSSES[loss](critic(real), critic(fake)))
+        return mean(CRITIC_LOSSES[loss](critic(real), critic(fake))[:, 0])
     rated, slope = _with_slope(critic, torch.cat([real, fake]))
     losses = CRITIC_LOSSES[loss](*rated.chunk(2))
-    return mean(losses) + penalty * slope.mean()
+    return mean(losses[:, 0]) + penalty * mean(slope)
 
 
 def _with_slope(critic: nn.Module, packs: Tensor) -> tuple[Tensor, Tensor]:
@@ -267,11 +270,11 @@ class AdversarialNetwork(nn.Module):
         """Real and generated rows of the same classes as the critic sees them, in packs."""
         fake = self.generator(self.noise(x), context)
         real = (x - self.mean) / self.scale
-        return self._packed(_beside(real, context)), self._packed(_beside(fake, context))
+        return self._packed(beside(real, context)), self._packed(beside(fake, context))
 
     def rate(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """How much denser the data are than what is generated, by the judge: logarithms."""
-        return self.judge(_beside((x - self.mean) / self.scale, context))
+        return self.judge(beside((x - self.mean) / self.scale, context))
 
     def judge_losses(self, x: Tensor, context: Tensor | None) -> Tensor:
         """What the judge minimises, of each row of x and one generated, ``(n,)``.
@@ -312,22 +315,24 @@ class AdversarialNetwork(nn.Module):
         )
 
     @torch.no_grad()
-    def distance(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def distance(
+        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
+    ) -> Tensor:
         """Energy distance of generated rows from x, per row of x."""
-        return energy_distances((x - self.mean) / self.scale, self.average(self.noise(x), context))
+        fake = self.average(self.noise(x), context)
+        return energy_distances((x - self.mean) / self.scale, fake, weight)
 
 
-def _beside(rows: Tensor, context: Tensor | None) -> Tensor:
-    return rows if context is None else torch.cat([rows, context], dim=1)
-
-
-def energy_distances(real: Tensor, fake: Tensor) -> Tensor:
+def energy_distances(real: Tensor, fake: Tensor, weight: Tensor | None = None) -> Tensor:
     """What each real row adds to the energy distance of both sets, ``(n,)``.
 
-    Over the square root of the number of columns (Szekely and Rizzo 2013, equation 5).
+    Over the square root of the number of columns (Szekely and Rizzo 2013, equation 5). Weights
+    are of pairs of a real and a generated row.
     """
-    across = _distances(real, fake).mean(dim=1)
-    within = 0.5 * (_distances(real, real).mean() + _distances(fake, fake).mean())
+    share = torch.ones_like(real[:, 0]) if weight is None else weight / weight.mean()
+    pairs = share.unsqueeze(1) * share
+    across = (share * _distances(real, fake)).mean(dim=1)
+    within = 0.5 * sum((pairs * _distances(rows, rows)).mean() for rows in (real, fake))
     return 2 * (across - within) / math.sqrt(real.shape[1])
 
 

@@ -183,9 +183,9 @@ class AdversarialAutoencoder(nn.Module):
         rated = self.critic(real), self.critic(self.prior.seen(z, context))
         return (weight * GENERATOR_LOSSES[loss](*rated)[:, 0]).mean()
 
-    def distances(self, z: Tensor) -> Tensor:
+    def distances(self, z: Tensor, weight: Tensor | None = None) -> Tensor:
         """Energy distance of codes from draws of the prior, what each adds, ``(n,)``."""
-        return energy_distances(z, self.drawn_codes(z))
+        return energy_distances(z, self.drawn_codes(z), weight)
 
     def after_step(self) -> None:
         """Nothing is averaged over steps."""

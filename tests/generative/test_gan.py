@@ -69,6 +69,19 @@ def test_candidates_are_picked_by_what_the_judge_rates():
     assert (picked[:, 0] > 0).mean() == pytest.approx(expected, abs=0.03)
 
 
+@pytest.mark.parametrize(("shift", "fewest", "most"), [(0.0, 0, 1), (1.0, 4, 4)])
+def test_a_judge_is_used_if_it_does_better_than_chance(shift, fewest, most):
+    used = []
+    for seed in range(4):
+        X = np.random.default_rng(seed).normal(size=(300, 2))
+        gan = GAN(max_epochs=1, n_candidates=1, **SMALL).fit(X)
+        gan.module_.mean.zero_()
+        gan.module_.scale.fill_(1.0)
+        gan.module_.decode = lambda z, context: z[:, :2] + shift
+        used.append(gan.set_params(max_epochs=40)._train_judge((X,), np.ones(len(X))))
+    assert fewest <= sum(used) <= most
+
+
 def test_few_rows_have_no_judge():
     X, _ = moons(n=40)
     gan = GAN(max_epochs=2, **SMALL).fit(X)

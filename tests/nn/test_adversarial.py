@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from sklseq.nn.adversarial import CRITIC_LOSSES, GENERATOR_LOSSES, AdversarialNetwork
+from sklseq.nn.adversarial import (
+    CRITIC_LOSSES,
+    GENERATOR_LOSSES,
+    AdversarialNetwork,
+    critic_loss,
+    energy_distances,
+)
 
 N, D, K = 7, 3, 4
 SIZES = {"hidden_layer_sizes": (8,), "critic_layer_sizes": (8,)}
@@ -66,6 +72,33 @@ def test_penalty_is_the_mean_squared_slope():
     torch.manual_seed(0)
     slope = net.critic_loss(rows(), None, "wasserstein", 1.0)
     assert slope.isfinite()
+
+
+@pytest.mark.parametrize("loss", CRITIC_LOSSES)
+def test_rows_without_weight_do_not_count_for_the_critic(loss):
+    critic, real, fake = network().critic, rows(), rows() + 1
+    weight = torch.tensor([2.0, 0, 1, 1, 1, 0, 2])
+
+    def cost(real, fake):
+        torch.manual_seed(0)
+        return critic_loss(critic, real.clone(), fake.clone(), loss, 1.0, weight)
+
+    moved = 5.0 * (weight == 0).unsqueeze(1)
+    torch.testing.assert_close(cost(real + moved, fake - moved), cost(real, fake))
+
+
+def test_weights_count_as_so_many_pairs():
+    critic, real, fake = network().critic, rows(), rows() + 1
+    weight = torch.tensor([2, 0, 1, 1, 1, 0, 2])
+    often = [side.repeat_interleave(weight, dim=0) for side in (real, fake)]
+    torch.testing.assert_close(
+        critic_loss(critic, real, fake, "relativistic", 1.0, weight),
+        critic_loss(critic, *often, "relativistic", 1.0),
+    )
+    torch.testing.assert_close(
+        energy_distances(real, fake, 1.0 * weight).repeat_interleave(weight),
+        energy_distances(*often),
+    )
 
 
 def test_it_starts_with_rows_of_the_size_of_the_data():
