@@ -29,7 +29,8 @@ def kind_of(series: Any) -> str:
         If it means none of them.
     """
     dtype = series.dtype
-    if hasattr(dtype, "categories") or dtype.kind == "O":
+    is_period = hasattr(dtype, "freq")  # a date, though its kind is that of objects
+    if hasattr(dtype, "categories") or (dtype.kind == "O" and not is_period):
         return "category"
     if dtype.kind in "biuf":
         return "boolean" if dtype.kind == "b" else "number"
@@ -83,14 +84,15 @@ def as_codes(series: Any, missing: NDArray[np.bool_], categories: tuple) -> NDAr
     ValueError
         At the first value that is none of them.
     """
-    index = {value: i for i, value in enumerate(categories)}
+    index = {_key(value): i for i, value in enumerate(categories)}
     seen = ", ".join(map(repr, categories[:8])) + (", ..." if len(categories) > 8 else "")
 
     def is_known(value: Any) -> bool:
-        return isinstance(value, Hashable) and value in index
+        return isinstance(value, Hashable) and _key(value) in index
 
     what = f"one of the categories seen in fit: {seen or 'none'}"
-    return np.array([index[v] for v in _checked(series, missing, is_known, what)], dtype=np.int64)
+    known = _checked(series, missing, is_known, what)
+    return np.array([index[_key(v)] for v in known], dtype=np.int64)
 
 
 def seen_categories(series: Any, missing: NDArray[np.bool_]) -> tuple:
@@ -101,19 +103,19 @@ def seen_categories(series: Any, missing: NDArray[np.bool_]) -> tuple:
     TypeError
         At the first value that is not hashable.
     """
-    values = set()
-    for row in np.flatnonzero(~missing):
-        value = _plain(series.iloc[row])
+    there = series[~missing]
+    values = there.tolist() if series.dtype == object else there.unique().tolist()
+    for row, value in zip(np.flatnonzero(~missing), values, strict=False):
         if not isinstance(value, Hashable):
             raise TypeError(
                 f"Column {series.name!r} holds a {type(value).__name__} at row {row}, which "
                 "cannot be a category."
             )
-        values.add(value)
+    seen = {_key(value): _plain(value) for value in values}
     if hasattr(series.dtype, "categories"):
-        return tuple(v for v in declared_categories(series.dtype) if v in values)
+        return tuple(v for v in declared_categories(series.dtype) if _key(v) in seen)
     # Not in the order of the rows, which says nothing.
-    return tuple(sorted(values, key=lambda v: (type(v).__name__, str(v))))
+    return tuple(sorted(seen.values(), key=lambda v: (type(v).__name__, str(v))))
 
 
 def declared_categories(dtype: Any) -> tuple:
@@ -136,6 +138,12 @@ def _checked(
 def _plain(value: Any) -> Any:
     """A value of Python instead of numpy, which is stored more safely."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _key(value: Any) -> Hashable:
+    """What tells a category from others: 1 and True are equal, and yet two of them."""
+    value = _plain(value)
+    return isinstance(value, bool), value
 
 
 def _is_number(value: Any) -> bool:

@@ -19,6 +19,10 @@ _SHARE_OF_ATOM = 0.05
 # Parts of the range: real numbers closer than the first are not told apart, and the second is
 # what floating point can carry there and back.
 _RESOLUTION, _PRECISION = 1e-9, 1e-12
+# A smaller width has no reciprocal.
+_LEAST = 1e-300
+# So many normal scores beyond the range seen all is the same, lest densities overflow.
+_FARTHEST = 40.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class NormalScale:
         range_ = float(np.ptp(x))
         if decimals is None:
             decimals = _decimals(x, range_)
-        least = _RESOLUTION * (range_ or abs(float(x[0])) or 1.0)
+        least = max(_RESOLUTION * (range_ or abs(float(x[0])) or 1.0), _LEAST)
         ordered = np.sort(x.astype(np.float64))
         values, normal = _knots(ordered)
         step = least if decimals is None else 10.0**-decimals
@@ -72,16 +76,22 @@ class NormalScale:
         ----------
         x : ndarray of shape (n_samples,)
         """
+        far = _FARTHEST / self._slope
         # From the first knot on, lest a small step is lost beside large numbers.
-        x = x - self.values[0]
+        x = np.clip(x, self.values[0] - far, self.values[-1] + far) - self.values[0]
         low, high = self._scores(x - self.step / 2), self._scores(x + self.step / 2)
         return (low + high) / 2, (high - low) / 2
 
+    @property
+    def _slope(self) -> float:
+        """Normal scores for each unit, on average, as it is beyond the range seen."""
+        range_ = self.values[-1] - self.values[0]
+        return (self.normal[-1] - self.normal[0]) / max(range_, self.step)
+
     def _scores(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         knots = np.subtract(self.values, self.values[0])
-        slope = (self.normal[-1] - self.normal[0]) / (knots[-1] or self.step)
         beyond = np.minimum(x, 0) + np.maximum(x - knots[-1], 0)
-        return np.interp(x, knots, self.normal) + slope * beyond
+        return np.interp(x, knots, self.normal) + self._slope * beyond
 
     def numbers(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
         """The numbers that normal scores stand for, within the range seen.

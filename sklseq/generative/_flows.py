@@ -83,10 +83,13 @@ class _FlowEstimator(WholeNumbersDensity):
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
         if self.coupling == "spline":
-            self._warn_of_domain(inputs[0])
+            self._warn_of_domain(inputs[0], weights)
 
-    def _warn_of_domain(self, X: NDArray[Any]) -> None:
-        outside = np.mean(np.abs((X - X.mean(axis=0)) / X.std(axis=0)) > self.bound)
+    def _warn_of_domain(self, X: NDArray[Any], weights: NDArray[np.float64]) -> None:
+        centred = X - np.average(X, axis=0, weights=weights)
+        deviation = np.sqrt(np.average(centred**2, axis=0, weights=weights))
+        is_outside = np.abs(centred) > self.bound * deviation
+        outside = np.average(is_outside.mean(axis=1), weights=weights)
         if outside > 0.01:
             warnings.warn(
                 f"{outside:.1%} of the values lie more than bound={self.bound:g} standard "

@@ -190,7 +190,9 @@ def interval_log_prob(z: Tensor, half_width: Tensor) -> Tensor:
     half_width = torch.where(is_narrow, 1.0, half_width)
     larger = torch.special.log_ndtr(half_width - z.abs())
     smaller = torch.special.log_ndtr(-half_width - z.abs())
-    return torch.where(is_narrow, density, larger + (-torch.expm1(smaller - larger)).log())
+    # Far out both round to the same.
+    share = -torch.expm1(smaller - larger).clamp(max=-torch.finfo(z.dtype).eps)
+    return torch.where(is_narrow, density, larger + share.log())
 
 
 def _with_column(x: Tensor, value: float) -> Tensor:

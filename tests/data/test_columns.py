@@ -117,6 +117,17 @@ def test_a_value_that_is_often_seen_is_drawn_as_often():
     )
 
 
+@pytest.mark.parametrize("range_", [5e-324, 1e-310, 1e-300, 1e300])
+def test_intervals_of_any_range_are_finite_and_have_a_width(range_):
+    values = range_ * np.repeat([0.0, 1.0], 20)
+    scale = NormalScale.of(values)
+    z, half_width = scale.intervals(np.append(values, [-1e308, 1e308]))
+    assert np.isfinite(z).all()
+    assert np.isfinite(half_width).all()
+    assert (half_width > 0).all()
+    assert np.isfinite(np.log(scale.step))
+
+
 def test_densities_of_real_numbers_are_those_of_the_sample():
     x = np.random.default_rng(0).normal(5, 2, size=20_000)
     scale = NormalScale.of(x)
@@ -126,6 +137,15 @@ def test_densities_of_real_numbers_are_those_of_the_sample():
     )
     z, _ = scale.intervals(x)
     np.testing.assert_allclose([z.mean(), z.std()], [0, 1], atol=0.02)
+
+
+def test_one_and_true_are_two_categories():
+    frame = pd.DataFrame({"x": pd.Series([1, True, "1", None, False, 0], dtype=object)})
+    columns = Columns.of(frame)
+    assert len(columns.columns[0].categories) == 5
+    back = columns.decode(columns.encode(frame))["x"]
+    assert [type(v) for v in back] == [type(v) for v in frame["x"]]
+    assert back.tolist() == frame["x"].tolist()
 
 
 def frame_of(**columns):
@@ -175,6 +195,7 @@ def test_values_of_another_type_that_mean_the_same_are_taken():
             TypeError,
             "Column 'day' has dtype datetime",
         ),
+        (frame_of(m=pd.period_range("2020", periods=2)), TypeError, "'m' has dtype period"),
         (frame_of(z=[1j]), TypeError, "Column 'z' has dtype complex"),
         (frame_of(bag=["a", ["b"]]), TypeError, "Column 'bag' holds a list at row 1"),
         (frame_of(id=[1, 2**60]), ValueError, "Column 'id' is .* at row 1, too large"),

@@ -131,6 +131,12 @@ def test_rows_outside_the_domain_of_splines_are_told():
     X = np.random.default_rng(0).normal(size=(300, 2))
     with pytest.warns(UserWarning, match=r"lie more than bound=1 standard deviations"):
         RealNVP(coupling="spline", bound=1.0, max_epochs=1, **SMALL).fit(X)
+    X[:10], weight = 50, np.ones(300)
+    flow = RealNVP(coupling="spline", max_epochs=1, **SMALL)
+    with pytest.warns(UserWarning, match=r"lie more than bound=5 standard deviations"):
+        flow.fit(X)
+    weight[:10] = 0
+    flow.fit(X, sample_weight=weight)  # and here nothing is told
 
 
 def test_layer_sizes_below_one_are_refused():

@@ -8,7 +8,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from sklseq.data import Columns
 from sklseq.generative import GAN, VAE, RealNVP
+from sklseq.generative._frames import within_intervals
 
 
 def dependent(n=1000, seed=0):
@@ -86,6 +88,17 @@ def test_a_better_fit_has_a_better_score(vae):
     assert vae.score(fresh) > vae.score(shuffled) + 1
     odd = fresh[fresh["wage"].notna()].assign(wage=300.0)
     assert vae.score(odd) < vae.score(fresh) - 20
+
+
+def test_numbers_far_out_have_the_least_score_there_is(vae):
+    """However far they are, and whatever they are: real or whole."""
+    frame = dependent(50).iloc[:1].assign(wage=-10.0)
+    for name, dtype in (("wage", float), ("visits", int)):
+        far = pd.concat([frame] * 4).assign(**{name: np.array([1e2, 1e8, 1e15, -1e15], dtype)})
+        scores = vae.score_samples(far)
+        assert np.isfinite(scores).all()
+        assert scores.max() < vae.score_samples(frame) - 20
+    assert np.isfinite(vae.score_samples(frame.assign(wage=1e39))).all()
 
 
 few_epochs = pytest.mark.filterwarnings("ignore:Posterior collapse")
@@ -184,6 +197,16 @@ def test_few_rows_are_enough():
     with pytest.warns(ConvergenceWarning, match="Posterior collapse"):
         model = VAE(max_epochs=1, random_state=0).fit(frame)
     assert (model.sample(3)["town"] == frame["town"][0]).all()
+
+
+def test_the_place_within_an_interval_hangs_on_the_seed():
+    columns = Columns.of(frame := dependent(20))
+    rows = columns.encode(frame)
+    a, b, again = (within_intervals(columns, rows, np.random.default_rng(s)) for s in (0, 1, 0))
+    np.testing.assert_array_equal(a, again)
+    visits = columns.number_places[0]
+    assert (a[:, visits] != b[:, visits]).all()
+    assert (np.abs(a - rows[:, :-2])[:, visits] <= rows[:, -2]).all()
 
 
 # -- flows: numbers alone ------------------------------------------------------------------
