@@ -230,7 +230,17 @@ class GAN(Generator):
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
         rng = np.random.default_rng(self._seed)
-        self._judged = self.n_candidates > 1 and self._train_judge(inputs, weights)
+        try:
+            self._judged = self.n_candidates > 1 and self._train_judge(inputs, weights)
+        except KeyboardInterrupt:
+            self._judged = False
+            warnings.warn(
+                "The judge's training was interrupted: `sample` returns rows as the generator "
+                "makes them.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self.module_.eval()
         weighing = np.flatnonzero(weights)
         n = min(len(weighing), _MOST_ROWS)
         # None twice: its neighbours would seem to be near.
@@ -282,7 +292,6 @@ class GAN(Generator):
             seed=self._seed,
         )
         trainer.run(network.judge, objective, train.resampled(self._seed), validation)
-        network.eval()
         return self._beats_chance(validation)
 
     def _beats_chance(self, rows: DenseRows) -> bool:

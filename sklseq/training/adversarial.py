@@ -39,7 +39,7 @@ def adversarial_step(
     phases: Sequence[Phase],
     optimizer: torch.optim.Optimizer,
     batch: Batch,
-    limit: Callable[[list[nn.Parameter]], None],
+    on_gradients: Callable[[list[nn.Parameter]], None],
 ) -> Tensor:
     """Update each part in turn by its own loss; the other parts stay as they are.
 
@@ -51,8 +51,8 @@ def adversarial_step(
     optimizer : Optimizer
         Has the parameters of all parts; those without a gradient it leaves alone.
     batch : Batch
-    limit : callable
-        Clips the gradients of these parameters.
+    on_gradients : callable
+        Called with the parameters of a part once they have gradients: clips them, for one.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def adversarial_step(
             gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
-            limit(parameters)
+            on_gradients(parameters)
             losses.append(loss.detach())
             if not losses[-1].isfinite():
                 return losses[-1]

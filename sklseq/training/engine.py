@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -253,7 +254,8 @@ class _Net(NeuralNet):
         if not module.training:
             module.train()
         if trainer.phases:
-            loss = adversarial_step(module, trainer.phases, optimizer, batch, self._limit)
+            computed = partial(self._computed, batch)
+            loss = adversarial_step(module, trainer.phases, optimizer, batch, computed)
         elif trainer.solver == "lbfgs":
             loss = optimizer.step(self._repeatable(batch))
         else:
@@ -279,7 +281,12 @@ class _Net(NeuralNet):
             parameter.grad = None
         loss = self.objective(self.module_, batch)
         loss.backward()
-        self._limit(self.parameters)
+        self._computed(batch, self.parameters)
+        return loss.detach()
+
+    def _computed(self, batch: Batch, parameters: Iterable[nn.Parameter]) -> None:
+        """Clip new gradients, and show them to callbacks."""
+        self._limit(parameters)
         if self.listeners["on_grad_computed"]:
             self.notify(
                 "on_grad_computed",
@@ -287,7 +294,6 @@ class _Net(NeuralNet):
                 batch=batch,
                 training=True,
             )
-        return loss.detach()
 
     def _limit(self, parameters: Iterable[nn.Parameter]) -> None:
         clip = self.trainer.gradient_clip
@@ -305,7 +311,7 @@ class _Net(NeuralNet):
         sizes = {
             name: p.grad.abs().max().nan_to_num(torch.inf).item()
             for name, p in self.module_.named_parameters()
-            if p.grad is not None
+            if p.grad is not None and p.grad.numel()
         }
         name = max(sizes, key=lambda n: sizes[n], default="none")
         return (

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 from torch import nn
 
 from sklseq.training import Trainer
@@ -78,3 +79,18 @@ def test_a_loss_that_is_not_finite_stops_training():
     phases = [Phase("a", lambda m, batch: m.a.weight.sum() * np.nan)]
     with pytest.raises(ValueError, match="Training diverged: the loss is nan in epoch 1, batch 1"):
         play(phases)
+
+
+def test_callbacks_are_told_of_the_gradients_of_each_update():
+    told = []
+
+    class Gradients(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            told.append({n: p.grad.item() for n, p in named_parameters if p.grad is not None})
+
+    phases = [
+        Phase("a", lambda m, batch: 3 * m.a.weight.sum(), repeats=2),
+        Phase("b", lambda m, batch: m.b.weight.sum()),
+    ]
+    play(phases, callbacks=[Gradients()], gradient_clip=2.0, gradient_clip_by="value")
+    assert told == [{"a.weight": 2.0}, {"a.weight": 2.0}, {"b.weight": 1.0}]

@@ -472,6 +472,17 @@ def test_divergence_names_epoch_batch_gradient_and_remedy(value, at_call, place)
     assert "gradient_clip (now 1.0)" in message
 
 
+def test_divergence_is_told_where_a_parameter_is_empty():
+    module = make_module()
+    module.nothing = torch.nn.Parameter(torch.empty(0))
+
+    def diverging(module, batch):
+        return (objective(module, batch) + module.nothing.sum()) * np.nan
+
+    with pytest.raises(ValueError, match="Training diverged: the loss is nan"):
+        make_trainer(gradient_clip=None).run(module, diverging, make_rows())
+
+
 def test_a_validation_loss_that_is_not_finite_is_divergence():
     validation = make_rows(2)
     with pytest.raises(ValueError, match="the loss is nan in epoch 2, batch 1"):
