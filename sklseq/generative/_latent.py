@@ -92,16 +92,9 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
         """Codes whose distribution the decoder knows."""
         return self._run("encode", *inputs)
 
-    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
-        """Codes of the prior that training has kept to."""
-        raise NotImplementedError
-
     def _draw(
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
-        if self._code_distribution is None:
-            codes = self._draw_codes(n_samples, rng)
-        else:
-            codes = self._code_distribution.draw(n_samples, condition, rng)
+        codes = self._sampled_codes(n_samples, condition, rng)
         uniform = rng.random((n_samples, self._module_kwargs["n_features"]))
         return self._run("draw", codes, uniform, *condition)

@@ -20,6 +20,7 @@ from sklseq.sequence_base import SequenceTransformerMixin, check_lengths, holds_
 from sklseq.training import RaggedEstimator
 from sklseq.training.data import Batch, SequenceRows
 from sklseq.training.inference import run_rows
+from sklseq.training.latent_priors import LatentPriorMixin
 from sklseq.training.ragged import length_weights, scales_of, sequence_weights
 
 __all__ = ["SequenceVAE"]
@@ -27,7 +28,12 @@ __all__ = ["SequenceVAE"]
 
 @estimator
 class SequenceVAE(
-    VariationalMixin, DensityMixin, SequenceTransformerMixin, ConditionalSampler, RaggedEstimator
+    VariationalMixin,
+    LatentPriorMixin,
+    DensityMixin,
+    SequenceTransformerMixin,
+    ConditionalSampler,
+    RaggedEstimator,
 ):
     """Variational autoencoder of sequences of any length: ragged in, ragged out.
 
@@ -42,7 +48,10 @@ class SequenceVAE(
     `score_samples` is a lower bound of the log-density of a sequence in nats, in the units of the
     data: of all its steps and of their number. `transform` gives posterior means,
     `inverse_transform` expected sequences, and `sample` sequences with the noise that the model
-    believes in. Features are standardised over the training steps.
+    believes in. Features are standardised over the training steps. Where the data have groups,
+    draws from the prior fall between them, too: ``latent_prior="gmm"`` fits a mixture to the codes,
+    a draw of each sequence's posterior [5]_, and `sample` draws from that. Scores are those of the
+    model with its standard normal prior, whatever `latent_prior`.
 
     See Also
     --------
@@ -56,6 +65,7 @@ class SequenceVAE(
     .. [3] Higgins et al. (2017). beta-VAE. ICLR.
     .. [4] Kingma et al. (2016). Improved variational inference with inverse autoregressive flow.
        NeurIPS, section C.8.
+    .. [5] Dai and Wipf (2019). Diagnosing and enhancing VAE models. ICLR, section 4.
 
     Examples
     --------
@@ -164,12 +174,15 @@ class SequenceVAE(
 
     def _finish(self, X: Sequences, weights: NDArray[np.float64]) -> None:
         x, classes = np.split(X.steps, [self._n_step_features], axis=1)
+        condition = (classes[X.starts],) if self.conditional else ()
         if self.conditional:
-            self._set_prior(classes[X.starts], weights)
+            self._set_prior(*condition, weights)
         counted = X.lengths[weights > 0]
         self.length_range_ = int(counted.min()), int(counted.max())
         self._set_offset(self._log_density(X.with_steps(x)), weights)
-        self._find_active_units(self._run("encode", X, per_step=False), weights)
+        parameters = self._run("posterior_parameters", X, per_step=False)
+        self._find_active_units(parameters[:, : self._n_features_out], weights)
+        self._refit_prior(self._posterior_draws(parameters), weights, condition)
 
     # -- scores and codes ------------------------------------------------------------------
 
@@ -278,8 +291,7 @@ class SequenceVAE(
     def _draw(
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
-        latent = rng.standard_normal((n_samples, self._n_features_out))
-        codes = np.hstack([latent, *condition])
+        codes = np.hstack([self._sampled_codes(n_samples, condition, rng), *condition])
         counts = self._lengths(codes, rng.random(n_samples))
         normal = rng.standard_normal((counts.sum(), self._n_step_features))
         return self._steps("draw", codes, counts, normal, dense=self._dense)

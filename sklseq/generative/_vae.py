@@ -86,11 +86,4 @@ class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
         self._find_active_units(self._run("encode", *inputs), weights)
 
     def _training_codes(self, inputs: tuple[NDArray[Any], ...]) -> NDArray[Any]:
-        """A draw of each row's posterior: the decoder was trained on these, not on their means."""
-        shape = (len(inputs[0]), self._n_features_out)
-        noise = np.random.default_rng(self._seed).standard_normal(shape)
-        x, *condition = inputs
-        return self._run("draw_codes", x, noise, *condition)
-
-    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
-        return rng.standard_normal((n, self._n_features_out))
+        return self._posterior_draws(self._run("posterior_parameters", *inputs))

@@ -92,6 +92,15 @@ class VariationalMixin:
         network.rows_seen += batch.n_rows
         return self.beta * progress.clamp(max=1.0)
 
+    def _draw_codes(self: Any, n: int, rng: np.random.Generator) -> NDArray[Any]:
+        return rng.standard_normal((n, self._n_features_out))
+
+    def _posterior_draws(self: Any, parameters: NDArray[Any]) -> NDArray[Any]:
+        """A draw of each row's posterior: the decoder was trained on these, not on their means."""
+        means, deviations = np.split(parameters, 2, axis=1)
+        noise = np.random.default_rng(self._seed).standard_normal(means.shape)
+        return means + deviations * noise
+
     def _find_active_units(self, codes: NDArray[Any], weights: NDArray[np.float64]) -> None:
         """Set `active_units_` from the posterior means of the training rows."""
         mean = np.average(codes, axis=0, weights=weights)

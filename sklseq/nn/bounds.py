@@ -53,6 +53,11 @@ class VariationalBounds(nn.Module):
         """Posterior means."""
         return self.posterior(*rows)[0]
 
+    def posterior_parameters(self, *rows: Any) -> Tensor:
+        """Means and standard deviations of the latent variables, side by side."""
+        mean, log_variance = self.posterior(*rows)
+        return torch.cat([mean, (0.5 * log_variance).exp()], dim=1)
+
     def forward(self, *rows: Any) -> tuple[Tensor, Tensor]:
         """Log-likelihood ``(n,)`` at one draw each, and divergences ``(n, n_components)``."""
         mean, log_variance = self.posterior(*rows)

@@ -86,11 +86,6 @@ class SequenceVariationalNetwork(VariationalBounds):
         mean, raw = self.encoder(inputs, lengths).chunk(2, dim=1)
         return mean, bounded_log_variance(raw)
 
-    def posterior_parameters(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        """Means and standard deviations of the latent variables side by side."""
-        mean, log_variance = self.posterior(steps, lengths)
-        return torch.cat([mean, (0.5 * log_variance).exp()], dim=1)
-
     def log_likelihood(self, z: Tensor, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
         """Log-density ``(n,)`` of steps, in their units, and log-probability of their number."""
         x, context = steps.tensor_split([self.n_features], dim=1)

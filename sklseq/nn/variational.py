@@ -74,8 +74,3 @@ class VariationalAutoencoder(VariationalBounds, ConditionalAutoencoder):
         """Let training start where the decoder fits all rows, or all of a class, alike."""
         self.n_rows.fill_(len(x))
         super().initialise(x, context, weight)
-
-    def draw_codes(self, x: Tensor, noise: Tensor, context: Tensor | None = None) -> Tensor:
-        """Draws of the posteriors, of standard normal numbers ``(n, n_components)``."""
-        mean, log_variance = self.posterior(x, context)
-        return torch.addcmul(mean, noise, (0.5 * log_variance).exp())

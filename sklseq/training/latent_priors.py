@@ -81,6 +81,18 @@ class LatentPriorMixin:
                 codes, condition[0] if condition else None, self.latent_prior, self._seed
             )
 
+    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
+        """Codes of the prior that training has kept to."""
+        raise NotImplementedError
+
+    def _sampled_codes(
+        self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
+    ) -> NDArray[Any]:
+        """Codes for these conditions: of what was fitted to them, else of the prior."""
+        if self._code_distribution is None:
+            return self._draw_codes(n, rng)
+        return self._code_distribution.draw(n, condition, rng)
+
 
 class _Mixtures:
     """A mixture of normal distributions for all codes, or one for those of each class.

@@ -55,14 +55,14 @@ def results_of(model: Any, X: Any) -> dict[str, Any]:
     return {name: getattr(model, name)(X) for name in METHODS if hasattr(model, name)}
 
 
-def assert_close(model: Any, actual: Any, expected: Any, message: str) -> None:
+def assert_close(model: Any, actual: Any, expected: Any, message: str, scale: float = 1.0) -> None:
     actual, expected = flattened(actual), flattened(expected)
     if actual.dtype.kind not in "fc":
         assert_array_equal(actual, expected, err_msg=message)
         return
     exact = model.get_params().get("dtype", "float64") == "float64"
     tolerance = 1e-12 if exact else 1e-6
-    scale = max(1.0, np.abs(expected).max())
+    scale = max(1.0, scale, np.abs(expected).max())
     assert_allclose(actual, expected, rtol=0, atol=tolerance * scale, err_msg=message)
 
 

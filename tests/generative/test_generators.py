@@ -3,7 +3,7 @@
 import pytest
 
 from sklseq.autoencoder import Autoencoder
-from sklseq.generative import AAE, VAE, RealNVP
+from sklseq.generative import AAE, VAE, RealNVP, SequenceVAE
 from sklseq.training import NeuralEstimator
 from sklseq.utils import all_estimators, check_generator, generator_checks
 
@@ -25,7 +25,7 @@ def quick(cls, **settings):
 GENERATORS = {cls.__name__: quick(cls) for cls in SAMPLERS if hasattr(cls(), "sample")}
 GENERATORS |= {
     f"{cls.__name__}-{kind}": quick(cls, latent_prior=kind)
-    for cls, kind in ((AAE, "normal"), (VAE, "gmm"), (Autoencoder, "gmm"))
+    for cls, kind in ((AAE, "normal"), (VAE, "gmm"), (SequenceVAE, "gmm"), (Autoencoder, "gmm"))
 }
 CHECKS = [
     pytest.param(check, id=f"{name}-{check_name}")

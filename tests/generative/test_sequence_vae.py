@@ -5,6 +5,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sklseq.generative import SequenceVAE
+from sklseq.metrics import energy_distance
 
 
 def two_groups(n=120, seed=0):
@@ -64,6 +65,28 @@ def test_samples_go_on_from_step_to_step_as_the_data_do():
     samples = model.set_params(max_epochs=30).fit(X).sample(200, random_state=0)
     assert autocorrelation(samples) == pytest.approx(autocorrelation(X), abs=0.08)
     assert samples.std() == pytest.approx(X.std(), rel=0.15)
+
+
+def test_codes_fitted_after_training_are_those_that_the_decoder_knows():
+    X = two_groups(60)
+    settings = {
+        "beta": 0.01,  # lets the codes lie far from the prior
+        "n_components": 2,
+        "hidden_size": 16,
+        "max_epochs": 40,
+        "learning_rate": 0.02,
+        "lr_schedule": "cosine",
+    }
+    prior = SequenceVAE(random_state=0, **settings).fit(X)
+    fitted = SequenceVAE(random_state=0, latent_prior="gmm", **settings).fit(X)
+    np.testing.assert_array_equal(fitted.score_samples(X), prior.score_samples(X))
+
+    def distance(model):
+        samples = model.sample(300, random_state=0)
+        summaries = [[[x.mean() / 50, len(x) / 4] for x in xs] for xs in (X, samples)]
+        return energy_distance(*summaries)
+
+    assert distance(fitted) < 0.2 * distance(prior)
 
 
 def test_bounds_are_in_order_and_shift_with_the_units():
