@@ -174,9 +174,10 @@ class SequenceVAE(
 
     def _finish(self, X: Sequences, weights: NDArray[np.float64]) -> None:
         x, classes = np.split(X.steps, [self._n_step_features], axis=1)
-        condition = (classes[X.starts],) if self.conditional else ()
+        of_class = classes[X.starts]
+        condition = (of_class,) if self.conditional else ()
         if self.conditional:
-            self._set_prior(*condition, weights)
+            self._set_prior(of_class, weights)
         counted = X.lengths[weights > 0]
         self.length_range_ = int(counted.min()), int(counted.max())
         self._set_offset(self._log_density(X.with_steps(x)), weights)
