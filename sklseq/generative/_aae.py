@@ -31,7 +31,10 @@ class AAE(LatentVariableGenerator):
 
     With ``prior="mixture"`` codes fall into `n_prior_components` normal distributions on a ring;
     with ``prior="categorical"`` a code is a category, given as probabilities, beside
-    `n_components` numbers of style: the categories are clusters, see `predict_clusters`.
+    `n_components` numbers of style: the categories are clusters, see `predict_clusters`. Clusters
+    that lie apart, as many as there are parts, come to lie one in each. As codes are a function
+    of rows, they can vary no more freely than rows do: those of a tight cluster are narrower than
+    their part of the prior, and so is style where nothing but the clusters varies.
 
     With ``conditional=True`` the codes of each class have the prior's distribution: they tell
     what the class leaves open, and one code gives the same style in each class.
@@ -133,7 +136,7 @@ class AAE(LatentVariableGenerator):
         def autoencoder(module: Any, batch: Batch) -> Tensor:
             x, context = rows_and_classes(batch)
             fit, codes = module(x, context)
-            loss = mean_loss(-fit / x.shape[1], batch)
+            loss = mean_loss(-fit / self.n_features_in_, batch)
             if not self._adversarial_weight:
                 return loss
             deception = module.deception_loss(codes, context, batch.weight, self.loss)
@@ -155,7 +158,7 @@ class AAE(LatentVariableGenerator):
         network: Any = module
         fit, codes = network(*batch.inputs)
         distance = self._adversarial_weight * network.distances(codes, batch.weight)
-        return mean_loss(distance - fit / batch.inputs[0].shape[1], batch)
+        return mean_loss(distance - fit / self.n_features_in_, batch)
 
     def _likely_classes(self, X: NDArray[Any]) -> NDArray[Any]:
         """By how well rows are given back as each class."""

@@ -23,6 +23,9 @@ PRIORS = ("gaussian", "mixture", "categorical")
 _RADIUS = 3.0
 # Standard deviations between neighbours on the ring.
 _APART = 6.0
+# Of the noise on what the critic sees of a ring: without it there is no slope between the means,
+# and a cluster does not leave a mean that it shares for one that is empty.
+_BLUR = 1.0
 
 
 class CodePrior(nn.Module):
@@ -75,10 +78,19 @@ class CodePrior(nn.Module):
         return torch.cat([groups.softmax(dim=1), style], dim=1)
 
     def seen(self, codes: Tensor, context: Tensor | None) -> Tensor:
-        """Codes as the critic sees them: categories as far apart as the means on the ring."""
+        """Codes as the critic sees them.
+
+        Categories are as far apart as the means on a ring, and a ring is blurred (Arjovsky and
+        Bottou 2017, Towards principled methods for training GANs, section 3): blurred alike,
+        codes and draws have one distribution only if they had.
+        """
         if self.kind == "categorical":
             groups, style = codes.tensor_split([self.n_groups], dim=1)
             codes = torch.cat([_RADIUS * groups, style], dim=1)
+        elif self.kind == "mixture":
+            ring, others = codes.tensor_split([2], dim=1)
+            noise = torch.empty_like(ring).normal_(generator=current_generator())
+            codes = torch.cat([ring + _BLUR * noise, others], dim=1)
         return beside(codes, context)
 
 
@@ -130,8 +142,32 @@ class AdversarialAutoencoder(nn.Module):
         self.critic = critic_network(n_values + n_context, critic_layer_sizes)
 
     def initialise(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
-        """See `ConditionalAutoencoder.initialise`."""
+        """See `ConditionalAutoencoder.initialise`; categories start apart, see `_whiten`."""
         self.autoencoder.initialise(x, context, weight)
+        if self.prior.kind == "categorical":
+            self._whiten(x, context, weight)
+
+    @torch.no_grad()
+    def _whiten(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
+        """Let what the encoder gives start uncorrelated, with mean 0 and variance 1.
+
+        Where clusters lie apart, they then lie apart in all directions alike, as categories do;
+        two that start in one category would hardly leave it.
+        """
+        share = (weight / weight.sum()).unsqueeze(1)
+        encoded = self.autoencoder.encoded(x, context)
+        mean = (share * encoded).sum(dim=0)
+        covariance = (share * (encoded - mean)).T @ (encoded - mean)
+        if not covariance.isfinite().all():
+            return  # training will say what is wrong
+        values, vectors = torch.linalg.eigh(covariance)
+        # Directions that rows hardly take are not blown up.
+        values = values.clamp(min=1e-4 * float(values.max()))
+        values = torch.where(values > 0, values, torch.ones_like(values))
+        whitening = (vectors / values.sqrt()) @ vectors.T
+        output = self.autoencoder.encoder.output
+        output.weight.copy_(whitening @ output.weight)
+        output.bias.copy_(whitening @ (output.bias - mean))
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Codes ``(n, n_values of the prior)``."""
