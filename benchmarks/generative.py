@@ -9,6 +9,7 @@
 * step: time of a training step of a flow; with --peers PYTHON also of zuko and normflows, run
   by a Python that has them, in turns;
 * mixed: a table of numbers, booleans and categories with missing values, against real rows;
+* latent: digits from codes of the prior, or of what is fitted to the codes after training;
 * sequences: two groups of unequal length, and utterances that train a classifier of real ones.
 """
 
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 import sklearn
 import torch
+from _generators_latent import latent
 from _generators_mixed import mixed
 from _generators_modes import grid, ring
 from _generators_sequences import sequences
@@ -271,6 +273,7 @@ PARTS: dict[str, Callable[..., None]] = {
     "ring": ring,
     "step": step,
     "mixed": mixed,
+    "latent": latent,
     "sequences": sequences,
 }
 
