@@ -129,7 +129,7 @@ class RealNVP(_FlowEstimator):
     is known exactly and rows are drawn by mapping noise back. Each coupling changes one half of
     the features as a network of the other half says [1]_; with ``coupling="spline"`` by monotonic
     splines [2]_. The features are standardised first, by a layer that is part of the flow:
-    densities are those of the rows as given. Integer columns of a DataFrame are whole numbers: they
+    densities are those of the rows as given. Arrays and columns of integers are whole numbers: they
     are drawn as such, and scores are a lower bound of their log-probability, by noise of width one
     [3]_; other columns must be real numbers.
 
@@ -167,7 +167,7 @@ class Glow(_FlowEstimator):
     begins), mixes them by a linear map kept as triangular factors, and changes one half of them
     as a network of the other half says [1]_. The first map starts by whitening the training
     data, so that training begins at the normal distribution with full covariance; with
-    ``n_layers=0`` it stays there. Integer columns of a DataFrame are taken as in `RealNVP`.
+    ``n_layers=0`` it stays there. Integers are taken as in `RealNVP`.
 
     With `image_shape` the rows are images. Pixels are gathered four by four into channels, the
     linear maps are those of a pixel's channels and the networks convolutions; after `n_layers`

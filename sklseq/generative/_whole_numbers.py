@@ -20,7 +20,7 @@ _N_DRAWS = 16
 
 @estimator
 class WholeNumbersDensity(DensityGenerator):
-    """A density of real numbers that takes integer columns of a DataFrame for what they are.
+    """A density of real numbers that takes arrays and columns of integers for what they are.
 
     Uniform noise of width one is added to them, anew in each training step; the expected
     log-density is a lower bound of the log-probability of the whole number (Theis, van den Oord
@@ -28,23 +28,28 @@ class WholeNumbersDensity(DensityGenerator):
     """
 
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        X = super()._read(X, reset=reset)
-        return X if self._widths() is None else X - self._smallest()
+        rows = super()._read(X, reset=reset)
+        if reset:
+            self._whole = self._whole_features(X, rows.shape[1])
+            # The smallest: beside large numbers single precision would lose the noise.
+            self._origin = np.where(self._whole, rows.min(axis=0), 0.0)
+        return rows - self._origin if self._whole.any() else rows
+
+    def _whole_features(self, X: Any, n_features: int) -> NDArray[np.bool_]:
+        """Which hold whole numbers, by dtype: the same in an array as in a DataFrame."""
+        if self._columns is None:
+            return np.full(n_features, np.asarray(X).dtype.kind in "iu")
+        return np.array([column.is_integer for column in self._columns.columns])
 
     def _written(self, rows: NDArray[Any]) -> Any:
-        return super()._written(rows if self._widths() is None else rows + self._smallest())
-
-    def _smallest(self) -> NDArray[np.float64]:
-        """Of whole numbers the smallest seen: beside it single precision would lose the noise."""
-        columns = self._columns.columns if self._columns else ()
-        return np.array([c.scale.values[0] if c.is_integer and c.scale else 0.0 for c in columns])
+        if self._whole.any():
+            rows = rows + self._origin
+            rows = np.where(self._whole, np.rint(rows), rows)
+        return super()._written(rows)
 
     def _widths(self) -> NDArray[np.float64] | None:
         """Of the noise: one where a column holds whole numbers, zero elsewhere."""
-        if self._columns is None:
-            return None
-        widths = np.array([float(column.is_integer) for column in self._columns.columns])
-        return widths if widths.any() else None
+        return self._whole.astype(np.float64) if self._whole.any() else None
 
     def _spread(self, batch: Batch) -> Batch:
         """The batch with noise on whole numbers."""

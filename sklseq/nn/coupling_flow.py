@@ -80,14 +80,16 @@ class CouplingFlow(Flow):
         def layers() -> Iterator[Transform]:
             yield ClassNorm(n_features, n_context) if n_context else ActNorm(n_features)
             if mixing == "linear":
+                # Couplings start as the identity: behind the first map all is white. What does not
+                # vary is rounding there, and must not be made to.
                 for i in range(n_layers):
                     if i:
-                        yield ActNorm(n_features)
-                    yield LULinear(n_features)
+                        yield ActNorm(n_features, from_data=False)
+                    yield LULinear(n_features, from_data=i == 0)
                     if i:
                         yield Permutation(order(swap=i % 2 == 1))
                     yield couple(turns=1)
-                yield LULinear(n_features)
+                yield LULinear(n_features, from_data=n_layers == 0)
                 return
             for i in range(0, n_layers, 2):
                 # Two features take turns; their order says nothing more.

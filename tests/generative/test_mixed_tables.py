@@ -241,6 +241,19 @@ def test_flows_spread_large_whole_numbers_as_small_ones():
     assert drawn["n"].nunique() > 25
 
 
+def test_whole_numbers_mean_the_same_in_any_container():
+    X = np.random.default_rng(0).integers(5, size=(40, 2))
+    of_array, of_frame = (
+        RealNVP(max_epochs=2, random_state=0).fit(x) for x in (X, pd.DataFrame(X))
+    )
+    np.testing.assert_array_equal(
+        of_array.score_samples(X), of_frame.score_samples(pd.DataFrame(X))
+    )
+    drawn = of_array.sample(20, random_state=0)
+    np.testing.assert_array_equal(drawn, of_frame.sample(20, random_state=0))
+    np.testing.assert_array_equal(drawn, np.rint(drawn))
+
+
 def test_flows_name_the_column_that_is_not_a_number():
     frame = dependent(50)
     row = frame["wage"].isna().argmax()

@@ -177,9 +177,13 @@ def test_lu_linear_whitens_weighted_training_data():
     x = rows() @ torch.randn(D, D, dtype=torch.float64) + 7
     x = torch.cat([x, rows()])
     weight = torch.tensor([1.0, 2.0, 1.0, 0.0, 1.0, 3.0] * 2, dtype=torch.float64)
-    z = LULinear(D).double().initialise(x, weight=weight)
-    covariance = z.repeat_interleave(weight.long(), dim=0).T.cov(correction=0)
-    torch.testing.assert_close(covariance, torch.eye(D, dtype=torch.float64), atol=1e-3, rtol=0)
+    linear = LULinear(D).double()
+    z = linear.initialise(x, weight=weight)
+    torch.testing.assert_close(z, x @ linear.whitening.T)
+    covariance = x.repeat_interleave(weight.long(), dim=0).T.cov(correction=0)
+    noisy = covariance + 1e-4 * covariance.diagonal().diag()  # which keeps features apart
+    white = linear.whitening @ noisy @ linear.whitening.T
+    torch.testing.assert_close(white, torch.eye(D, dtype=torch.float64), atol=1e-6, rtol=0)
 
 
 def test_features_that_determine_each_other_are_whitened_as_far_as_they_can_be():

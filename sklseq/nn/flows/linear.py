@@ -8,7 +8,7 @@ from sklseq.nn.flows.transforms import Transform
 
 __all__ = ["LULinear"]
 
-_NOISE = 1e-5
+_NOISE = 1e-4
 
 
 class LULinear(Transform):
@@ -22,12 +22,15 @@ class LULinear(Transform):
     Parameters
     ----------
     n_features : int
+    from_data : bool, default=True
+        False keeps W the identity, for where the data are white already.
     """
 
     whitening: Tensor
 
-    def __init__(self, n_features: int):
+    def __init__(self, n_features: int, from_data: bool = True):
         super().__init__()
+        self.from_data = from_data
         self.lower = nn.Parameter(torch.zeros(n_features, n_features))
         self.upper = nn.Parameter(torch.zeros(n_features, n_features))
         self.log_diagonal = nn.Parameter(torch.zeros(n_features))
@@ -55,7 +58,8 @@ class LULinear(Transform):
     def initialise(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
-        self.whitening.copy_(_whitening(x, shares(x, weight)))
+        if self.from_data:
+            self.whitening.copy_(_whitening(x, shares(x, weight)))
         return self.forward(x)[0]
 
 

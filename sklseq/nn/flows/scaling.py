@@ -49,15 +49,20 @@ class ActNorm(_Norm):
     Parameters
     ----------
     n_features : int
+    from_data : bool, default=True
+        False keeps the identity, for where the data are standard already.
     """
 
-    def __init__(self, n_features: int):
+    def __init__(self, n_features: int, from_data: bool = True):
         super().__init__(n_features)
+        self.from_data = from_data
 
     @torch.no_grad()
     def initialise(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
+        if not self.from_data:
+            return self.forward(x)[0]
         share = shares(x, weight)
         self.mean.copy_((share * x).sum(dim=0))
         self.deviation.copy_(_scale(x - self.mean, share))
