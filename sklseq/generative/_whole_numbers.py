@@ -33,6 +33,7 @@ class WholeNumbersDensity(DensityGenerator):
             self._whole = self._whole_features(X, rows.shape[1])
             # The smallest: beside large numbers single precision would lose the noise.
             self._origin = np.where(self._whole, rows.min(axis=0), 0.0)
+            self._span = np.ptp(rows, axis=0)
         return rows - self._origin if self._whole.any() else rows
 
     def _whole_features(self, X: Any, n_features: int) -> NDArray[np.bool_]:
@@ -43,8 +44,8 @@ class WholeNumbersDensity(DensityGenerator):
 
     def _written(self, rows: NDArray[Any]) -> Any:
         if self._whole.any():
-            rows = rows + self._origin
-            rows = np.where(self._whole, np.rint(rows), rows)
+            within = np.rint(rows).clip(0, self._span)  # of what was seen
+            rows = np.where(self._whole, within, rows) + self._origin
         return super()._written(rows)
 
     def _widths(self) -> NDArray[np.float64] | None:
