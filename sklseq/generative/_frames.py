@@ -82,9 +82,7 @@ class FrameGenerator(TableEstimator):
         return tags
 
 
-def within_intervals(
-    columns: Columns, rows: NDArray[np.float64], rng: np.random.Generator
-) -> NDArray[np.float64]:
+def within_intervals(columns: Columns, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Encoded rows without half widths: each number is drawn from its interval of normal scores.
 
     An adversary would know data by the few scores of whole numbers, and of values often seen.
@@ -93,7 +91,7 @@ def within_intervals(
     n_values = rows.shape[1] - len(places)
     values, half_widths = rows[:, :n_values].copy(), rows[:, n_values:]
     low, high = (ndtr(values[:, places] + side * half_widths) for side in (-1, 1))
-    share = rng.random(low.shape)
+    share = np.random.default_rng(0).random(low.shape)
     drawn = ndtri(low + share * (high - low))
     values[:, places] = np.where(half_widths > 0, drawn, values[:, places])
     return values

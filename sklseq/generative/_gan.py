@@ -21,7 +21,6 @@ from sklseq.nn.randomness import drawing_from
 from sklseq.training import DenseRows, Trainer
 from sklseq.training.adversarial import Phase
 from sklseq.training.data import Batch, as_tensor
-from sklseq.training.estimator import draw_seed
 from sklseq.training.tables import hold_out, layer_sizes
 
 __all__ = ["GAN"]
@@ -167,8 +166,7 @@ class GAN(Generator):
     def _read_training(self, X: Any, y: Any, fresh: bool) -> tuple[NDArray[Any], ...]:
         X, *rest = super()._read_training(X, y, fresh)
         if (columns := self._mixed_columns) is not None:
-            rng = np.random.default_rng(draw_seed(self.random_state))
-            X = within_intervals(columns, X, rng)
+            X = within_intervals(columns, X)
         return (X, *rest)
 
     def _module_settings(

@@ -8,9 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklseq.data import Columns
 from sklseq.generative import GAN, VAE, RealNVP
-from sklseq.generative._frames import within_intervals
 
 
 def dependent(n=1000, seed=0):
@@ -197,16 +195,6 @@ def test_few_rows_are_enough():
     with pytest.warns(ConvergenceWarning, match="Posterior collapse"):
         model = VAE(max_epochs=1, random_state=0).fit(frame)
     assert (model.sample(3)["town"] == frame["town"][0]).all()
-
-
-def test_the_place_within_an_interval_hangs_on_the_seed():
-    columns = Columns.of(frame := dependent(20))
-    rows = columns.encode(frame)
-    a, b, again = (within_intervals(columns, rows, np.random.default_rng(s)) for s in (0, 1, 0))
-    np.testing.assert_array_equal(a, again)
-    visits = columns.number_places[0]
-    assert (a[:, visits] != b[:, visits]).all()
-    assert (np.abs(a - rows[:, :-2])[:, visits] <= rows[:, -2]).all()
 
 
 # -- flows: numbers alone ------------------------------------------------------------------
