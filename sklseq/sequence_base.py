@@ -222,7 +222,7 @@ def _one_each(weights: Any, X: Sequences) -> bool:
 def holds_vectors(X: Any) -> bool:
     """Whether a sequence in X is a vector of numbers rather than a table of features."""
     X = as_container(X)
-    return is_table(X) or (not hasattr(X, "columns") and np.ndim(X[0]) == 1)
+    return is_table(X) or (not hasattr(X, "columns") and np.ndim(next(iter(X))) == 1)
 
 
 def unpacked(X: Sequences, steps: NDArray[Any], flat: bool) -> NDArray[Any]:

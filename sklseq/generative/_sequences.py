@@ -151,7 +151,15 @@ class SequenceVAE(
             self._max_length = int(sequences.lengths.max())
             given = np.asarray(X).dtype if self._dense else np.asarray(_first(X)).dtype
             self._sample_dtype = given.name if given.kind == "f" else "float64"
+        self._check_known_lengths(sequences.lengths)
         return _with_columns(sequences, *self._read_conditions(y, sequences, fresh))
+
+    def _check_known_lengths(self, lengths: NDArray[np.int64]) -> None:
+        if (longest := int(lengths.max())) > self._max_length:
+            raise ValueError(
+                f"Sequence {lengths.argmax()} has {longest} steps, but this {type(self).__name__} "
+                f"was first fitted to at most {self._max_length}: fit anew with warm_start=False."
+            )
 
     def _module_settings(self, X: Sequences) -> dict[str, Any]:
         names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")
@@ -320,7 +328,7 @@ class SequenceVAE(
 
 def _first(X: Any) -> Any:
     """A part of a container whose type is that of its numbers."""
-    return X if hasattr(X, "columns") else X[0]
+    return X if hasattr(X, "columns") else next(iter(X))
 
 
 def _with_columns(X: Sequences, *of_sequence: NDArray[Any]) -> Sequences:

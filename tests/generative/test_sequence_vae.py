@@ -1,6 +1,7 @@
 """Sequences are drawn as they were: groups, lengths, and what goes on from step to step."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
@@ -140,3 +141,24 @@ def test_lengths_never_seen_have_finite_scores():
         two_groups(9)
     )
     assert np.isfinite(model.score_samples([np.zeros(1), np.zeros(7), np.zeros(500)])).all()
+
+
+def test_longer_sequences_need_a_new_fit():
+    X = two_groups(20)
+    model = SequenceVAE(max_epochs=1, hidden_size=4, warm_start=True, random_state=0).fit(X)
+    longer = np.array([np.zeros(5), np.ones(20)], dtype=object)
+    with pytest.raises(
+        ValueError, match=r"Sequence 1 has 20 steps, .* at most 12.*warm_start=False"
+    ):
+        model.fit(longer)
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+def test_a_series_of_sequences_is_read_by_position():
+    X = two_groups(20)
+    series = pd.Series(list(X), index=np.arange(100, 120))
+    of_array, of_series = (
+        SequenceVAE(max_epochs=1, hidden_size=4, random_state=0).fit(x).score_samples(x)
+        for x in (X, series)
+    )
+    np.testing.assert_array_equal(of_array, of_series)
