@@ -30,11 +30,11 @@ class AAE(LatentVariableGenerator):
     them. Any prior that can be drawn from will do. Both losses are one, as in [2]_.
 
     With ``prior="mixture"`` codes fall into `n_prior_components` normal distributions on a ring;
-    with ``prior="categorical"`` a code is a category, given as probabilities, beside
-    `n_components` numbers of style: the categories are clusters, see `predict_clusters`. Clusters
-    that lie apart, as many as there are parts, come to lie one in each. As codes are a function
-    of rows, they can vary no more freely than rows do: those of a tight cluster are narrower than
-    their part of the prior, and so is style where nothing but the clusters varies.
+    with ``prior="categorical"`` a code is a category, given as probabilities, beside `n_components`
+    numbers of style: the categories are clusters, see `predict_clusters`. Clusters that lie apart,
+    as many as there are parts, usually come to lie one in each. As codes are a function of rows,
+    they can vary no more freely than rows do: those of a tight cluster are narrower than their part
+    of the prior, and so is style where nothing but the clusters varies.
 
     With ``conditional=True`` the codes of each class have the prior's distribution: they tell
     what the class leaves open, and one code gives the same style in each class.
@@ -163,7 +163,8 @@ class AAE(LatentVariableGenerator):
     def _likely_classes(self, X: NDArray[Any]) -> NDArray[Any]:
         """By how well rows are given back as each class."""
         by_class = [self._run("fit", X, *self._condition(c, len(X))) for c in self.classes_]
-        evidence = np.stack(by_class, axis=1) + np.log(self.class_prior_)
+        with np.errstate(divide="ignore"):  # a class whose rows have no weight is never drawn
+            evidence = np.stack(by_class, axis=1) + np.log(self.class_prior_)
         return self.classes_[evidence.argmax(axis=1)]
 
     def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
@@ -185,7 +186,7 @@ class AAE(LatentVariableGenerator):
         ndarray of shape (n_samples,)
             From 0 to ``n_prior_components - 1``.
         """
-        codes = self.transform(X, y)
+        codes = self._codes_of(X, y)
         return codes[:, : self._module_kwargs["n_groups"]].argmax(axis=1)
 
     @property

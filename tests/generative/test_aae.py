@@ -96,7 +96,7 @@ def test_categories_are_clusters(seed):
     assert codes.shape == (300, 4 + 2)
     assert len(model.get_feature_names_out()) == 6
     np.testing.assert_allclose(codes[:, :4].sum(axis=1), 1, atol=1e-5)
-    clusters = model.predict_clusters(X)
+    clusters = model.set_output(transform="pandas").predict_clusters(X)
     np.testing.assert_array_equal(clusters, codes[:, :4].argmax(axis=1))
     assert adjusted_rand_score(y, clusters) > 0.8
     assert model.inverse_transform(codes).shape == X.shape
