@@ -269,6 +269,9 @@ def treebank(args: argparse.Namespace) -> None:
         s: load_sentiment_treebank(path, subset=s, return_X_y=True)
         for s in ("train", "dev", "test")
     }
+    X, y = parts["train"]
+    if args.signs:
+        y = [signs(tree) for tree in y]
     for composition in ("rntn", "mv", "rnn", "lstm", "childsum-lstm"):
         if args.variant and args.variant != composition:
             continue
@@ -290,7 +293,7 @@ def treebank(args: argparse.Namespace) -> None:
                 batch_size=25,
                 max_epochs=args.epochs or 6,
                 random_state=seed,
-            ).fit(*parts["train"])
+            ).fit(X, y)
             dev, test = (treebank_scores(model, *parts[s]) for s in ("dev", "test"))
             found.append(test)
             report(f"Treebank, {composition}, seed {seed}, dev", start, **dev)
@@ -299,23 +302,30 @@ def treebank(args: argparse.Namespace) -> None:
         report(f"Treebank, {composition}, test, mean of {len(found)}", start, **mean)
 
 
+def signs(tree: Any) -> tuple[Any, ...]:
+    """Labels 0 and 1 for negative and positive nodes, none for neutral ones."""
+    label, *children = tree
+    return (-1 if label == 2 else int(label > 2), *(signs(child) for child in children))
+
+
 def treebank_scores(model: RecursiveClassifier, X: Any, y: Any) -> dict[str, float]:
     """Percentages right: all nodes, binary nodes, roots, binary roots (neutral left out)."""
     forest = read_forest(X)
     true = flatten_labels(y, forest)
     probabilities = np.array(flatten_probabilities(model.predict_proba(X)))
-    predicted = probabilities.argmax(axis=1)
-    positive = probabilities[:, 3:].sum(axis=1) > probabilities[:, :2].sum(axis=1)
-    right = predicted == true
+    half = probabilities.shape[1] // 2
+    positive = probabilities[:, -half:].sum(axis=1) > probabilities[:, :half].sum(axis=1)
     right_sign = positive == (true > 2)
     opinion, roots = true != 2, forest.starts
     root_opinion = roots[opinion[roots]]
-    return {
-        "nodes": 100 * float(right.mean()),
+    scores = {
         "binary nodes": 100 * float(right_sign[opinion].mean()),
-        "roots": 100 * float(right[roots].mean()),
         "binary roots": 100 * float(right_sign[root_opinion].mean()),
     }
+    if half == 2:
+        right = probabilities.argmax(axis=1) == true
+        scores["nodes"], scores["roots"] = (100 * float(r.mean()) for r in (right, right[roots]))
+    return scores
 
 
 def flatten_probabilities(trees: Any) -> list[np.ndarray]:
@@ -346,6 +356,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="instead of each part's own number")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=3, help="seeds for each, in treebank")
+    parser.add_argument(
+        "--signs", action="store_true", help="treebank: neutral nodes have no label in training"
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the data")
     parser.add_argument("--tree", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
