@@ -116,6 +116,11 @@ class FeedForward(nn.Module):
     residual : bool, default=False
         Whether hidden layers add their input to their output.
     init : {"xavier", "he", "orthogonal"}, default="xavier"
+
+    Attributes
+    ----------
+    plain_activation : type of Module or None
+        The activation, if hidden layers have nothing but a linear map and it.
     """
 
     def __init__(
@@ -130,6 +135,8 @@ class FeedForward(nn.Module):
     ):
         super().__init__()
         *inner, n_outputs = sizes
+        is_plain = normalization is None and not dropout and not residual
+        self.plain_activation = ACTIVATIONS[activation] if is_plain else None
         self.hidden = nn.Sequential(
             *(
                 DenseLayer(n_in, n_out, activation, normalization, dropout, residual)

@@ -1,9 +1,9 @@
 """Callbacks of the engine's own: the best weights so far, and a line an epoch."""
 
 import math
-from copy import deepcopy
 from typing import Any
 
+import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
@@ -19,13 +19,15 @@ class BestWeights(Callback):
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget earlier runs."""
         self.loss, self.epoch = math.inf, 0
-        self.weights: dict[str, Tensor] = {}
+        self.weights: list[Tensor] = []
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Keep the weights of an epoch that is the best so far."""
         if (loss := net.history[-1, self.monitor]) < self.loss:
             self.loss, self.epoch = loss, len(net.losses["train"])
-            self.weights = deepcopy(net.module_.state_dict())
+            # Into the same memory: an epoch may be a single small step.
+            self.weights = self.weights or [torch.empty_like(t) for t in _tensors(net.module_)]
+            _copy(_tensors(net.module_), self.weights)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Give the module its best weights, if asked to."""
@@ -34,7 +36,17 @@ class BestWeights(Callback):
 
     def restore_into(self, module: nn.Module) -> None:
         """Give a module the best weights so far."""
-        module.load_state_dict(self.weights)
+        _copy(self.weights, _tensors(module))
+
+
+def _tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]
+
+
+@torch.no_grad()
+def _copy(source: list[Tensor], target: list[Tensor]) -> None:
+    for new, old in zip(source, target, strict=True):
+        old.copy_(new)
 
 
 class EpochPrinter(Callback):

@@ -1,13 +1,17 @@
 """Flows: invertible, with the log-determinant that autograd finds, and the identity at first."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import multivariate_t
 from torch import nn
 
+from sklseq.nn.feedforward import FeedForward
 from sklseq.nn.flows import (
     ActNorm,
     AffineCoupling,
@@ -31,6 +35,17 @@ def conditioner(n_inputs, n_outputs):
     return nn.Sequential(nn.Linear(n_inputs, 8), nn.Tanh(), last)
 
 
+def feed_forward(hidden=(8,), activation="relu", **settings):
+    """A conditioner for which couplings have their gradient written by hand."""
+
+    def make(n_inputs, n_outputs):
+        network = FeedForward((n_inputs, *hidden, n_outputs), activation=activation, **settings)
+        nn.init.zeros_(network.output.weight)
+        return network
+
+    return make
+
+
 def couplings(n_features=D, n_context=0):
     return {
         "affine": AffineCoupling(n_features, conditioner, n_context),
@@ -47,7 +62,10 @@ def transforms():
         "permutation": Permutation(torch.randperm(D)),
         **couplings(),
     }
-    return every | {"composition": Composition(list(transforms_of_one_kind_each(every)))}
+    return every | {
+        "composition": Composition(list(transforms_of_one_kind_each(every))),
+        "affine, by hand": AffineCoupling(D, feed_forward(), turns=2),
+    }
 
 
 def transforms_of_one_kind_each(every):
@@ -63,6 +81,7 @@ NAMES = [
     "spline",
     "spline, turns",
     "composition",
+    "affine, by hand",
 ]
 
 
@@ -123,7 +142,7 @@ def test_starts_as_the_identity(name):
 
 @pytest.mark.parametrize("n_features", [1, 2, 3])
 @pytest.mark.parametrize("n_context", [0, CONTEXT])
-@pytest.mark.parametrize("kind", ["affine", "affine, turns", "spline", "spline, turns"])
+@pytest.mark.parametrize("kind", list(couplings()))
 def test_couplings_of_few_features_with_context(kind, n_features, n_context):
     torch.manual_seed(0)
     coupling = couplings(n_features, n_context)[kind].double()
@@ -137,6 +156,51 @@ def test_couplings_of_few_features_with_context(kind, n_features, n_context):
     assert (z != x).any()
     if context is not None:
         assert (coupling(x, context.flip(0))[0] != z).any()
+
+
+@given(
+    n=st.integers(1, 5),
+    n_features=st.integers(1, 5),
+    n_context=st.integers(0, 2),
+    turns=st.integers(1, 3),
+    hidden=st.lists(st.integers(1, 4), max_size=3),
+    activation=st.sampled_from(["relu", "tanh"]),
+    seed=st.integers(0, 1000),
+)
+def test_gradients_by_hand_are_those_of_autograd(
+    n, n_features, n_context, turns, hidden, activation, seed
+):
+    torch.manual_seed(seed)
+    coupling = AffineCoupling(n_features, feed_forward(hidden, activation), n_context, turns)
+    coupling.double()
+    with torch.no_grad():
+        for parameter in coupling.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+    x = torch.randn(n, n_features, dtype=torch.float64, requires_grad=True)
+    context = torch.randn(n, n_context, dtype=torch.float64) if n_context else None
+    weight_z, weight_log_det = torch.randn(n, n_features), torch.randn(n)
+    results = []
+    for forward in (coupling.forward, partial(coupling._take_turns, inverse=False)):
+        z, log_det = forward(x, context)
+        loss = (weight_z * z).sum() + (weight_log_det * log_det).sum()
+        results.append([z, log_det, *torch.autograd.grad(loss, [x, *coupling.parameters()])])
+    assert ("AffineKernel" in coupling(x, context)[0].grad_fn.name()) == (n_features > 1)
+    for by_hand, by_autograd in zip(*results, strict=True):
+        torch.testing.assert_close(by_hand, by_autograd)
+
+
+@pytest.mark.parametrize("settings", [{"dropout": 0.5}, {"normalization": "layer"}])
+def test_networks_with_more_than_the_kernel_knows_keep_it(settings):
+    torch.manual_seed(0)
+    coupling = AffineCoupling(D, feed_forward((8, 8), **settings), turns=2)
+    nn.init.normal_(coupling.networks[0].output.weight)
+    z, _ = coupling(rows().float())
+    with torch.no_grad():
+        plain = AffineCoupling(D, feed_forward((8, 8)), turns=2)
+        for network, other in zip(plain.networks, coupling.networks, strict=True):
+            for layer, trained in zip(network.linears(), other.linears(), strict=True):
+                layer.load_state_dict(trained.state_dict())
+    assert not torch.allclose(z, plain(rows().float())[0])
 
 
 def test_actnorm_standardises_weighted_training_data():
@@ -260,6 +324,7 @@ def test_on_the_meta_device():
             ClassNorm(D, CONTEXT),
             LULinear(D),
             *couplings(n_context=CONTEXT).values(),
+            AffineCoupling(D, feed_forward(), CONTEXT, turns=2),
         ]
         flow = Flow(Composition([Permutation(torch.arange(D)), *parts]), base="student")
         x, context = torch.empty(N, D), torch.empty(N, CONTEXT)

@@ -1,10 +1,13 @@
 """Couplings: one part of the features is changed as the other part says."""
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from sklseq.nn.feedforward import FeedForward
+from sklseq.nn.flows.affine_kernel import AffineKernel, is_fast, weights_of
 from sklseq.nn.flows.splines import n_spline_parameters, rational_quadratic
 from sklseq.nn.flows.transforms import Transform
 
@@ -91,6 +94,21 @@ class AffineCoupling(_Coupling):
     """
 
     _n_parameters = 2
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        is_constant = context is None or not context.requires_grad
+        if not (self.sizes[0] and is_constant and all(map(is_fast, self.networks))):
+            return super().forward(x, context)
+        networks = cast("list[FeedForward]", list(self.networks))
+        return AffineKernel.apply(
+            x,
+            context,
+            self.sizes,
+            _LARGEST_LOG_SCALE,
+            networks[0].plain_activation,
+            len(networks),
+            *weights_of(networks),
+        )
 
     def _change(self, x: Tensor, parameters: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
         raw, shift = parameters.chunk(2, dim=1)
