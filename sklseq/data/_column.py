@@ -11,6 +11,7 @@ from sklseq.data._column_values import (
     as_booleans,
     as_codes,
     as_numbers,
+    check_integers,
     declared_categories,
     kind_of,
     seen_categories,
@@ -88,6 +89,23 @@ class Column:
             known["ordered"] = bool(series.dtype.ordered)
         return cls(**known)
 
+    @classmethod
+    def of_numbers(cls, name: Hashable, x: NDArray[np.float64], dtype: np.dtype[Any]) -> Self:
+        """Describe a column of an array of integers or booleans as that of a DataFrame.
+
+        Parameters
+        ----------
+        name : hashable
+        x : ndarray of shape (n_samples,)
+            Its values.
+        dtype : dtype
+            Which they had.
+        """
+        if dtype.kind == "b":
+            return cls(name, "boolean", dtype.name)
+        check_integers(x, name)
+        return cls(name, "number", dtype.name, scale=NormalScale.of(x, 0))
+
     @property
     def width(self) -> int:
         """Numbers that tell the value, without the indicator of missing ones."""
@@ -127,8 +145,26 @@ class Column:
             values = np.column_stack([missing, values])
         return values, half_widths
 
-    def decode(self, values: NDArray[np.floating]) -> Any:
-        """The column as a Series of its dtype.
+    def encode_numbers(
+        self, x: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`encode` for numbers of an array, all of which are there.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n,)
+        """
+        if self.scale is not None:
+            return self.scale.intervals(x)
+        if len(wrong := np.flatnonzero((x != 0) & (x != 1))):
+            raise ValueError(
+                f"Column {self.name!r} is {x[wrong[0]]:g} at row {wrong[0]}, which is not a "
+                "boolean."
+            )
+        return x, np.zeros(len(x))
+
+    def decode(self, values: NDArray[np.floating]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """What stands for values of the column, for `written`, and which of them are missing.
 
         Parameters
         ----------
@@ -139,14 +175,20 @@ class Column:
         if self.missing is not None:
             missing, values = values[:, 0] > 0.5, values[:, 1:]
         if self.kind == "boolean":
-            return self.written(values[:, 0], missing)
+            return values[:, 0], missing
         if self.kind == "number" and self.scale is not None:
-            return self.written(self.scale.numbers(values[:, 0]), missing)
+            return self.scale.numbers(values[:, 0]), missing
         if not self.categories:  # nothing was ever there
-            return self.written(np.zeros(len(values)), np.ones(len(values), dtype=bool))
+            return np.zeros(len(values)), np.ones(len(values), dtype=bool)
         known = np.empty(len(self.categories), dtype=object)
         known[:] = self.categories
-        return self.written(known[values.argmax(axis=1)], missing)
+        return known[values.argmax(axis=1)], missing
+
+    def rounded(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Integers within the range seen, and booleans, of numbers near them."""
+        if self.is_integer and self.scale is not None:
+            return self.scale.limit(np.rint(values)).astype(np.int64)
+        return values > 0.5 if self.kind == "boolean" else values
 
     def written(self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> Any:
         """Values as a Series of the column's dtype; integers and booleans are rounded.
@@ -162,10 +204,7 @@ class Column:
         if self.declared is not None:
             every = pd.Index(list(self.declared), dtype=self.declared_dtype)
             dtype = pd.CategoricalDtype(every, self.ordered)
-        elif self.is_integer and self.scale is not None:
-            values = self.scale.limit(np.rint(values)).astype(np.int64)
-        elif self.kind == "boolean":
-            values = values > 0.5
+        values = self.rounded(values)
         if missing is not None and missing.any():
             values = values.astype(object)
             values[missing] = {"None": None, "NA": pd.NA}.get(self.missing or "", np.nan)

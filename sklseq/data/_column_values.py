@@ -11,6 +11,7 @@ __all__ = [
     "as_booleans",
     "as_codes",
     "as_numbers",
+    "check_integers",
     "declared_categories",
     "kind_of",
     "seen_categories",
@@ -52,15 +53,40 @@ def as_numbers(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
         x = series[~missing].to_numpy(dtype=np.float64)
     else:
         x = np.array(_checked(series, missing, _is_number, "a number"), dtype=np.float64)
-    too_large = series.dtype.kind in "iu" and np.abs(x) >= _LARGEST_INTEGER
-    wrong = np.flatnonzero(~np.isfinite(x) | too_large)
-    if len(wrong):
-        row = np.flatnonzero(~missing)[wrong[0]]
-        why = "which is no finite number"
-        if series.dtype.kind in "iu":
-            why = "too large to be told from its neighbours: make identifiers categories"
-        raise ValueError(f"Column {series.name!r} is {series.iloc[row]!r} at row {row}, {why}.")
+    rows = np.flatnonzero(~missing)
+    if series.dtype.kind in "iu":
+        check_integers(x, series.name, rows)
+    elif len(wrong := np.flatnonzero(~np.isfinite(x))):
+        row = rows[wrong[0]]
+        raise ValueError(
+            f"Column {series.name!r} is {series.iloc[row]!r} at row {row}, which is no finite "
+            "number."
+        )
     return x
+
+
+def check_integers(x: NDArray[np.float64], name: Hashable, rows: Any = None) -> None:
+    """Refuse integers beyond 2**53.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+    name : hashable
+        Of the column.
+    rows : ndarray of shape (n,) or None, default=None
+        Where they stand; None if there is one in each row.
+
+    Raises
+    ------
+    ValueError
+        At the first that is too large.
+    """
+    if len(wrong := np.flatnonzero(np.abs(x) >= _LARGEST_INTEGER)):
+        row = wrong[0] if rows is None else rows[wrong[0]]
+        raise ValueError(
+            f"Column {name!r} is {x[wrong[0]]:.0f} at row {row}, too large to be told from its "
+            "neighbours: make identifiers categories."
+        )
 
 
 def as_booleans(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:

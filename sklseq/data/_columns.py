@@ -28,9 +28,12 @@ class Columns:
     Parameters
     ----------
     columns : tuple of Column
+    array_dtype : str or None
+        Of the array whose columns they are; None if they are those of a DataFrame.
     """
 
     columns: tuple[Column, ...]
+    array_dtype: str | None = None
 
     @classmethod
     def of(cls, frame: Any) -> Self:
@@ -46,6 +49,25 @@ class Columns:
             name = frame.columns[frame.columns.duplicated()][0]
             raise ValueError(f"Column {name!r} occurs twice: give each column its own name.")
         return cls(tuple(Column.of(series) for _, series in frame.items()))
+
+    @classmethod
+    def of_array(cls, X: NDArray[np.float64], dtype: np.dtype[Any]) -> Self:
+        """Describe an array of integers or booleans: as a DataFrame of the same columns.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_columns)
+            Its values.
+        dtype : dtype
+            Which they had.
+
+        Raises
+        ------
+        ValueError
+            If an integer is too large to be told from its neighbours.
+        """
+        columns = (Column.of_numbers(j, x, dtype) for j, x in enumerate(X.T))
+        return cls(tuple(columns), dtype.name)
 
     @property
     def names(self) -> list:
@@ -72,12 +94,12 @@ class Columns:
         ends = zip(self.columns, np.cumsum(sizes).tolist(), strict=True)
         return [end - 1 for column, end in ends if column.kind == "number"]
 
-    def encode(self, frame: Any) -> NDArray[np.float64]:
+    def encode(self, table: Any) -> NDArray[np.float64]:
         """Rows as a network sees them.
 
         Parameters
         ----------
-        frame : DataFrame
+        table : DataFrame, or ndarray of shape (n_samples, n_columns) for columns of an array
             Of these columns, in this order.
 
         Returns
@@ -90,16 +112,19 @@ class Columns:
             If the columns are others; or naming column and row of a category that was not seen
             in `fit`, or of a value of another kind.
         """
-        _check_rows(frame)
-        if list(frame.columns) != self.names:
-            raise ValueError(f"X has columns {list(frame.columns)}, but fit had {self.names}.")
-        every = [series for _, series in frame.items()]
-        parts = [c.encode(series) for c, series in zip(self.columns, every, strict=True)]
+        if self.array_dtype is not None:
+            parts = [c.encode_numbers(x) for c, x in zip(self.columns, table.T, strict=True)]
+        else:
+            _check_rows(table)
+            if list(table.columns) != self.names:
+                raise ValueError(f"X has columns {list(table.columns)}, but fit had {self.names}.")
+            every = [series for _, series in table.items()]
+            parts = [c.encode(series) for c, series in zip(self.columns, every, strict=True)]
         widths = [w for c, (_, w) in zip(self.columns, parts, strict=True) if c.kind == "number"]
         return np.column_stack([*(values for values, _ in parts), *widths])
 
     def decode(self, rows: NDArray[np.floating]) -> Any:
-        """A DataFrame of rows as `encode` gives them, with or without the widths at their end.
+        """The table of rows as `encode` gives them, with or without the widths at their end.
 
         Parameters
         ----------
@@ -107,21 +132,25 @@ class Columns:
         """
         sizes = [column.width + (column.missing is not None) for column in self.columns]
         parts = np.split(rows, np.cumsum(sizes), axis=1)
-        return self._frame([c.decode(part) for c, part in zip(self.columns, parts, strict=False)])
+        return self._table([c.decode(part) for c, part in zip(self.columns, parts, strict=False)])
 
-    def frame(self, rows: NDArray[np.floating]) -> Any:
-        """A DataFrame of numbers as they are, rounded where a column holds integers or booleans.
+    def table(self, rows: NDArray[np.floating]) -> Any:
+        """The table of numbers as they are, rounded where a column holds integers or booleans.
 
         Parameters
         ----------
         rows : ndarray of shape (n_samples, n_columns)
         """
-        return self._frame([c.written(x) for c, x in zip(self.columns, rows.T, strict=True)])
+        return self._table([(x, None) for x in rows.T])
 
-    def _frame(self, arrays: list[Any]) -> Any:
+    def _table(self, parts: list[tuple[NDArray[Any], NDArray[np.bool_] | None]]) -> Any:
+        """Of the values of each column, and what of it is missing."""
+        every = list(zip(self.columns, parts, strict=True))
+        if self.array_dtype is not None:
+            return np.column_stack([c.rounded(x) for c, (x, _) in every]).astype(self.array_dtype)
         import pandas as pd
 
-        return pd.DataFrame(dict(zip(self.names, arrays, strict=True)))
+        return pd.DataFrame({c.name: c.written(*part) for c, part in every})
 
 
 def _check_rows(frame: Any) -> None:

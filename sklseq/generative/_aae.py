@@ -42,8 +42,8 @@ class AAE(LatentVariableGenerator):
     `transform` gives codes, `inverse_transform` expected rows, `sample` rows with the noise that
     the model has learned. There is no density of rows, and so no score. Features should have like
     scales, as `StandardScaler` gives them. X may be a DataFrame with columns of any kind, see
-    `VAE`; one of floats alone, none of them missing, is read as its array, and draws may lie
-    outside the range seen.
+    `VAE`, or an array of integers or booleans, which is one; a DataFrame of floats alone, none of
+    them missing, is read as its array, and draws may lie outside the range seen.
 
     See Also
     --------

@@ -37,6 +37,8 @@ class DensityMixin(OutlierScoreMixin):
     def score_samples(self: Any, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Log-density of each row in nats: exact, or the bound that the class names.
 
+        Of whole numbers, and what is no number, it is a log-probability.
+
         Parameters
         ----------
         X : as in `fit`

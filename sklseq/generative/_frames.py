@@ -1,4 +1,4 @@
-"""DataFrames in, DataFrames out: how a generator reads the columns it is given, and writes them."""
+"""What goes in comes out: how a generator reads the columns it is given, and writes them."""
 
 from typing import Any, ClassVar
 
@@ -17,26 +17,41 @@ __all__ = ["FrameGenerator", "stacked_rows", "within_intervals"]
 
 @estimator
 class FrameGenerator(TableEstimator):
-    """Rows come out as they went in: a DataFrame with its columns and dtypes, or an array."""
+    """Rows come out as they went in: a DataFrame with its columns and dtypes, or an array.
+
+    An array of integers or booleans is what a DataFrame of the same columns is: its columns are
+    described, modelled and written alike.
+    """
 
     _any_column: ClassVar[bool] = False
     """Whether the network knows booleans, categories and missing values, by `Columns.layout`."""
 
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
         if reset:
-            self._columns = Columns.of(X) if is_frame(X) else None
-            self._encodes = self._columns is not None and self._must_encode(self._columns)
-        if (columns := self._mixed_columns) is None:
-            if is_frame(X):
-                self._refuse_other_than_numbers(X)
-            return super()._read(X, reset=reset)
-        if not is_frame(X):
-            raise TypeError(
-                f"This {type(self).__name__} was fitted on a DataFrame with columns of several "
-                f"kinds, and takes such a DataFrame, not a {type(X).__name__}."
-            )
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        return columns.encode(X)
+            self._describe(Columns.of(X) if is_frame(X) else None)
+        if (columns := self._mixed_columns) is not None and columns.array_dtype is None:
+            if not is_frame(X):
+                raise TypeError(
+                    f"This {type(self).__name__} was fitted on a DataFrame with columns of several "
+                    f"kinds, and takes such a DataFrame, not a {type(X).__name__}."
+                )
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return columns.encode(X)
+        if is_frame(X):
+            self._refuse_other_than_numbers(X)
+        rows = super()._read(X, reset=reset)
+        if not is_frame(X) and (dtype := np.asarray(X).dtype).kind in "biu":
+            if dtype.kind == "b" and not self._any_column:
+                raise TypeError(f"X holds booleans: make numbers of it: {self._why_numbers()}.")
+            if reset:
+                self._describe(Columns.of_array(rows, dtype))
+        columns = self._mixed_columns
+        return rows if columns is None else columns.encode(rows)
+
+    def _describe(self, columns: Columns | None) -> None:
+        """Keep what is known of the columns; None of an array of real numbers."""
+        self._columns = columns
+        self._encodes = columns is not None and self._must_encode(columns)
 
     @property
     def _mixed_columns(self) -> Columns | None:
@@ -73,7 +88,7 @@ class FrameGenerator(TableEstimator):
         if self._columns is None:
             return rows
         if self._mixed_columns is None:
-            return self._columns.frame(rows)
+            return self._columns.table(rows)
         return self._columns.decode(rows)
 
     def __sklearn_tags__(self) -> Tags:

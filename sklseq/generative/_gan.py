@@ -49,7 +49,8 @@ class GAN(Generator):
 
     X may be a DataFrame with columns of any kind, see `VAE`: the generator draws booleans,
     categories and what is missing, with the gradients of softer draws [9]_. One of floats alone,
-    none of them missing, is read as its array, and draws may lie outside the range seen.
+    none of them missing, is read as its array, and draws may lie outside the range seen; an array
+    of integers or booleans is read as a DataFrame of such columns.
 
     ``loss="relativistic"`` with a gradient penalty on real and generated rows is what converges
     most reliably [3]_. With ``loss="wasserstein"`` the penalty holds the critic's slope at one

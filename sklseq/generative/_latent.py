@@ -32,14 +32,14 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
     likelihood: str = param(
         "gaussian",
         "How rows scatter about what the decoder expects: 'gaussian', or 'bernoulli' for values "
-        "in [0, 1] and booleans, which it draws as 0 or 1. By 'gaussian', columns of a DataFrame "
+        "in [0, 1] and booleans, which it draws as 0 or 1. By 'gaussian', columns of a table "
         "that are not all real numbers have each the likelihood of its kind.",
         choice("gaussian", "bernoulli"),
     )
     noise: Any = param(
         "learned",
         "Standard deviation of the Gaussian likelihood: 'learned', one for all features; "
-        "'diagonal', one learned for each; or a number that is kept. Numbers of a DataFrame that "
+        "'diagonal', one learned for each; or a number that is kept. Numbers of a table that "
         "is not all real numbers become normal scores, and have one learned for each by either.",
         choice("learned", "diagonal"),
         real(0, closed="neither"),

@@ -74,8 +74,8 @@ class GenerativeOverSampler(Estimator):
             If X or y is not valid, or there is a single class.
         """
         check_classification_targets(y)
-        if not is_frame(X):  # the generator reads the columns of a DataFrame
-            X = check_array(X, dtype=[np.float64, np.float32])
+        if not is_frame(X):  # which the generator reads column by column
+            X = check_array(X)
         labels = column_or_1d(y, warn=not is_frame(y))
         check_consistent_length(X, labels)
         classes, counts = np.unique(labels, return_counts=True)

@@ -33,11 +33,13 @@ class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
     string and object dtypes), and missing values among them. Each column then has a likelihood of
     its kind: numbers become normal scores by their quantiles, and each whole number, or number
     of so many decimals, is an interval of them; a missing value is told by an indicator. What is
-    drawn has the same columns, dtypes and categories, and numbers within the range seen.
+    drawn has the same columns, dtypes and categories, and numbers within the range seen. An array
+    of integers or booleans is read as such a DataFrame, and drawn with its dtype.
     A DataFrame of floats alone, none of them missing, is the exception: it is read as its array,
     by `likelihood`, and draws may lie outside the range seen. `score_samples` adds
     log-probabilities of booleans, categories, missing values and whole numbers to log-densities
-    of real numbers, each a mean over the last decimal that was seen.
+    of real numbers, each a mean over the last decimal that was seen. A probability and a density
+    do not compare: turn integers into floats where they are to be real numbers.
 
     Codes of all rows together are seldom as the prior wants them, so that samples come from where
     the decoder learned little. With `latent_prior` a second distribution is fitted to the codes,

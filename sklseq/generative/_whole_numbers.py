@@ -30,23 +30,15 @@ class WholeNumbersDensity(DensityGenerator):
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
         rows = super()._read(X, reset=reset)
         if reset:
-            self._whole = self._whole_features(X, rows.shape[1])
+            self._whole = np.zeros(rows.shape[1], dtype=bool)
+            if self._columns is not None:
+                self._whole[:] = [column.is_integer for column in self._columns.columns]
             # The smallest: beside large numbers single precision would lose the noise.
             self._origin = np.where(self._whole, rows.min(axis=0), 0.0)
-            self._span = np.ptp(rows, axis=0)
         return rows - self._origin if self._whole.any() else rows
 
-    def _whole_features(self, X: Any, n_features: int) -> NDArray[np.bool_]:
-        """Which hold whole numbers, by dtype: the same in an array as in a DataFrame."""
-        if self._columns is None:
-            return np.full(n_features, np.asarray(X).dtype.kind in "iu")
-        return np.array([column.is_integer for column in self._columns.columns])
-
     def _written(self, rows: NDArray[Any]) -> Any:
-        if self._whole.any():
-            within = np.rint(rows).clip(0, self._span)  # of what was seen
-            rows = np.where(self._whole, within, rows) + self._origin
-        return super()._written(rows)
+        return super()._written(rows + self._origin if self._whole.any() else rows)
 
     def _widths(self) -> NDArray[np.float64] | None:
         """Of the noise: one where a column holds whole numbers, zero elsewhere."""

@@ -60,6 +60,8 @@ class MixedRows(nn.Module):
         start = self.heads.start(x, share)
         outputs = self._outputs(noise, None if context is None else context[: len(noise)])
         spread = outputs.std(dim=0, correction=0).clamp(min=1e-3)
+        if len(outputs) == 1:  # which tells of no spread
+            spread = torch.ones_like(spread)
         last = inner.network.output
         middle = (outputs.mean(dim=0) - last.bias) / spread
         last.weight.div_(spread.unsqueeze(1))

@@ -6,13 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import set_random_state
 
 from sklseq.utils._bad_input_checks import assert_refuses
 
-__all__ = ["check_frames_of_mixed_columns", "check_frames_of_numbers"]
+__all__ = [
+    "check_frames_and_arrays_of_whole_numbers",
+    "check_frames_of_mixed_columns",
+    "check_frames_of_numbers",
+]
 
 
 def mixed_frame(n: int = 120) -> Any:
@@ -63,6 +68,38 @@ def check_frames_of_numbers(estimator: Any) -> None:
     rows = _fit(estimator, whole, max_epochs=2).sample(50, random_state=0)
     assert (rows.dtypes == whole.dtypes).all(), f"dtypes {rows.dtypes.to_dict()}"
     assert rows["n"].between(0, 6).all(), "integers outside the range seen"
+
+
+def check_frames_and_arrays_of_whole_numbers(estimator: Any) -> None:
+    """Integers, and booleans, mean the same in an array as in a DataFrame, and come back."""
+    import pandas as pd
+
+    counts = np.random.default_rng(0).poisson([3.0, 40.0], size=(60, 2))
+    tables: list[NDArray[Any]] = [counts, counts.astype(np.uint8)]
+    if get_tags(estimator).input_tags.categorical:
+        tables.append(counts > counts.mean(axis=0))
+    else:
+        assert_refuses(partial(_fit, estimator, counts > 3), "booleans")
+    for X in tables:
+        frame = pd.DataFrame(X)
+        of_array, of_frame = (_fit(estimator, table, max_epochs=2) for table in (X, frame))
+        for table in (of_array.sample(30, random_state=0), _there_and_back(of_array, X)):
+            assert table.dtype == X.dtype, f"{table.dtype} rows from {X.dtype} data"
+            assert (table >= X.min(axis=0)).all(), "below what was seen"
+            assert (table <= X.max(axis=0)).all(), "above what was seen"
+        assert_array_equal(of_array.sample(30, random_state=0), of_frame.sample(30, random_state=0))
+        assert_array_equal(_there_and_back(of_array, X), _there_and_back(of_frame, frame))
+        for method in ("transform", "score_samples"):
+            if hasattr(estimator, method):
+                values = getattr(of_array, method)(X)
+                assert_array_equal(values, getattr(of_frame, method)(frame))
+                assert_array_equal(values, getattr(of_array, method)(X.astype(np.float64)))
+    assert_refuses(partial(_fit, estimator, np.array([[1], [2**60]])), "row 1", "too large")
+
+
+def _there_and_back(model: Any, X: Any) -> Any:
+    """Rows through their codes, where there are codes."""
+    return model.inverse_transform(model.transform(X)) if hasattr(model, "transform") else X
 
 
 def check_frames_of_mixed_columns(estimator: Any) -> None:

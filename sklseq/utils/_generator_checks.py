@@ -15,7 +15,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import set_random_state
 
 from sklseq.nn.flows import Flow
-from sklseq.utils._frame_checks import check_frames_of_mixed_columns, check_frames_of_numbers
+from sklseq.utils._frame_checks import (
+    check_frames_and_arrays_of_whole_numbers,
+    check_frames_of_mixed_columns,
+    check_frames_of_numbers,
+)
 from sklseq.utils._sequence_generator_checks import SEQUENCE_GENERATOR_CHECKS
 
 __all__ = ["check_generator", "generator_checks"]
@@ -28,8 +32,9 @@ def check_generator(estimator: Any) -> None:
     the training data and depend on their seed alone; sampling changes neither the model nor any
     global random state; the class asked for is the class given; scores are those of each row,
     whatever the order and the company, and the same with each call; flows are invertible, with
-    the density that their Jacobian gives; a DataFrame gives a DataFrame of the same columns, and
-    columns that are not numbers are learned, or refused by name. Generators of sequences take
+    the density that their Jacobian gives; a DataFrame gives a DataFrame of the same columns,
+    integers give integers, in arrays as in DataFrames, and columns that are not numbers are
+    learned, or refused by name. Generators of sequences take
     tables as univariate sequences; beside that, ragged data give ragged samples, dense data dense
     ones.
 
@@ -79,7 +84,11 @@ def generator_checks(estimator: Any) -> Iterator[tuple[str, Callable[[], None]]]
     if get_tags(estimator).input_tags.three_d_array:
         checks += SEQUENCE_GENERATOR_CHECKS
     elif find_spec("pandas"):
-        checks += [check_frames_of_numbers, check_frames_of_mixed_columns]
+        checks += [
+            check_frames_of_numbers,
+            check_frames_and_arrays_of_whole_numbers,
+            check_frames_of_mixed_columns,
+        ]
     if "conditional" in estimator.get_params():
         checks += [check_class_asked_is_class_given, check_bad_classes, check_scores_of_classes]
     for check in checks:

@@ -32,6 +32,16 @@ def test_all_classes_become_as_frequent_where_they_lie(generator):
     np.testing.assert_array_equal(again[0], X_new)
 
 
+# Given the class, there is little left for a code to tell.
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("generator", [QUICK, VAE(max_epochs=5)], ids=["RealNVP", "VAE"])
+def test_integers_stay_integers(generator):
+    X, y = rows()
+    X_new, _ = GenerativeOverSampler(generator=generator).fit_resample(X.astype(np.int16), y)
+    assert X_new.dtype == np.int16
+    assert len(np.unique(X_new[81:], axis=0)) > 9
+
+
 def test_balanced_rows_stay_as_they_are():
     X, _ = rows()
     X, y = X[:80], np.arange(80) % 2
