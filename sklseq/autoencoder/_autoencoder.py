@@ -5,14 +5,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, check_scalar
 from torch import Tensor, nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import choice, estimator, param, real
 from sklseq.nn.autoencoders import AutoencoderNetwork
 from sklseq.nn.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
-from sklseq.training.estimator import draw_seed
+from sklseq.training.estimator import sampling_generator
 from sklseq.training.latent_priors import LatentPriorMixin
 from sklseq.training.tables import layer_sizes
 
@@ -95,6 +94,16 @@ class DenseAutoencoder(BaseAutoencoder):
         module.start_at(mean, x.amin(dim=0), x.amax(dim=0))  # type: ignore[operator]
 
 
+def _has_prior(model: Any) -> bool:
+    """Whether codes can be drawn, or could be after a fit."""
+    prior = model._code_distribution if hasattr(model, "module_") else model.latent_prior
+    if prior is None:
+        raise AttributeError(
+            f"{type(model).__name__} samples with a latent_prior alone: set one, and fit again."
+        )
+    return True
+
+
 @estimator
 class Autoencoder(LatentPriorMixin, DenseAutoencoder):
     """Compress rows to a few numbers and back: a nonlinear PCA, and an outlier detector.
@@ -133,7 +142,7 @@ class Autoencoder(LatentPriorMixin, DenseAutoencoder):
         self._sample_dtype = inputs[0].dtype.name
         self._refit_prior(self._run("encode", *inputs), weights)
 
-    @available_if(lambda self: self.latent_prior is not None)
+    @available_if(_has_prior)
     def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray[Any]:
         """Draw rows: the decoder's, of codes that the fitted `latent_prior` draws.
 
@@ -152,14 +161,8 @@ class Autoencoder(LatentPriorMixin, DenseAutoencoder):
         Raises
         ------
         ValueError
-            If `n_samples` is below 1, or `latent_prior` was None in `fit`.
+            If `n_samples` is below 1.
         """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
-        if self._code_distribution is None:
-            raise ValueError(
-                f"latent_prior={self.latent_prior!r} was set after the last fit: fit again."
-            )
-        rng = np.random.default_rng(draw_seed(random_state))
-        codes = self._code_distribution.draw(n_samples, (), rng)
+        rng = sampling_generator(self, n_samples, random_state)
+        codes = self._sampled_codes(n_samples, (), rng)
         return self._run("decode", codes).astype(self._sample_dtype, copy=False)

@@ -20,6 +20,11 @@ from sklseq.training.tables import layer_sizes
 __all__ = ["AAE"]
 
 
+def _draws_categories(model: Any) -> bool:
+    # What it was fitted with, once it was.
+    return getattr(model, "_module_kwargs", vars(model))["prior"] == "categorical"
+
+
 @estimator
 class AAE(LatentVariableGenerator):
     """Adversarial autoencoder: codes that a critic cannot tell from draws of a chosen prior.
@@ -171,7 +176,7 @@ class AAE(LatentVariableGenerator):
         normal = rng.standard_normal((n, self._module_kwargs["n_components"]))
         return self._run("draw_codes", normal, rng.random((n, 1)))
 
-    @available_if(lambda self: self.prior == "categorical")
+    @available_if(_draws_categories)
     def predict_clusters(self, X: Any, y: Any = None) -> NDArray[np.int64]:
         """The most probable category of each row; with ``prior="categorical"`` alone.
 

@@ -1,4 +1,4 @@
-"""Generators that know the latent code of a row, and the row of a code."""
+"""Generators that know the code of a row, and the row of a code."""
 
 from typing import Any
 
@@ -13,16 +13,73 @@ from sklseq.generative._base import Generator
 from sklseq.generative._frames import stacked_rows
 from sklseq.training.tables import check_finite_rows
 
-__all__ = ["CodingGenerator"]
+__all__ = ["CodesMixin", "CodingGenerator"]
+
+
+class CodesMixin:
+    """What codes of rows of a table and of sequences have in common; comes first in the bases.
+
+    The estimator has `_encode` and `inverse_transform`.
+    """
+
+    def _codes_of(self: Any, X: Any, y: Any) -> NDArray[Any]:
+        """As an array, whatever `transform` is to put out."""
+        return self._encode(rows := self._read_fitted(X), self._asked_or_likely(rows, y))
+
+    def _asked_or_likely(self: Any, rows: Any, y: Any) -> Any:
+        """The classes asked for; None where there are classes: the most probable ones."""
+        return self._likely_classes(rows) if self._by_class and y is None else y
+
+    def _checked_codes(self: Any, Z: Any) -> NDArray[Any]:
+        """Codes that the user gives, of as many numbers as the model has."""
+        check_is_fitted(self)
+        Z = check_array(Z, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        check_finite_rows(Z, "Z")
+        if Z.shape[1] != self._n_features_out:
+            raise ValueError(f"Z has {Z.shape[1]} features, expected {self._n_features_out}.")
+        return Z
+
+    def interpolate(self: Any, a: Any, b: Any, n_steps: int = 10, y: Any = None) -> Any:
+        """What lies on the way from one row to another, along a line between their codes.
+
+        Parameters
+        ----------
+        a, b : row
+            Of the X of `fit`: an array of shape (n_features,), a DataFrame of one row, or a
+            sequence.
+        n_steps : int, default=10
+            Rows, with those that the codes of `a` and `b` stand for at the ends.
+        y : scalar or None, default=None
+            The class of the rows; needed with ``conditional=True``.
+
+        Returns
+        -------
+        ndarray or DataFrame of `n_steps` rows
+            As `inverse_transform` gives them.
+        """
+        check_scalar(n_steps, "n_steps", (int, np.integer), min_val=2)
+        ends = self._codes_of(self._pair(a, b), y)
+        share = np.linspace(0, 1, n_steps)[:, None]
+        return self.inverse_transform((1 - share) * ends[0] + share * ends[1], y)
+
+    def _pair(self, a: Any, b: Any) -> Any:
+        """Two rows as an X."""
+        return stacked_rows(a, b)
+
+    @property
+    def _n_features_out(self: Any) -> int:
+        components = self._module_kwargs.get("n_components")
+        return self.n_features_in_ if components is None else components
+
+    def __sklearn_tags__(self: Any) -> Tags:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
 
 
 @estimator
-class CodingGenerator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generator):
+class CodingGenerator(CodesMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generator):
     """Codes, from the module's `encode` and `decode`."""
-
-    def _likely_classes(self, X: NDArray[Any]) -> NDArray[Any]:
-        """The most probable class of each row, given the classes of training."""
-        raise NotImplementedError
 
     def transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """The latent code of each row: noise of a flow, that of an autoencoder's encoder.
@@ -39,11 +96,7 @@ class CodingGenerator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generat
         """
         return self._codes_of(X, y)
 
-    def _codes_of(self, X: Any, y: Any) -> NDArray[Any]:
-        """As an array, whatever `transform` is to put out."""
-        X = self._read_fitted(X)
-        if self.conditional and y is None:
-            y = self._likely_classes(X)
+    def _encode(self, X: NDArray[Any], y: Any) -> NDArray[Any]:
         return self._run("encode", X, *self._condition(y, len(X)))
 
     def inverse_transform(self, Z: Any, y: Any = None) -> Any:
@@ -60,39 +113,5 @@ class CodingGenerator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generat
         ndarray or DataFrame of shape (n_samples, n_features)
             Of categories the most probable one; a DataFrame if `fit` was given one.
         """
-        check_is_fitted(self)
-        Z = check_array(Z, dtype=[np.float64, np.float32], ensure_all_finite=False)
-        check_finite_rows(Z, "Z")
-        if Z.shape[1] != self._n_features_out:
-            raise ValueError(f"Z has {Z.shape[1]} features, expected {self._n_features_out}.")
+        Z = self._checked_codes(Z)
         return self._written(self._run("decode", Z, *self._condition(y, len(Z))))
-
-    def interpolate(self, a: Any, b: Any, n_steps: int = 10, y: Any = None) -> Any:
-        """Rows on the way from one row to another, along a straight line between their codes.
-
-        Parameters
-        ----------
-        a, b : array-like of shape (n_features,), or DataFrame of one row
-        n_steps : int, default=10
-            Rows, with those that the codes of `a` and `b` stand for at the ends.
-        y : scalar or None, default=None
-            The class of the rows; needed with ``conditional=True``.
-
-        Returns
-        -------
-        ndarray or DataFrame of shape (n_steps, n_features)
-        """
-        check_scalar(n_steps, "n_steps", (int, np.integer), min_val=2)
-        ends = self._codes_of(stacked_rows(a, b), y)
-        share = np.linspace(0, 1, n_steps)[:, None]
-        return self.inverse_transform((1 - share) * ends[0] + share * ends[1], y)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = [self.dtype]
-        return tags
-
-    @property
-    def _n_features_out(self) -> int:
-        components = self._module_kwargs.get("n_components")
-        return self.n_features_in_ if components is None else components

@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, check_scalar
 from torch import Tensor
 
 from sklseq.base import attribute, estimator, param
 from sklseq.training.data import Batch
-from sklseq.training.estimator import draw_seed
+from sklseq.training.estimator import sampling_generator
 
 __all__ = ["ConditionalSampler", "rows_and_classes"]
 
@@ -36,6 +35,11 @@ class ConditionalSampler:
         ),
     }
 
+    @property
+    def _by_class(self) -> bool:
+        """Whether the fitted model knows classes, whatever `conditional` says since."""
+        return hasattr(self, "classes_")
+
     def _read_conditions(self, y: Any, X: Any, fresh: bool) -> tuple[NDArray[np.float64], ...]:
         """The classes of the training rows as one-hot rows, or nothing."""
         if fresh:
@@ -43,7 +47,7 @@ class ConditionalSampler:
                 self.__dict__.pop(name, None)
         if not self.conditional:
             return ()
-        if fresh:
+        if fresh or not self._by_class:
             self.classes_, codes = read_classes(y, X)
         else:
             codes = asked_classes(y, len(X), self.classes_)
@@ -54,7 +58,7 @@ class ConditionalSampler:
 
     def _condition(self, y: Any, n: int) -> tuple[NDArray[Any], ...]:
         """What the network takes beside its `n` rows: nothing, or the classes asked for."""
-        if self.conditional:
+        if self._by_class:
             return (one_hot(asked_classes(y, n, self.classes_), len(self.classes_)),)
         if y is not None:
             raise ValueError(
@@ -86,10 +90,8 @@ class ConditionalSampler:
         ValueError
             If `n_samples` is below 1, or y asks for a class that was not seen in `fit`.
         """
-        check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
-        rng = np.random.default_rng(draw_seed(random_state))
-        if self.conditional and y is None:
+        rng = sampling_generator(self, n_samples, random_state)
+        if self._by_class and y is None:
             y = self.classes_[rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)]
         return self._as_samples(self._draw(n_samples, self._condition(y, n_samples), rng))
 

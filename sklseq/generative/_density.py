@@ -19,7 +19,7 @@ class DensityMixin(OutlierScoreMixin):
 
     def _log_density(self: Any, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Of each row, given its class if that is told, else over all classes."""
-        if not self.conditional or y is not None:
+        if not self._by_class or y is not None:
             return self._density_given(X, self._condition(y, len(X)))
         return logsumexp(self._log_joint(X), axis=1)
 
@@ -53,6 +53,7 @@ class DensityMixin(OutlierScoreMixin):
         return self._log_density(self._read_fitted(X), y)
 
     def _likely_classes(self: Any, X: Any) -> NDArray[Any]:
+        """The most probable class of each row, given the classes of training."""
         return self.classes_[self._log_joint(X).argmax(axis=1)]
 
 
@@ -60,10 +61,8 @@ class DensityMixin(OutlierScoreMixin):
 class DensityGenerator(DensityMixin, CodingGenerator):
     """Rows of a table with the module's density."""
 
-    @property
-    def _density_function(self) -> str:
-        """The module's method that gives log-densities."""
-        raise NotImplementedError
+    _density_function = "forward"
+    """The module's method that gives log-densities."""
 
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)

@@ -9,18 +9,18 @@ from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, param, real
 from sklseq.generative._whole_numbers import WholeNumbersDensity
-from sklseq.nn.coupling_flow import CouplingFlow
 from sklseq.nn.feedforward import ACTIVATIONS
-from sklseq.nn.flows.density import BASES, StandardStudent
-from sklseq.training.data import Batch, mean_loss
+from sklseq.nn.flows.density import BASES
+from sklseq.training.data import Batch
+from sklseq.training.flows import FlowMixin
 from sklseq.training.tables import layer_sizes
 
 __all__ = ["Glow", "RealNVP"]
 
 
 @estimator
-class _FlowEstimator(WholeNumbersDensity):
-    """Fits a flow by maximum likelihood."""
+class _FlowEstimator(FlowMixin, WholeNumbersDensity):
+    """A flow with its settings, for tables."""
 
     n_layers: int = param(8, "Coupling layers.", integer(0))
     hidden_layer_sizes: tuple = param(
@@ -50,8 +50,6 @@ class _FlowEstimator(WholeNumbersDensity):
     )
     batch_size: int = param(128, "Rows in a training step.", integer(1))
 
-    _network: ClassVar[type[nn.Module]] = CouplingFlow
-    _density_function = "forward"
     _mixing: ClassVar[str]
 
     def _module_settings(
@@ -71,14 +69,8 @@ class _FlowEstimator(WholeNumbersDensity):
             "base": self.base,
         }
 
-    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
-        network: Any = module
-        context = inputs[1] if self.conditional else None
-        network.transform.initialise(inputs[0], context, weight)
-
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
-        batch = self._spread(batch)
-        return mean_loss(-module(*batch.inputs), batch)
+        return super()._objective(module, self._spread(batch))
 
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
@@ -102,11 +94,7 @@ class _FlowEstimator(WholeNumbersDensity):
     def _draw(
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
-        noise = rng.standard_normal((n_samples, self.n_features_in_))
-        if isinstance(base := self.module_.base, StandardStudent):
-            df = base.degrees_of_freedom.item()
-            noise *= np.sqrt(df / rng.chisquare(df, size=(n_samples, 1)))
-        return self._run("decode", noise, *condition)
+        return self._decoded_noise(n_samples, condition, rng)
 
 
 def _check_varying(X: NDArray[Any], weights: NDArray[np.float64]) -> None:

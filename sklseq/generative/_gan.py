@@ -144,7 +144,8 @@ class GAN(Generator):
     )
     n_candidates: int = param(
         8,
-        "Rows drawn for each that `sample` returns; 1 returns them as the generator makes them.",
+        "Rows drawn for each that `sample` returns; 1 returns them as the generator makes them. "
+        "Counts with each call, if it was above 1 in `fit`.",
         integer(1),
     )
     learning_rate: float = other_default(Generator, "learning_rate", 2e-3)

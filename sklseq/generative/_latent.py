@@ -50,7 +50,8 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
 
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
         X = super()._read(X, reset=reset)
-        if self.likelihood == "bernoulli" and (X.min() < 0 or X.max() > 1):
+        likelihood = self.likelihood if reset else self._module_kwargs["likelihood"]
+        if likelihood == "bernoulli" and (X.min() < 0 or X.max() > 1):
             row, column = np.argwhere((X < 0) | (X > 1))[0]
             raise ValueError(
                 f"likelihood='bernoulli' is for values in [0, 1], but X is {X[row, column]:g} at "

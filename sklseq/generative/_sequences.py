@@ -4,13 +4,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Tags, check_array
-from sklearn.utils.validation import check_is_fitted, check_scalar
 from torch import Tensor, nn
 
 from sklseq._compat import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.data import Sequences
+from sklseq.generative._codes import CodesMixin
 from sklseq.generative._conditions import ConditionalSampler
 from sklseq.generative._density import DensityMixin
 from sklseq.generative._variational import VariationalMixin
@@ -31,6 +30,7 @@ class SequenceVAE(
     VariationalMixin,
     LatentPriorMixin,
     DensityMixin,
+    CodesMixin,
     SequenceTransformerMixin,
     ConditionalSampler,
     RaggedEstimator,
@@ -107,15 +107,6 @@ class SequenceVAE(
     }
     _network: ClassVar[type[nn.Module]] = SequenceVariationalNetwork
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = [self.dtype]
-        return tags
-
-    @property
-    def _n_features_out(self) -> int:
-        return self._module_kwargs["n_components"]
-
     # -- training --------------------------------------------------------------------------
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -181,6 +172,7 @@ class SequenceVAE(
         return sequence_weights(batch)
 
     def _finish(self, X: Sequences, weights: NDArray[np.float64]) -> None:
+        super()._finish(X, weights)
         x, classes = np.split(X.steps, [self._n_step_features], axis=1)
         of_class = classes[X.starts]
         condition = (of_class,) if self.conditional else ()
@@ -202,8 +194,6 @@ class SequenceVAE(
         return self._run(self._density_function, columns, per_step=False).astype(np.float64)
 
     def _encode(self, X: Sequences, y: Any) -> NDArray[Any]:
-        if self.conditional and y is None:
-            y = self._likely_classes(X)
         return self._run("encode", _with_columns(X, *self._condition(y, len(X))), per_step=False)
 
     def transform(self, X: Any, y: Any = None) -> NDArray[Any]:
@@ -221,7 +211,8 @@ class SequenceVAE(
         ndarray of shape (n_sequences, n_components)
         """
         sequences = self._read_fitted(X)
-        return self._as_output(X, sequences, self._encode(sequences, y))
+        codes = self._encode(sequences, self._asked_or_likely(sequences, y))
+        return self._as_output(X, sequences, codes)
 
     def inverse_transform(self, Z: Any, y: Any = None, lengths: Any = None) -> NDArray[Any]:
         """The sequences that latent variables stand for.
@@ -240,10 +231,7 @@ class SequenceVAE(
             1-D object array of ``(n_steps, n_features)`` arrays, or ``(n_steps,)`` after a fit on
             such; a dense array after a fit on one.
         """
-        check_is_fitted(self)
-        Z = check_array(Z, dtype=self.dtype, input_name="Z")
-        if Z.shape[1] != self._n_features_out:
-            raise ValueError(f"Z has {Z.shape[1]} features, expected {self._n_features_out}.")
+        Z = self._checked_codes(Z)
         codes = np.hstack([Z, *self._condition(y, len(Z))])
         if lengths is None:
             counts = self._lengths(codes, np.full(len(Z), 0.5))
@@ -267,33 +255,14 @@ class SequenceVAE(
             In the container of X: ragged in, ragged out as a 1-D object array.
         """
         sequences = self._read_fitted(X)
-        if self.conditional and y is None:
-            y = self._likely_classes(sequences)
+        y = self._asked_or_likely(sequences, y)
         codes = np.hstack([self._encode(sequences, y), *self._condition(y, len(sequences))])
         repeated = sequences.with_steps(np.repeat(codes, sequences.lengths, axis=0))
         steps = self._run("decode", repeated, per_step=True)
         return unpacked(sequences, steps, holds_vectors(X))
 
-    def interpolate(self, a: Any, b: Any, n_steps: int = 10, y: Any = None) -> NDArray[Any]:
-        """Sequences on the way from one to another, along a line between their codes.
-
-        Parameters
-        ----------
-        a, b : array-like of shape (n_steps, n_features) or (n_steps,)
-        n_steps : int, default=10
-            Sequences, with those that the codes of `a` and `b` stand for at the ends.
-        y : scalar or None, default=None
-            The class of the sequences; needed with ``conditional=True``.
-
-        Returns
-        -------
-        ndarray of shape (n_steps,) and dtype object
-            As `inverse_transform` gives them.
-        """
-        check_scalar(n_steps, "n_steps", (int, np.integer), min_val=2)
-        ends = self._encode(self._read_fitted([np.asarray(a), np.asarray(b)]), y)
-        share = np.linspace(0, 1, n_steps)[:, None]
-        return self.inverse_transform((1 - share) * ends[0] + share * ends[1], y)
+    def _pair(self, a: Any, b: Any) -> list[Any]:
+        return [np.asarray(a), np.asarray(b)]
 
     # -- samples ---------------------------------------------------------------------------
 

@@ -41,7 +41,8 @@ class VariationalMixin:
     bound: str = param(
         "elbo",
         "What `score_samples` gives: the evidence lower bound, or with 'iwae' the importance "
-        "weighted one, which lies between it and the log-density.",
+        "weighted one, which lies between it and the log-density. `offset_` is in its terms, so "
+        "that another one needs another fit.",
         choice("elbo", "iwae"),
     )
     n_draws: int = param(32, "Latent draws from which a score is computed.", integer(1))
@@ -60,9 +61,9 @@ class VariationalMixin:
         )
     }
 
-    @property
-    def _density_function(self) -> str:
-        return self.bound
+    def _finish(self: Any, *data: Any) -> None:
+        self._density_function = self.bound  # as it was in fit: `offset_` goes by it
+        super()._finish(*data)  # type: ignore[misc]
 
     def _row_weights(self, batch: Batch) -> Tensor:
         """Weight of each row of a batch."""

@@ -222,6 +222,3 @@ class AdversarialAutoencoder(nn.Module):
     def distances(self, z: Tensor, weight: Tensor | None = None) -> Tensor:
         """Energy distance of codes from draws of the prior, what each adds, ``(n,)``."""
         return energy_distances(z, self.drawn_codes(z), weight)
-
-    def after_step(self) -> None:
-        """Nothing is averaged over steps."""

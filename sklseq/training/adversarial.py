@@ -46,7 +46,7 @@ def adversarial_step(
     Parameters
     ----------
     module : Module
-        Its method ``after_step`` is called once all parts have been updated.
+        Its method ``after_step``, if it has one, is called once all parts have been updated.
     phases : sequence of Phase
     optimizer : Optimizer
         Has the parameters of all parts; those without a gradient it leaves alone.
@@ -73,5 +73,6 @@ def adversarial_step(
             if not losses[-1].isfinite():
                 return losses[-1]
             optimizer.step()
-    module.after_step()  # type: ignore[operator]
+    if after_step := getattr(module, "after_step", None):
+        after_step()
     return losses[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, check_scalar
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -292,6 +293,25 @@ def draw_seed(random_state: Any) -> int:
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
     return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def sampling_generator(model: Any, n_samples: Any, random_state: Any) -> np.random.Generator:
+    """What samples of a model are drawn with.
+
+    Parameters
+    ----------
+    model : estimator
+    n_samples, random_state
+        As the user gives them.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        If the model is not fitted, or `n_samples` is not a whole number of at least 1.
+    """
+    check_is_fitted(model)
+    check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
+    return np.random.default_rng(draw_seed(random_state))
 
 
 def _device_or_cpu(device: str) -> torch.device:

@@ -1,18 +1,17 @@
 """Distributions of codes, learnt once an autoencoder is trained, for its samples to start from."""
 
 import warnings
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from torch import Tensor, nn
 
 from sklseq._compat import fit_context
 from sklseq.base import choice, estimator, param
-from sklseq.nn.coupling_flow import CouplingFlow
-from sklseq.training.data import Batch, as_often_as_they_weigh, mean_loss
+from sklseq.training.data import as_often_as_they_weigh
+from sklseq.training.flows import FlowMixin
 from sklseq.training.tables import TableEstimator
 
 __all__ = ["LatentPriorMixin"]
@@ -156,10 +155,8 @@ def _fit_mixture(
 
 
 @estimator
-class _CodeFlow(TableEstimator):
+class _CodeFlow(FlowMixin, TableEstimator):
     """A flow of codes, conditional on classes if there are any."""
-
-    _network: ClassVar[type[nn.Module]] = CouplingFlow
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, codes: NDArray[Any], classes: NDArray[Any] | None = None) -> Self:
@@ -180,15 +177,8 @@ class _CodeFlow(TableEstimator):
         n_context = inputs[1].shape[1] if len(inputs) > 1 else 0
         return {"n_features": inputs[0].shape[1], "n_context": n_context, "n_layers": 4}
 
-    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
-        network: Any = module
-        network.transform.initialise(*inputs[:1], inputs[1] if len(inputs) > 1 else None, weight)
-
-    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
-        return mean_loss(-module(*batch.inputs), batch)
-
     def draw(
         self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
         """Codes for these conditions."""
-        return self._run("decode", rng.standard_normal((n, self.n_features_in_)), *condition)
+        return self._decoded_noise(n, condition, rng)

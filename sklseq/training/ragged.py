@@ -47,8 +47,8 @@ class RaggedEstimator(NeuralEstimator, SequenceEstimator):
         """Validated training data; what else the network is to see is in the steps."""
         return self._read_numbers(X, reset=fresh)
 
-    def _read_numbers(self, X: Any, *, reset: bool) -> Sequences:
-        sequences = self._read_X(X, reset=reset, dtype=self.dtype)
+    def _read_numbers(self, X: Any, *, reset: bool, dtype: str | None = None) -> Sequences:
+        sequences = self._read_X(X, reset=reset, dtype=dtype or self.dtype)
         if sequences.symbolic:
             raise ValueError(f"X holds symbols, but {type(self).__name__} takes numbers.")
         return sequences
@@ -86,7 +86,9 @@ class RaggedEstimator(NeuralEstimator, SequenceEstimator):
 
     def _read_fitted(self, X: Any) -> Sequences:
         check_is_fitted(self)
-        return self._read_numbers(X, reset=False)
+        # The type of the weights, whatever `dtype` says since.
+        dtype = str(next(self.module_.parameters()).dtype).removeprefix("torch.")
+        return self._read_numbers(X, reset=False, dtype=dtype)
 
 
 def scales_of(rows: SequenceRows, n_features: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,11 @@
 """The promises of every generator, over all of them: none is listed by hand."""
 
+import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
 
+from sklseq._compat import make_constraint
 from sklseq.autoencoder import Autoencoder
 from sklseq.generative import AAE, VAE, RealNVP, SequenceVAE
 from sklseq.training import NeuralEstimator
@@ -43,6 +47,60 @@ CHECKS = [
 @pytest.mark.parametrize("check", CHECKS)
 def test_generator_checks(check):
     check()
+
+
+METHODS = ["predict", "decision_function", "score_samples", "transform", "reconstruct"]
+
+
+def outputs(model, X, codes):
+    """Of all methods that a fitted model has."""
+    results = {name: getattr(model, name)(X) for name in METHODS if hasattr(model, name)}
+    if hasattr(model, "sample"):
+        results["sample"] = model.sample(5, random_state=0)
+    if hasattr(model, "predict_clusters"):
+        results["predict_clusters"] = model.predict_clusters(X)
+    if codes is not None and not hasattr(model, "classes_"):
+        results["inverse_transform"] = model.inverse_transform(codes)
+    return results
+
+
+def other_values(model, name):
+    """What else a parameter may be: each of the names it may have, and one value that is none."""
+    allowed = [make_constraint(c) for c in type(model)._parameter_constraints[name]]
+    named = {str(option) for c in allowed for option in getattr(c, "options", ())}
+    yield from sorted(named - {getattr(model, name)})
+    for value in (2, 0.25, 0.75, True, False, (3,), None):
+        if value != getattr(model, name) and any(c.is_satisfied_by(value) for c in allowed):
+            yield value
+            break
+
+
+CONDITIONAL = {f"{c.__name__}-conditional": quick(c, conditional=True) for c in SAMPLERS}
+MODELS = GENERATORS | CONDITIONAL | {"AAE-categorical": quick(AAE, prior="categorical")}
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("name", MODELS)
+def test_settings_count_from_the_next_fit_on(name):
+    """Until then a model gives what it gave, whichever parameter is set.
+
+    But for `n_candidates`, which says that it counts with each call.
+    """
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
+    model = clone(MODELS[name]).set_params(max_epochs=1, dtype="float64").fit(X, y)
+    codes = model.transform(X) if hasattr(model, "transform") else None
+    before, scored = outputs(model, X, codes), getattr(model, "offset_", None)
+    for parameter, was in model.get_params().items():
+        if parameter == "n_candidates":
+            continue
+        for value in other_values(model, parameter):
+            now = outputs(model.set_params(**{parameter: value}), X, codes)
+            assert now.keys() == before.keys(), f"{parameter}={value!r} changes the methods"
+            for method, result in now.items():
+                assert_array_equal(result, before[method], f"{method} by {parameter}={value!r}")
+        model.set_params(**{parameter: was})
+    assert getattr(model, "offset_", None) == scored
 
 
 class FixedClass(RealNVP):

@@ -32,7 +32,7 @@ def test_linear_vae_with_learned_noise_is_pca():
     pca = PCA(2).fit(X).score(X)
     assert model.score(X) == pytest.approx(pca, abs=0.015 * (pca - collapsed(X)))
     assert model.score(X) <= pca + 1e-6
-    assert model.set_params(bound="iwae").score(X) == pytest.approx(pca, abs=0.02)
+    assert model.set_params(bound="iwae").fit(X).score(X) == pytest.approx(pca, abs=0.02)
 
 
 def test_fixed_draws_make_a_linear_vae_pca_to_the_digit():
@@ -88,7 +88,7 @@ def test_held_out_rows_meet_the_whole_divergence():
 def test_importance_weighted_bound_is_tighter():
     model = VAE(max_epochs=30, **SMALL).fit(IRIS)
     elbo = model.score_samples(IRIS)
-    iwae = model.set_params(bound="iwae").score_samples(IRIS)
+    iwae = model.set_params(bound="iwae").fit(IRIS).score_samples(IRIS)
     assert iwae.mean() > elbo.mean()
 
 
