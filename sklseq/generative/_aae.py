@@ -13,7 +13,7 @@ from sklseq.generative._latent import LatentVariableGenerator
 from sklseq.nn.adversarial import CRITIC_LOSSES
 from sklseq.nn.adversarial_autoencoder import PRIORS, AdversarialAutoencoder
 from sklseq.training import TableEstimator
-from sklseq.training.adversarial import Phase
+from sklseq.training.adversarial import Phase, phase_options
 from sklseq.training.data import Batch, mean_loss
 from sklseq.training.tables import layer_sizes
 
@@ -118,8 +118,6 @@ class AAE(LatentVariableGenerator):
         }
 
     def _check_settings(self) -> None:
-        if self.solver == "lbfgs":
-            raise ValueError("solver='lbfgs' minimises one loss; an AAE has two: take 'adam'.")
         if self.prior == "mixture" and self.n_components < 2:
             raise ValueError(
                 f"prior='mixture' lies on a ring in two values of a code, but n_components="
@@ -151,11 +149,9 @@ class AAE(LatentVariableGenerator):
             x, context = rows_and_classes(batch)
             return module.critic_loss(x, context, batch.weight, self.loss, self.gradient_penalty)
 
-        # Half the usual momentum: the encoder moves, and old gradients mislead.
-        options: dict[str, Any] = {"betas": (0.5, 0.99)} if "adam" in self.solver else {}
         return [
             Phase("autoencoder", autoencoder),
-            Phase("critic", critic, self.critic_steps, options),
+            Phase("critic", critic, self.critic_steps, phase_options(self.solver)),
         ]
 
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
@@ -12,7 +11,7 @@ from sklseq.base import estimator
 from sklseq.data import Columns, is_frame, kind_of
 from sklseq.training import TableEstimator
 
-__all__ = ["FrameGenerator", "stacked_rows", "within_intervals"]
+__all__ = ["FrameGenerator", "stacked_rows"]
 
 
 @estimator
@@ -95,21 +94,6 @@ class FrameGenerator(TableEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = self._any_column
         return tags
-
-
-def within_intervals(columns: Columns, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Encoded rows without half widths: each number is drawn from its interval of normal scores.
-
-    An adversary would know data by the few scores of whole numbers, and of values often seen.
-    """
-    places = columns.number_places
-    n_values = rows.shape[1] - len(places)
-    values, half_widths = rows[:, :n_values].copy(), rows[:, n_values:]
-    low, high = (ndtr(values[:, places] + side * half_widths) for side in (-1, 1))
-    share = np.random.default_rng(0).random(low.shape)
-    drawn = ndtri(low + share * (high - low))
-    values[:, places] = np.where(half_widths > 0, drawn, values[:, places])
-    return values
 
 
 def stacked_rows(a: Any, b: Any) -> Any:

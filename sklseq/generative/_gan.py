@@ -1,6 +1,5 @@
 """Generative adversarial networks as estimators."""
 
-import math
 import warnings
 from typing import Any, ClassVar
 
@@ -12,33 +11,28 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
-from sklseq.generative._base import Generator
+from sklseq.generative._candidates import CandidateGenerator
 from sklseq.generative._conditions import rows_and_classes
-from sklseq.generative._frames import within_intervals
 from sklseq.nn.adversarial import CRITIC_LOSSES, AdversarialNetwork
 from sklseq.nn.feedforward import ACTIVATIONS
-from sklseq.nn.randomness import drawing_from
-from sklseq.training import DenseRows, Trainer
-from sklseq.training.adversarial import Phase
+from sklseq.training.adversarial import Phase, phase_options
 from sklseq.training.data import Batch, as_tensor
-from sklseq.training.tables import hold_out, layer_sizes
+from sklseq.training.tables import layer_sizes
 
 __all__ = ["GAN"]
 
+# Coverage by new rows of the same distribution, in the limit of many.
 _NEIGHBOURS = 5
+_OF_FRESH_ROWS = 1 - 0.5**_NEIGHBOURS
 _MOST_ROWS = 1000
 # Of fewer, chance alone covers too little.
 _FEWEST_ROWS = 200
-# Share of the rows that tell when the judge has learned, and what a judge loses that guesses.
-_HELD_OUT, _OF_CHANCE = 0.1, 2 * math.log(2)
-# Samples that each of these rows is compared with, once it has.
-_COMPARISONS = 16
-# With fewer rows one or two are held out: they cannot tell.
-_FEWEST_JUDGED = 50
+# Of ratings: beyond, a critic's loss has next to no slope.
+_WIDE = 5.0
 
 
 @estimator
-class GAN(Generator):
+class GAN(CandidateGenerator):
     """Generative adversarial network: a generator trained to pass a critic that learns, too.
 
     The generator makes rows of noise, the critic tells them from rows of the data [1]_, and each
@@ -48,9 +42,11 @@ class GAN(Generator):
     there is nothing to score rows by.
 
     X may be a DataFrame with columns of any kind, see `VAE`: the generator draws booleans,
-    categories and what is missing, with the gradients of softer draws [9]_. One of floats alone,
-    none of them missing, is read as its array, and draws may lie outside the range seen; an array
-    of integers or booleans is read as a DataFrame of such columns.
+    categories and what is missing, with the gradients of softer draws [9]_, and its loss holds
+    their frequencies, by class, to those of the data: a critic alone forgets what is rare. A
+    DataFrame of floats alone, none of them missing, is read as its array, and draws may lie
+    outside the range seen; an array of integers or booleans is read as a DataFrame of such
+    columns.
 
     ``loss="relativistic"`` with a gradient penalty on real and generated rows is what converges
     most reliably [3]_. With ``loss="wasserstein"`` the penalty holds the critic's slope at one
@@ -61,7 +57,9 @@ class GAN(Generator):
     the logarithm of the ratio of their densities. `sample` draws `n_candidates` rows for each
     that it returns and picks one with a probability proportional to that ratio, so that clusters
     get their share, and rows between them become rare [8]_. A tenth of the rows tell when the
-    judge has learned enough; if it does no better than chance on them, it is not used.
+    judge has learned enough; if it does no better than chance on them, it is not used. Where
+    columns are of several kinds, ratings are tilted so that booleans, categories and missing
+    values among picked rows have the frequencies of training, and otherwise change least [10]_.
 
     After `fit`, `coverage_` says which share of the data has samples nearby. A warning says if it
     is much below what new rows of the data would reach (mode collapse), and if the critic tells
@@ -89,6 +87,7 @@ class GAN(Generator):
        likelihood-free importance weighting. NeurIPS, section 3 and algorithm 1.
     .. [9] Jang, Gu and Poole (2017). Categorical reparameterization with Gumbel-softmax. ICLR,
        section 2.2.
+    .. [10] Ireland and Kullback (1968). Contingency tables with given marginals. Biometrika 55(1).
 
     Examples
     --------
@@ -142,17 +141,11 @@ class GAN(Generator):
         real(0, closed="neither"),
         None,
     )
-    n_candidates: int = param(
-        8,
-        "Rows drawn for each that `sample` returns; 1 returns them as the generator makes them. "
-        "Counts with each call, if it was above 1 in `fit`.",
-        integer(1),
-    )
-    learning_rate: float = other_default(Generator, "learning_rate", 2e-3)
-    lr_schedule: str | None = other_default(Generator, "lr_schedule", "cosine")
-    gradient_clip: float | None = other_default(Generator, "gradient_clip", None)
-    batch_size: int = other_default(Generator, "batch_size", 128)
-    max_epochs: int = other_default(Generator, "max_epochs", 200)
+    learning_rate: float = other_default(CandidateGenerator, "learning_rate", 2e-3)
+    lr_schedule: str | None = other_default(CandidateGenerator, "lr_schedule", "cosine")
+    gradient_clip: float | None = other_default(CandidateGenerator, "gradient_clip", None)
+    batch_size: int = other_default(CandidateGenerator, "batch_size", 128)
+    max_epochs: int = other_default(CandidateGenerator, "max_epochs", 200)
 
     _attributes = {
         "coverage_": attribute(
@@ -165,21 +158,14 @@ class GAN(Generator):
     _network: ClassVar[type[nn.Module]] = AdversarialNetwork
     _any_column: ClassVar[bool] = True
 
-    def _read_training(self, X: Any, y: Any, fresh: bool) -> tuple[NDArray[Any], ...]:
-        X, *rest = super()._read_training(X, y, fresh)
-        if (columns := self._mixed_columns) is not None:
-            X = within_intervals(columns, X)
-        return (X, *rest)
-
     def _module_settings(
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
     ) -> dict[str, Any]:
-        if self.solver == "lbfgs":
-            raise ValueError("solver='lbfgs' minimises one loss; a GAN has two: take 'adam'.")
+        columns = self._mixed_columns
         sizes = layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes)
         critic = self.critic_layer_sizes
         return {
-            "n_features": inputs[0].shape[1],
+            "n_features": inputs[0].shape[1] - (len(columns.number_places) if columns else 0),
             "n_components": self.n_components or self.n_features_in_,
             "n_coins": self.n_coins,
             "n_context": self._n_conditions(inputs),
@@ -189,16 +175,14 @@ class GAN(Generator):
             else layer_sizes("critic_layer_sizes", critic),
             "activation": self.activation,
             "pack": self.pack,
-            "n_octaves": 0 if self._mixed_columns else self.n_octaves,
+            "n_octaves": 0 if columns else self.n_octaves,
             "normalize_critic": bool(self.spectral_norm),
-            "columns": self._mixed_columns.layout if self._mixed_columns else None,
+            "columns": columns.layout if columns else None,
         }
 
     def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
         network: Any = module
-        generator = torch.Generator(device=weight.device)
-        generator.manual_seed(self._seed)
-        with drawing_from(generator):
+        with self._drawing(weight.device):
             network.initialise(inputs[0], inputs[1] if self.conditional else None, weight)
 
     def _phases(self) -> list[Phase]:
@@ -209,13 +193,16 @@ class GAN(Generator):
         def generator(module: Any, batch: Batch) -> Tensor:
             return module.generator_loss(*rows_and_classes(batch), self.loss)
 
-        # Half the usual momentum: the other side moves, and old gradients mislead.
-        options: dict[str, Any] = {"betas": (0.5, 0.99)} if "adam" in self.solver else {}
-        rate = self.critic_learning_rate or self.learning_rate
+        options = phase_options(self.solver)
         return [
-            Phase("critic", critic, self.critic_steps, options | {"lr": rate}),
+            Phase("critic", critic, self.critic_steps, options | {"lr": self._judge_learning_rate}),
             Phase("generator", generator, 1, options | {"lr": self.learning_rate}),
         ]
+
+    @property
+    def _judge_learning_rate(self) -> float:
+        """The critic's, too."""
+        return self.critic_learning_rate or self.learning_rate
 
     def _train(self, module: Any, objective: Any, train: Any, *rest: Any, **options: Any) -> None:
         # Weights of losses would let a batch without heavy rows count for little.
@@ -230,99 +217,37 @@ class GAN(Generator):
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
         rng = np.random.default_rng(self._seed)
-        try:
-            self._judged = self.n_candidates > 1 and self._train_judge(inputs, weights)
-        except KeyboardInterrupt:
-            self._judged = False
-            warnings.warn(
-                "The judge's training was interrupted: `sample` returns rows as the generator "
-                "makes them.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        self.module_.eval()
         weighing = np.flatnonzero(weights)
         n = min(len(weighing), _MOST_ROWS)
         # None twice: its neighbours would seem to be near.
         chosen = rng.choice(weighing, size=n, replace=False)
-        rows = tuple(values[chosen] for values in inputs)
-        samples = self._draw(n, rows[1:], rng)
+        samples = self._draw(n, tuple(values[chosen] for values in inputs[1:]), rng)
         network: Any = self.module_
-        mean, scale = network.mean.cpu().numpy(), network.scale.cpu().numpy()
-        self.coverage_ = _coverage(
-            (rows[0] - mean) / scale, (samples - mean) / scale, weights[chosen]
-        )
-        if n >= _FEWEST_ROWS and self.coverage_ < 0.25 * (1 - 0.5**_NEIGHBOURS):
+        rows = tuple(as_tensor(values[chosen], network.mean) for values in inputs)
+        with torch.no_grad(), self._drawing(network.mean.device):
+            real = network.standard(rows[0])
+            made = (as_tensor(samples, network.mean) - network.mean) / network.scale
+            self.coverage_ = _coverage(real.cpu().numpy(), made.cpu().numpy(), weights[chosen])
+            margin = self._margin(rows)
+        if n >= _FEWEST_ROWS:
+            self._warn(margin)
+
+    def _margin(self, rows: tuple[Tensor, ...]) -> float:
+        """By how much the critic rates the worst of the rows higher than the best generated."""
+        network: Any = self.module_
+        real, made = (network.critic(packs) for packs in network(*rows))
+        return (real.min() - made.max()).item()
+
+    def _warn(self, margin: float) -> None:
+        if self.coverage_ < 0.25 * _OF_FRESH_ROWS:
             warnings.warn(
                 f"Mode collapse, or too little training: {self.coverage_:.0%} of the rows have "
-                f"samples nearby, where new rows would have {1 - 0.5**_NEIGHBOURS:.0%}. "
-                "Raise pack, gradient_penalty, n_coins or n_components, or train longer.",
+                f"samples nearby, where new rows would have {_OF_FRESH_ROWS:.0%}. Raise pack, "
+                "gradient_penalty, n_coins or n_components, or train longer.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self._warn_of_saturation(rows, rng.standard_normal((n, network.n_noise)))
-
-    def _train_judge(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> bool:
-        """Let the judge learn to tell samples from data; whether it can, on rows held out."""
-        network: Any = self.module_
-        rows = DenseRows(
-            tuple(as_tensor(values, network.mean) for values in inputs),
-            as_tensor(weights, network.mean),
-        )
-        if np.count_nonzero(weights) < _FEWEST_JUDGED:
-            return False
-        train, validation = hold_out(rows, weights, _HELD_OUT, self._seed)
-
-        def objective(judge: nn.Module, batch: Batch) -> Tensor:
-            return (batch.weight * network.judge_losses(*rows_and_classes(batch))).mean()
-
-        trainer = Trainer(
-            solver="adam",
-            learning_rate=self.critic_learning_rate or self.learning_rate,
-            lr_schedule="cosine",
-            max_epochs=-(-self.max_epochs // 4),
-            batch_size=self.batch_size,
-            weight_decay=0.0,
-            gradient_clip=None,
-            gradient_clip_by="norm",
-            n_iter_no_change=20,
-            tol=0.0,
-            n_threads=self.n_threads,
-            verbose=0,
-            seed=self._seed,
-        )
-        trainer.run(network.judge, objective, train.resampled(self._seed), validation)
-        return self._beats_chance(validation)
-
-    def _beats_chance(self, rows: DenseRows) -> bool:
-        """Whether the judge loses less than one that guesses, by more than a standard error.
-
-        Each row is compared with several new samples: those of training chose the epoch.
-        """
-        network: Any = self.module_
-        generator = torch.Generator(device=rows.weight.device).manual_seed(self._seed)
-        batch = rows.take(np.arange(len(rows)))
-        with torch.no_grad(), drawing_from(generator):
-            losses = torch.stack(
-                [network.judge_losses(*rows_and_classes(batch)) for _ in range(_COMPARISONS)]
-            ).mean(dim=0)
-        mean = (rows.weight * losses).mean()
-        error = (rows.weight * (losses - mean)).norm() / len(rows)
-        return bool(mean + error < _OF_CHANCE)
-
-    def _warn_of_saturation(self, rows: tuple[NDArray[Any], ...], noise: NDArray[Any]) -> None:
-        network: Any = self.module_
-        like = network.mean
-        x, *context = (torch.from_numpy(np.asarray(r)).to(like) for r in rows)
-        with torch.no_grad():
-            fake = network.generator(torch.from_numpy(noise).to(like), *context)
-            real = (x - network.mean) / network.scale
-            rated = [
-                network.critic(network._packed(torch.cat([side, *context], dim=1)))
-                for side in (real, fake)
-            ]
-        margin = (rated[0].min() - rated[1].max()).item()
-        if len(x) >= _FEWEST_ROWS and margin > 5:
+        if margin > _WIDE:
             warnings.warn(
                 "The critic is saturated: it tells every sample from every row by a wide margin, "
                 "so that the generator learns next to nothing. Lower critic_learning_rate or "
@@ -330,21 +255,6 @@ class GAN(Generator):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-
-    def _draw(
-        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        network: Any = self.module_
-        k = self.n_candidates if self._judged else 1
-        noise = rng.standard_normal((n_samples * k, network.n_noise))
-        condition = tuple(np.repeat(values, k, axis=0) for values in condition)
-        rows = self._run("decode", noise, *condition)
-        if k == 1:
-            return rows
-        rated = self._run("rate", rows, *condition).reshape(n_samples, k)
-        # The largest of logarithms with Gumbel noise is a draw by the numbers themselves.
-        chosen = (rated + rng.gumbel(size=rated.shape)).argmax(axis=1)
-        return rows.reshape(n_samples, k, -1)[np.arange(n_samples), chosen]
 
 
 def _coverage(rows: NDArray[Any], samples: NDArray[Any], weights: NDArray[np.float64]) -> float:

@@ -13,7 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from sklseq.nn.conditional_autoencoder import beside
 from sklseq.nn.feedforward import FeedForward
 from sklseq.nn.mixed import Layout
-from sklseq.nn.mixed_rows import MixedRows
+from sklseq.nn.mixed_rows import Frequencies, MixedRows
 from sklseq.nn.randomness import current_generator
 
 __all__ = [
@@ -176,6 +176,7 @@ class AdversarialNetwork(nn.Module):
     Parameters
     ----------
     n_features : int
+        Values of a generated row.
     n_components : int
         Standard normal numbers that the generator makes a row of.
     n_coins : int, default=0
@@ -191,7 +192,9 @@ class AdversarialNetwork(nn.Module):
     normalize_critic : bool, default=False
         Divide the critic's weights by their spectral norm (Miyato et al. 2018).
     columns : sequence or None, default=None
-        Layout of `Mixed`, where features are not all numbers.
+        Layout of `Mixed`, where features are not all numbers: real rows then have half widths
+        behind their values, and each number is drawn from its interval, for an adversary would
+        know data by the few scores of whole numbers.
     """
 
     mean: Tensor
@@ -218,7 +221,9 @@ class AdversarialNetwork(nn.Module):
         self.generator: Any = _RowGenerator(
             n_features, n_components, n_coins, n_context, tuple(hidden_layer_sizes), activation
         )
+        self.frequencies: Any = None
         if columns is not None:
+            self.frequencies = Frequencies(columns, n_context)
             self.generator = MixedRows(self.generator, columns)
             self.n_noise += self.generator.n_draws
         self.average = deepcopy(self.generator).requires_grad_(False)
@@ -269,12 +274,19 @@ class AdversarialNetwork(nn.Module):
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Real and generated rows of the same classes as the critic sees them, in packs."""
         fake = self.generator(self.noise(x), context)
-        real = (x - self.mean) / self.scale
-        return self._packed(beside(real, context)), self._packed(beside(fake, context))
+        return self._packed(self.standard(x), context), self._packed(fake, context)
 
-    def rate(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+    def standard(self, x: Tensor) -> Tensor:
+        """Real rows as they are compared with generated ones."""
+        if isinstance(self.generator, MixedRows):
+            heads = self.generator.heads
+            uniform = torch.empty_like(x[:, heads.n_values :])
+            return heads.spread(x, uniform.uniform_(generator=current_generator()))
+        return (x - self.mean) / self.scale
+
+    def rate(self, made: Tensor, context: Tensor | None = None) -> Tensor:
         """How much denser the data are than what is generated, by the judge: logarithms."""
-        return self.judge(beside((x - self.mean) / self.scale, context))
+        return self.judge(beside((made - self.mean) / self.scale, context))
 
     def judge_losses(self, x: Tensor, context: Tensor | None) -> Tensor:
         """What the judge minimises, of each row of x and one generated, ``(n,)``.
@@ -283,11 +295,12 @@ class AdversarialNetwork(nn.Module):
         """
         with torch.no_grad():
             fake = self.decode(self.noise(x), context)
-        real, made = self.rate(x, context), self.rate(fake, context)
+        real, made = self.judge(beside(self.standard(x), context)), self.rate(fake, context)
         return CRITIC_LOSSES["non_saturating"](real, made)[:, 0]
 
-    def _packed(self, rows: Tensor) -> Tensor:
+    def _packed(self, rows: Tensor, context: Tensor | None) -> Tensor:
         """Rows side by side; a last pack that is not full takes rows from the beginning."""
+        rows = beside(rows, context)
         if self.pack == 1:
             return rows
         n_packs = -(-len(rows) // self.pack)
@@ -301,8 +314,12 @@ class AdversarialNetwork(nn.Module):
 
     def generator_loss(self, x: Tensor, context: Tensor | None, loss: str) -> Tensor:
         """What the generator minimises."""
-        real, fake = self(x, context)
-        return GENERATOR_LOSSES[loss](self.critic(real.detach()), self.critic(fake)).mean()
+        real, fake = self.standard(x), self.generator(self.noise(x), context)
+        rated = (self.critic(self._packed(rows, context)) for rows in (real, fake))
+        deceived = GENERATOR_LOSSES[loss](*rated).mean()
+        if self.frequencies is None:
+            return deceived
+        return deceived + self.frequencies(real, fake, context)
 
     @torch.no_grad()
     def after_step(self) -> None:
@@ -320,7 +337,7 @@ class AdversarialNetwork(nn.Module):
     ) -> Tensor:
         """Energy distance of generated rows from x, per row of x."""
         fake = self.average(self.noise(x), context)
-        return energy_distances((x - self.mean) / self.scale, fake, weight)
+        return energy_distances(self.standard(x), fake, weight)
 
 
 def energy_distances(real: Tensor, fake: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -77,6 +77,22 @@ class Mixed(Likelihood):
         """1 for each of the `n_values` that is there, 0 where its column is missing."""
         return 1 - _with_column(x[:, : self.n_values], 0.0).index_select(1, self.owner)
 
+    def spread(self, x: Tensor, uniform: Tensor) -> Tensor:
+        """The values of rows, each number drawn from its interval.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, n_values and half widths)
+        uniform : Tensor of shape (n, number of half widths)
+        """
+        values, half_widths = x[:, : self.n_values], x[:, self.n_values :]
+        centre = self._of_numbers(values)
+        # Of both tails the lower one, whose probabilities are not rounded to one.
+        low, high = (torch.special.ndtr(side * half_widths - centre.abs()) for side in (-1.0, 1.0))
+        share = (low + uniform * (high - low)).clamp(max=1 - torch.finfo(x.dtype).eps)
+        drawn = torch.special.ndtri(share) * torch.where(centre > 0, -1.0, 1.0)
+        return values.index_copy(1, self.numbers, torch.where(half_widths > 0, drawn, centre))
+
     def _of_numbers(self, values: Tensor) -> Tensor:
         return values.index_select(1, self.numbers)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sklseq.training.data import Batch
 
-__all__ = ["Phase", "adversarial_step"]
+__all__ = ["Phase", "adversarial_step", "phase_options"]
 
 
 @dataclass
@@ -32,6 +32,22 @@ class Phase:
     objective: Callable[[nn.Module, Batch], Tensor]
     repeats: int = 1
     options: dict[str, Any] = field(default_factory=dict)
+
+
+def phase_options(solver: str) -> dict[str, Any]:
+    """What the optimiser takes where parts learn against each other.
+
+    Raises
+    ------
+    ValueError
+        If it minimises one loss alone.
+    """
+    if solver == "lbfgs":
+        raise ValueError(
+            "solver='lbfgs' minimises one loss, but adversaries have one each: take 'adam'."
+        )
+    # Half the usual momentum: the other side moves, and old gradients mislead.
+    return {"betas": (0.5, 0.99)} if "adam" in solver else {}
 
 
 def adversarial_step(

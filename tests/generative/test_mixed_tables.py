@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -24,16 +25,21 @@ def dependent(n=1000, seed=0):
 QUICK = {"max_epochs": 40, "learning_rate": 1e-2, "lr_schedule": "cosine", "random_state": 0}
 
 
+QUITE = QUICK | {"learning_rate": 5e-3}
+MODELS = {
+    "vae": VAE(n_components=4, **QUITE | {"max_epochs": 120}),
+    "gan": GAN(hidden_layer_sizes=(64, 64), **QUITE | {"max_epochs": 60}),
+}
+
+
 @pytest.fixture(scope="module")
 def vae():
-    settings = QUICK | {"max_epochs": 120, "learning_rate": 5e-3}
-    return VAE(n_components=4, **settings).fit(dependent())
+    return clone(MODELS["vae"]).fit(dependent())
 
 
 @pytest.fixture(scope="module")
 def gan():
-    settings = QUICK | {"max_epochs": 60, "learning_rate": 5e-3}
-    return GAN(hidden_layer_sizes=(64, 64), **settings).fit(dependent())
+    return clone(MODELS["gan"]).fit(dependent())
 
 
 GENERATORS = ["vae", "gan"]
@@ -50,9 +56,46 @@ def test_dependence_is_kept(name, request):
     assert rome["wage"].isna().mean() == pytest.approx(0.8, abs=0.1)
 
 
+def with_rare_values(seed, n=1000):
+    """A category, a boolean and a missing value of 1 to 3 %, one of them by age."""
+    frame, rng = dependent(n, seed), np.random.default_rng(seed + 100)
+    age = rng.normal(40, 10, n)
+    pet = np.where(age + rng.normal(0, 5, n) > 45, "cat", "dog")
+    return frame.assign(
+        age=age,
+        pet=np.where(rng.random(n) < 0.01, "newt", pet),
+        sick=rng.random(n) < 0.06 * (age > 40),
+        height=np.where(rng.random(n) < 0.01, np.nan, rng.normal(170, 8, n)),
+    )
+
+
+def rare_shares(rows):
+    return pd.Series(
+        {
+            "Bern": (rows["town"] == "Bern").mean(),
+            "newt": (rows["pet"] == "newt").mean(),
+            "sick": rows["sick"].mean(),
+            "no height": rows["height"].isna().mean(),
+        }
+    )
+
+
+def test_a_gan_draws_what_is_rare_as_often_as_it_was():
+    """On average over seeds: without candidates nearly, picked among them all but exactly."""
+    kept = {1: [], 8: []}
+    for seed in range(5):
+        frame = with_rare_values(seed)
+        gan = clone(MODELS["gan"]).set_params(random_state=seed).fit(frame)
+        for k, ratios in kept.items():
+            rows = gan.set_params(n_candidates=k).sample(5000, random_state=0)
+            ratios.append(rare_shares(rows) / rare_shares(frame))
+    made, picked = (pd.DataFrame(ratios).mean() for ratios in kept.values())
+    assert made.between(2 / 3, 4 / 3).all()
+    assert picked.between(5 / 6, 7 / 6).all()
+
+
 @pytest.mark.parametrize("name", GENERATORS)
-def test_a_rare_category_is_as_rare_as_it_was(name, request):
-    """Not drawn by the logarithm of frequencies, nor forgotten."""
+def test_shares_of_categories_are_kept(name, request):
     rows = request.getfixturevalue(name).sample(4000, random_state=0)
     shares = rows["town"].value_counts(normalize=True)
     expected = dependent()["town"].value_counts(normalize=True)

@@ -11,6 +11,7 @@ from scipy.stats import norm
 from sklseq.nn.adversarial import AdversarialNetwork
 from sklseq.nn.conditional_autoencoder import ConditionalAutoencoder
 from sklseq.nn.mixed import Mixed, interval_log_prob
+from sklseq.nn.mixed_rows import Frequencies
 
 # A number, a boolean and a category that may be missing, and each without an indicator.
 KINDS = [("number", 1, -0.75), ("boolean", 1, 0.0), ("category", 3, 0.0)]
@@ -188,14 +189,14 @@ def adversaries(n_context=0):
 
 @pytest.mark.parametrize("n_context", [0, 2])
 def test_a_generator_starts_with_the_frequencies_of_the_data(n_context):
-    x = torch.cat([rows(300), rows(200, missing=(0, 1, 2))]).float()[:, :N_VALUES]
+    x = torch.cat([rows(300), rows(200, missing=(0, 1, 2))]).float()
     context = torch.eye(2)[(torch.arange(500) < 300).long()][:, :n_context] if n_context else None
     network = adversaries(n_context)
     network.initialise(x, context, torch.ones(500))
     with torch.no_grad():
         z = torch.randn(500, network.n_noise, generator=torch.Generator().manual_seed(0))
         drawn = network.decode(z, context)
-    np.testing.assert_allclose(drawn.mean(dim=0), x.mean(dim=0), atol=0.25)
+    np.testing.assert_allclose(drawn.mean(dim=0), x[:, :N_VALUES].mean(dim=0), atol=0.25)
     assert set(drawn[:, network.generator.heads.binary].unique().tolist()) <= {0.0, 1.0}
     if context is not None:  # what is missing in one class alone
         indicator = drawn[:, 0]
@@ -205,7 +206,53 @@ def test_a_generator_starts_with_the_frequencies_of_the_data(n_context):
 
 def test_adversaries_run_on_another_device():
     network = adversaries().to("meta")
-    x = rows().float()[:, :N_VALUES].to("meta")
+    x = rows().float().to("meta")
     network.generator_loss(x, None, "hinge").backward()
     network.critic_loss(x, None, "relativistic", 0.1).backward()
     assert network.decode(network.noise(x)).device.type == "meta"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_numbers_are_drawn_from_their_intervals(dtype):
+    """Evenly by probability, far out too; what is no number, or missing, stays."""
+    mixed = likelihood(dtype)
+    x = rows(4, missing=(0,)).to(dtype)
+    second = mixed.numbers[1]
+    x[:, second] = torch.tensor([-5.0, -0.1, 0.1, 5.0])
+    for share in (0.0, 0.25, 1.0):
+        drawn = mixed.spread(x, torch.full((4, 2), share, dtype=dtype))
+        # Upper tails are drawn as lower ones, turned around.
+        centre = -x[:, second].double().abs().numpy()
+        low, high = norm.cdf(centre - 0.3), norm.cdf(centre + 0.3)
+        sign = np.where(x[:, second] > 0, -1, 1)
+        expected = norm.ppf(low + share * (high - low))
+        np.testing.assert_allclose(sign * drawn[:, second].numpy(), expected, rtol=2e-3)
+        drawn[:, second] = x[:, second]
+        assert (drawn == x[:, :N_VALUES]).all()
+
+
+def test_frequencies_pull_towards_those_of_the_data():
+    """As far, no further: a rare value is in few batches, and none alone decides."""
+    layout = [("category", 3, True, 0.0), ("boolean", 1, False, 0.0), ("number", 1, False, 0.0)]
+    mixed, frequencies = Mixed(layout, 1.0), Frequencies(layout, 2)
+    generator = torch.Generator().manual_seed(0)
+    # By class: logits of what is missing, of three categories and a boolean; a number.
+    of_data = torch.tensor([[-4.0, -4.0, -1.0, 0.0, -4.0, 9.0], [0.0, 1.0, 0.0, 0.0, 2.0, 9.0]])
+    logits = torch.nn.Parameter(torch.zeros(2, 6))
+    optimizer = torch.optim.Adam([logits], lr=0.02)
+    shares = torch.zeros(2, 2, 5)
+    context = torch.eye(2)[torch.arange(128) % 2]
+    for step in range(1500):
+        real, made = (
+            mixed.draw_through(context @ of, torch.rand(128, 6, generator=generator), 0.5)
+            for of in (of_data, logits)
+        )
+        optimizer.zero_grad()
+        frequencies(real, made, context).backward()
+        assert not logits.grad[:, 5].any()
+        optimizer.step()
+        if step >= 500:
+            shares += torch.stack([context.T @ rows.detach()[:, :5] for rows in (real, made)])
+    wanted, reached = shares / (64 * 1000)
+    assert wanted.min() < 0.02
+    np.testing.assert_allclose(reached, wanted, rtol=0.15)
