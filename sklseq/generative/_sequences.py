@@ -48,7 +48,8 @@ class SequenceVAE(
     `score_samples` is a lower bound of the log-density of a sequence in nats, in the units of the
     data: of all its steps and of their number. `transform` gives posterior means,
     `inverse_transform` expected sequences, and `sample` sequences with the noise that the model
-    believes in. Features are standardised over the training steps. Where the data have groups,
+    believes in. Features are standardised over the training steps; integers are read as real
+    numbers, and drawn as such. Where the data have groups,
     draws from the prior fall between them, too: ``latent_prior="gmm"`` fits a mixture to the codes,
     a draw of each sequence's posterior [5]_, and `sample` draws from that. Scores are those of the
     model with its standard normal prior, whatever `latent_prior`.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.data import read_sequences
+from sklseq.data import as_container, is_table, read_sequences
 from sklseq.metrics._generation import train_synthetic_test_real_score
 
 __all__ = ["SampleScorer", "SyntheticTrainingScorer", "sequence_summaries"]
@@ -24,8 +24,8 @@ class SampleScorer:
     random_state : int, default=0
         Of the samples: each call draws the same ones, as many as X has rows.
     features : callable or None, default=None
-        Makes a table of X and of the samples before they are compared; `sequence_summaries` does
-        so for sequences.
+        Makes a table of X and of the samples before they are compared. None takes
+        `sequence_summaries` where X are sequences that make no table, and X as it is elsewhere.
 
     Examples
     --------
@@ -62,10 +62,12 @@ class SampleScorer:
         -------
         float
         """
-        samples = estimator.sample(len(X), random_state=self.random_state)
-        if self.features is not None:
-            X, samples = self.features(X), self.features(samples)
-        return self.sign * self.metric(X, samples)
+        features = self.features
+        if features is None and _are_sequences(X):
+            features = sequence_summaries
+        table = X if features is None else features(X)
+        samples = estimator.sample(len(table), random_state=self.random_state)
+        return self.sign * self.metric(table, samples if features is None else features(samples))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.metric.__name__}, sign={self.sign})"
@@ -121,14 +123,24 @@ class SyntheticTrainingScorer:
         return f"{type(self).__name__}({self.classifier!r})"
 
 
+def _are_sequences(X: Any) -> bool:
+    """Whether X holds sequences of several features, or of unequal length."""
+    X = as_container(X)
+    if is_table(X):
+        return False
+    shapes = {np.shape(row) for row in X}
+    return hasattr(X, "columns") or len(shapes) > 1 or any(len(shape) > 1 for shape in shapes)
+
+
 def sequence_summaries(X: Any) -> NDArray[np.float64]:
     """Sequences as rows of a table, for metrics that compare rows.
 
     Parameters
     ----------
     X : sequences
-        ``(n_sequences, n_steps, n_features)`` array, or list or object array of
-        ``(n_steps, n_features)`` or ``(n_steps,)`` arrays.
+        ``(n_sequences, n_steps, n_features)`` array, list or object array of
+        ``(n_steps, n_features)`` or ``(n_steps,)`` arrays, or DataFrame with a (sequence, time)
+        MultiIndex.
 
     Returns
     -------

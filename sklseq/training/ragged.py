@@ -50,7 +50,10 @@ class RaggedEstimator(NeuralEstimator, SequenceEstimator):
     def _read_numbers(self, X: Any, *, reset: bool, dtype: str | None = None) -> Sequences:
         sequences = self._read_X(X, reset=reset, dtype=dtype or self.dtype)
         if sequences.symbolic:
-            raise ValueError(f"X holds symbols, but {type(self).__name__} takes numbers.")
+            raise ValueError(
+                f"X holds symbols, but {type(self).__name__} takes numbers: encode them first, for "
+                "example one-hot."
+            )
         return sequences
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool = False) -> Self:

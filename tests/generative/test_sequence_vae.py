@@ -4,9 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklseq.generative import SequenceVAE
-from sklseq.metrics import energy_distance
+from sklseq.metrics import SyntheticTrainingScorer, energy_distance, sequence_summaries
+from sklseq.preprocessing import PerStep
 
 
 def two_groups(n=120, seed=0):
@@ -103,6 +108,55 @@ def test_bounds_are_in_order_and_shift_with_the_units():
     )
 
 
+QUICK = {
+    "n_components": 2,
+    "hidden_size": 16,
+    "learning_rate": 0.02,
+    "lr_schedule": "cosine",
+    "random_state": 0,
+}
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize(
+    ("scoring", "dense"),
+    [(None, False), ("neg_energy_distance", False), ("neg_energy_distance", True)],
+)
+def test_model_selection_by_likelihood_and_by_samples(scoring, dense):
+    """The trained model wins, whatever the score and the container."""
+    X = two_groups(40)
+    if dense:
+        X = np.stack([x[:3] for x in X])[:, :, None]
+    search = GridSearchCV(SequenceVAE(**QUICK), {"max_epochs": [1, 30]}, scoring=scoring, cv=2)
+    assert search.fit(X).best_params_ == {"max_epochs": 30}
+
+
+# Class and noise explain nearly all of it.
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+def test_a_classifier_learns_from_samples_of_sequences():
+    X = two_groups(60)
+    y = np.array([len(x) > 8 for x in X])
+    classifier = make_pipeline(FunctionTransformer(sequence_summaries), KNeighborsClassifier(3))
+    model = SequenceVAE(conditional=True, max_epochs=40, **QUICK).fit(X, y)
+    assert SyntheticTrainingScorer(classifier)(model, X, y) > 0.95
+
+
+def test_in_a_pipeline_behind_a_scaler():
+    X = two_groups(60)
+    pipeline = make_pipeline(PerStep(StandardScaler()), SequenceVAE(max_epochs=40, **QUICK)).fit(X)
+    alone = SequenceVAE(max_epochs=40, **QUICK).fit(X)
+    # Steps are standardised in the model, so that the scaler changes nothing but the units.
+    scale = pipeline[0].transformer_.scale_[0]
+    lengths = np.array([len(x) for x in X])
+    np.testing.assert_allclose(
+        pipeline.score_samples(X) - lengths * np.log(scale), alone.score_samples(X), rtol=0.05
+    )
+    assert pipeline.transform(X).shape == (60, 2)
+    samples = pipeline[0].inverse_transform(pipeline[-1].sample(200, random_state=0))
+    assert np.median([x.mean() for x in samples if len(x) > 8]) < 30
+    assert np.median([x.mean() for x in samples if len(x) < 6]) > 70
+
+
 def test_collapse_is_told():
     with pytest.warns(ConvergenceWarning, match="Posterior collapse"):
         SequenceVAE(
@@ -134,6 +188,12 @@ def test_codes_of_other_shape_and_wrong_lengths_are_refused():
     with pytest.raises(ValueError, match="2 whole numbers of at least 1"):
         model.inverse_transform(np.zeros((2, 2)), lengths=[3, 0])
     assert [len(x) for x in model.inverse_transform(np.zeros((2, 2)), lengths=[3, 40])] == [3, 40]
+
+
+@pytest.mark.parametrize("X", [["ab", "abc"], [["a", "b"], ["c"]]])
+def test_symbols_are_refused_in_words(X):
+    with pytest.raises(ValueError, match=r"SequenceVAE takes numbers: encode them first.*one-hot"):
+        SequenceVAE().fit(X)
 
 
 def test_lengths_never_seen_have_finite_scores():

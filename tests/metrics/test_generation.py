@@ -1,6 +1,7 @@
 """Scores of samples: zero for the same distribution, large for fakes, and repeatable."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import wasserstein_distance
 from sklearn.datasets import make_moons
@@ -201,3 +202,10 @@ def test_sequences_are_compared_by_what_tells_them():
     np.testing.assert_allclose(table[:, 2], [x.std() for x in X])
     scorer = SampleScorer(energy_distance, features=sequence_summaries)
     assert scorer(Repeats(), X) < scorer(Repeats(), [np.arange(5.0)] * 50) == 0
+    # Without being told, where they make no table; equal lengths do.
+    plain = SampleScorer(energy_distance)
+    assert plain(Repeats(), X) == scorer(Repeats(), X)
+    frame = pd.concat({i: pd.DataFrame({"x": x}) for i, x in enumerate(X)})
+    assert plain(Repeats(), frame) == scorer(Repeats(), X)
+    table = rng.normal(size=(50, 5))
+    assert plain(Repeats(), list(table)) == plain(Repeats(), table)
