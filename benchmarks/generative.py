@@ -193,7 +193,7 @@ def heldout() -> None:
 
 # -- time of a training step -----------------------------------------------------------------
 
-N_STEPS, ROWS, FEATURES, LAYERS, HIDDEN = 60, 512, 8, 8, (64, 64)
+N_STEPS, ROWS, FEATURES, LAYERS, HIDDEN = 40, 512, 8, 8, (64, 64)
 
 PEER = """
 import sys, time, json, warnings
@@ -248,7 +248,7 @@ def _own_step() -> float:
     return (seconds[1] - seconds[0]) / N_STEPS
 
 
-def step(peers: str | None = None, rounds: int = 7) -> None:
+def step(peers: str | None = None, rounds: int = 15) -> None:
     """Median of rounds in which all take turns."""
     times: dict[str, list[float]] = {"sklseq": []}
     arguments = list(map(str, (N_STEPS, ROWS, FEATURES, LAYERS)))
