@@ -173,7 +173,6 @@ class SequenceVAE(
         return sequence_weights(batch)
 
     def _finish(self, X: Sequences, weights: NDArray[np.float64]) -> None:
-        super()._finish(X, weights)
         x, classes = np.split(X.steps, [self._n_step_features], axis=1)
         of_class = classes[X.starts]
         condition = (of_class,) if self.conditional else ()

@@ -61,9 +61,9 @@ class VariationalMixin:
         )
     }
 
-    def _finish(self: Any, *data: Any) -> None:
+    def _start_module(self: Any, fresh: bool, **kwargs: Any) -> nn.Module:
         self._density_function = self.bound  # as it was in fit: `offset_` goes by it
-        super()._finish(*data)  # type: ignore[misc]
+        return super()._start_module(fresh, **kwargs)  # type: ignore[misc]
 
     def _row_weights(self, batch: Batch) -> Tensor:
         """Weight of each row of a batch."""
