@@ -1,5 +1,6 @@
 """Generative adversarial networks as estimators."""
 
+import math
 import warnings
 from typing import Any, ClassVar
 
@@ -25,6 +26,8 @@ __all__ = ["GAN"]
 _NEIGHBOURS = 5
 _OF_FRESH_ROWS = 1 - 0.5**_NEIGHBOURS
 _MOST_ROWS = 1000
+# Rows among which the nearest are looked for, and octaves where they have no distance.
+_MOST_NEIGHBOURS, _MOST_OCTAVES = 20_000, 64
 # Of fewer, chance alone covers too little.
 _FEWEST_ROWS = 200
 # Of ratings: beyond, a critic's loss has next to no slope.
@@ -127,7 +130,8 @@ class GAN(CandidateGenerator):
     n_octaves: int = param(
         5,
         "The critic sees of each value sines and cosines of this many frequencies, each twice the "
-        "last, so that it tells fine structure early [6]_; 0 for the values alone, as always where "
+        "last, so that it tells fine structure early [6]_, but of none with a period below two "
+        "spacings of rows, which tells single rows; 0 for the values alone, as always where "
         "columns are of several kinds.",
         integer(0),
     )
@@ -162,6 +166,8 @@ class GAN(CandidateGenerator):
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
     ) -> dict[str, Any]:
         columns = self._mixed_columns
+        if not (self.warm_start and self.__sklearn_is_fitted__()):
+            self._octaves_told = _octaves_told(inputs[0][weights > 0])
         sizes = layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes)
         critic = self.critic_layer_sizes
         return {
@@ -175,7 +181,7 @@ class GAN(CandidateGenerator):
             else layer_sizes("critic_layer_sizes", critic),
             "activation": self.activation,
             "pack": self.pack,
-            "n_octaves": 0 if columns else self.n_octaves,
+            "n_octaves": 0 if columns else min(self.n_octaves, self._octaves_told),
             "normalize_critic": bool(self.spectral_norm),
             "columns": columns.layout if columns else None,
         }
@@ -264,3 +270,17 @@ def _coverage(rows: NDArray[Any], samples: NDArray[Any], weights: NDArray[np.flo
     own, _ = NearestNeighbors(n_neighbors=k).fit(rows).kneighbors()
     to_samples, _ = NearestNeighbors(n_neighbors=1).fit(samples).kneighbors(rows)
     return float(np.average(to_samples[:, 0] <= own[:, -1], weights=weights))
+
+
+def _octaves_told(rows: NDArray[Any]) -> int:
+    """Frequencies of which rows, standardised, lie dense enough to tell them (Nyquist's)."""
+    rows = rows[:: -(-len(rows) // _MOST_NEIGHBOURS)]
+    if len(rows) < 2:
+        return 0
+    spread = rows.std(axis=0)
+    rows = rows / np.where(spread > 0, spread, 1)
+    some = rows[:: -(-len(rows) // _MOST_ROWS)]
+    distances, _ = NearestNeighbors(n_neighbors=2).fit(rows).kneighbors(some)
+    spacing = np.median(distances[:, 1]) / math.sqrt(rows.shape[1])
+    # The first has a period of 4, each other half of the last.
+    return _MOST_OCTAVES if spacing == 0 else max(0, 1 + math.floor(math.log2(2 / spacing)))

@@ -242,3 +242,18 @@ def test_one_loss_solvers_are_refused():
 def test_there_is_no_density_to_score_by():
     assert not hasattr(GAN(), "score")
     assert not hasattr(GAN(), "score_samples")
+
+
+@pytest.mark.filterwarnings("ignore:Mode collapse")  # after one epoch
+@pytest.mark.parametrize(("n", "told"), [(1, 0), (3, 1), (10, 3), (400, 5)])
+def test_waves_are_no_shorter_than_two_spacings(n, told):
+    """Of rows on a line; those without weight, which lie between, do not count."""
+    X = np.arange(2.0 * n)[:, None] @ np.ones((1, 3))
+    gan = GAN(max_epochs=1, warm_start=True, **SMALL)
+    gan.fit(X, sample_weight=np.arange(2 * n) % 2)
+    periods = 2 * np.pi / gan.module_.critic[0].frequencies.numpy()
+    spacing = 1 / np.arange(n).std() if n > 1 else np.inf
+    np.testing.assert_allclose(periods, [p for p in (4, 2, 1, 0.5, 0.25) if p >= 2 * spacing])
+    assert len(periods) == told
+    # Training goes on with rows that lie closer.
+    assert gan.fit(np.random.default_rng(0).normal(size=(500, 3))).n_iter_ == 2
