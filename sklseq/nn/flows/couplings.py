@@ -96,8 +96,7 @@ class AffineCoupling(_Coupling):
     _n_parameters = 2
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        is_constant = context is None or not context.requires_grad
-        if not (self.sizes[0] and is_constant and all(map(is_fast, self.networks))):
+        if not self._by_hand(context):
             return super().forward(x, context)
         networks = cast("list[FeedForward]", list(self.networks))
         return AffineKernel.apply(
@@ -108,6 +107,16 @@ class AffineCoupling(_Coupling):
             networks[0].plain_activation,
             len(networks),
             *weights_of(networks),
+        )
+
+    def _by_hand(self, context: Tensor | None) -> bool:
+        # Where nothing is learned rows come first, so that a row's last digit does not depend on
+        # how many there are.
+        return (
+            torch.is_grad_enabled()
+            and self.sizes[0] > 0
+            and (context is None or not context.requires_grad)
+            and all(map(is_fast, self.networks))
         )
 
     def _change(self, x: Tensor, parameters: Tensor, inverse: bool) -> tuple[Tensor, Tensor]:
