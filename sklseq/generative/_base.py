@@ -1,14 +1,17 @@
 """What every generator of rows of a table shares."""
 
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from sklseq._compat import fit_context
 from sklseq.base import estimator
 from sklseq.generative._conditions import ConditionalSampler
 from sklseq.generative._frames import FrameGenerator
+from sklseq.nn.randomness import drawing_from
 
 __all__ = ["Generator"]
 
@@ -52,6 +55,10 @@ class Generator(ConditionalSampler, FrameGenerator):
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         if self.conditional:
             self._set_prior(inputs[1], weights)
+
+    def _drawing(self, device: torch.device) -> AbstractContextManager[None]:
+        """Random layers, and noise on rows, draw the same numbers each time."""
+        return drawing_from(torch.Generator(device=device).manual_seed(self._seed))
 
     def _as_samples(self, drawn: NDArray[Any]) -> Any:
         return self._written(drawn.astype(self._sample_dtype, copy=False))

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from torch import nn
 from sklseq.base import estimator, integer, param
 from sklseq.generative._base import Generator
 from sklseq.generative._conditions import one_hot, rows_and_classes
-from sklseq.nn.randomness import drawing_from
 from sklseq.training import DenseRows, Trainer
 from sklseq.training.data import Batch, as_tensor
 from sklseq.training.tables import hold_out
@@ -52,10 +50,6 @@ class CandidateGenerator(Generator):
     @property
     def _judge_learning_rate(self) -> float:
         return self.learning_rate
-
-    def _drawing(self, device: torch.device) -> AbstractContextManager[None]:
-        """Random layers draw the same numbers each time."""
-        return drawing_from(torch.Generator(device=device).manual_seed(self._seed))
 
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)

@@ -52,10 +52,15 @@ class _FlowEstimator(FlowMixin, WholeNumbersDensity):
 
     _mixing: ClassVar[str]
 
+    @property
+    def _if_constant(self) -> str:
+        """What to do where a feature is constant."""
+        return "Leave it out, for example with VarianceThreshold, or add noise"
+
     def _module_settings(
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
     ) -> dict[str, Any]:
-        _check_varying(inputs[0], weights)
+        self._check_varying(inputs[0], weights)
         return {
             "n_features": inputs[0].shape[1],
             "n_context": self._n_conditions(inputs),
@@ -70,7 +75,12 @@ class _FlowEstimator(FlowMixin, WholeNumbersDensity):
         }
 
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
-        return super()._objective(module, self._spread(batch))
+        return super()._objective(module, batch._replace(inputs=self._spread(batch.inputs)))
+
+    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
+        # Without noise a whole number that hardly varies would be scaled to nothing.
+        with self._drawing(weight.device):
+            super()._initialise(module, self._spread(inputs), weight)
 
     def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
         super()._finish(inputs, weights)
@@ -79,7 +89,10 @@ class _FlowEstimator(FlowMixin, WholeNumbersDensity):
 
     def _warn_of_domain(self, X: NDArray[Any], weights: NDArray[np.float64]) -> None:
         centred = X - np.average(X, axis=0, weights=weights)
-        deviation = np.sqrt(np.average(centred**2, axis=0, weights=weights))
+        variance = np.average(centred**2, axis=0, weights=weights)
+        if (widths := self._widths()) is not None:
+            variance += widths**2 / 12
+        deviation = np.sqrt(variance)
         is_outside = np.abs(centred) > self.bound * deviation
         outside = np.average(is_outside.mean(axis=1), weights=weights)
         if outside > 0.01:
@@ -91,22 +104,24 @@ class _FlowEstimator(FlowMixin, WholeNumbersDensity):
                 stacklevel=2,
             )
 
+    def _check_varying(self, X: NDArray[Any], weights: NDArray[np.float64]) -> None:
+        counted = X[weights > 0]
+        if len(counted) < 2:
+            raise ValueError(
+                f"A density needs more than {len(counted)} sample; n_samples must be 2."
+            )
+        # The noise on whole numbers makes them vary.
+        constant = np.flatnonzero((np.ptp(counted, axis=0) == 0) & ~self._whole)
+        if len(constant):
+            raise ValueError(
+                f"Feature {constant[0]} is constant, so the rows have no density. "
+                f"{self._if_constant}."
+            )
+
     def _draw(
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
     ) -> NDArray[Any]:
         return self._decoded_noise(n_samples, condition, rng)
-
-
-def _check_varying(X: NDArray[Any], weights: NDArray[np.float64]) -> None:
-    counted = X[weights > 0]
-    if len(counted) < 2:
-        raise ValueError(f"A density needs more than {len(counted)} sample; n_samples must be 2.")
-    constant = np.flatnonzero(np.ptp(counted, axis=0) == 0)
-    if len(constant):
-        raise ValueError(
-            f"Feature {constant[0]} is constant, so the rows have no density. Leave it out, for "
-            "example with VarianceThreshold, or add noise."
-        )
 
 
 @estimator
@@ -192,6 +207,12 @@ class Glow(_FlowEstimator):
     )
 
     _mixing = "linear"
+
+    @property
+    def _if_constant(self) -> str:
+        if self.image_shape is None:
+            return super()._if_constant
+        return "Turn the pixels into integers, or add uniform noise of one grey level"
 
     def _module_settings(
         self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]

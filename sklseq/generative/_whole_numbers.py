@@ -11,7 +11,6 @@ from torch import Tensor
 from sklseq.base import estimator
 from sklseq.generative._density import DensityGenerator
 from sklseq.nn.randomness import current_generator
-from sklseq.training.data import Batch
 
 __all__ = ["WholeNumbersDensity"]
 
@@ -44,14 +43,13 @@ class WholeNumbersDensity(DensityGenerator):
         """Of the noise: one where a column holds whole numbers, zero elsewhere."""
         return self._whole.astype(np.float64) if self._whole.any() else None
 
-    def _spread(self, batch: Batch) -> Batch:
-        """The batch with noise on whole numbers."""
+    def _spread(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The rows, and what is beside them, with noise on whole numbers."""
         if (widths := self._widths()) is None:
-            return batch
-        x, *context = batch.inputs
+            return inputs
+        x, *context = inputs
         noise = torch.empty_like(x).uniform_(-0.5, 0.5, generator=current_generator())
-        noisy: tuple[Tensor, ...] = (torch.addcmul(x, noise, x.new_tensor(widths)), *context)
-        return batch._replace(inputs=noisy)
+        return (torch.addcmul(x, noise, x.new_tensor(widths)), *context)
 
     def _density_given(
         self, X: NDArray[Any], condition: tuple[NDArray[Any], ...]

@@ -46,6 +46,11 @@ class TableEstimator(NeuralEstimator):
 
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
         """Validate X and set, or compare with, what `fit` has seen."""
+        if len(shape := getattr(X, "shape", ())) > 2:
+            raise ValueError(
+                f"Found array with dim {len(shape)}, but {type(self).__name__} takes one row for "
+                "each sample. Flatten images: X.reshape(len(X), -1)."
+            )
         X = validate_data(
             self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
         )

@@ -1,9 +1,11 @@
 """Flows as density estimators: equal to what is known exactly, honest where it is not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import multivariate_normal, multivariate_t
-from sklearn.datasets import load_wine, make_moons
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_wine, make_moons
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
@@ -110,6 +112,35 @@ def test_flows_of_images():
     images = flow.sample(100, random_state=0)
     assert images.shape == (100, 16)
     assert images.std(axis=1).mean() < images.mean(axis=1).std()
+
+
+def test_pixels_may_be_integers_that_never_vary():
+    digits = load_digits().data[:300].astype(int)
+    settings = {"n_layers": 1, "hidden_layer_sizes": (4,), "max_epochs": 2, "random_state": 0}
+    glow = Glow(image_shape=(8, 8), **settings).fit(digits)
+    images = glow.sample(100, random_state=0)
+    assert images.dtype == digits.dtype
+    assert (images >= digits.min(axis=0)).all()
+    assert (images <= digits.max(axis=0)).all()
+    assert np.isfinite(glow.score_samples(digits)).all()
+    with pytest.raises(ValueError, match=r"Feature 0 is constant.*Turn the pixels into integers"):
+        glow.fit(digits.astype(float))
+    with pytest.raises(ValueError, match=r"Flatten images: X.reshape\(len\(X\), -1\)"):
+        glow.fit(digits.reshape(-1, 8, 8))
+
+
+@pytest.mark.parametrize("as_frame", [False, True])
+@pytest.mark.parametrize("cls", FLOWS)
+def test_a_constant_whole_number_costs_next_to_nothing(cls, as_frame):
+    x = np.random.default_rng(0).poisson(20, size=400)
+    without, beside = x[:, None], np.column_stack([x, np.full(400, 7)])
+    if as_frame:
+        without, beside = pd.DataFrame(without), pd.DataFrame(beside)
+    flow = cls(n_layers=0, max_epochs=2, dtype="float64", random_state=0)
+    # The normal distribution nearest to the interval that a number stands for: -log(12 / (2 pi e))
+    # / 2 = -0.18 nats.
+    difference = clone(flow).fit(beside).score(beside) - flow.fit(without).score(without)
+    assert difference == pytest.approx(-0.176, abs=0.02)
 
 
 @pytest.mark.parametrize(
