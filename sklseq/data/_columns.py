@@ -90,9 +90,13 @@ class Columns:
     @property
     def number_places(self) -> list[int]:
         """Where the numbers stand in an encoded row."""
-        sizes = [column.width + (column.missing is not None) for column in self.columns]
-        ends = zip(self.columns, np.cumsum(sizes).tolist(), strict=True)
+        ends = zip(self.columns, self._ends, strict=True)
         return [end - 1 for column, end in ends if column.kind == "number"]
+
+    @property
+    def _ends(self) -> list[int]:
+        """Where in an encoded row what tells each column ends."""
+        return np.cumsum([c.width + (c.missing is not None) for c in self.columns]).tolist()
 
     def encode(self, table: Any) -> NDArray[np.float64]:
         """Rows as a network sees them.
@@ -130,8 +134,7 @@ class Columns:
         ----------
         rows : ndarray of shape (n_samples, n_values)
         """
-        sizes = [column.width + (column.missing is not None) for column in self.columns]
-        parts = np.split(rows, np.cumsum(sizes), axis=1)
+        parts = np.split(rows, self._ends, axis=1)
         return self._table([c.decode(part) for c, part in zip(self.columns, parts, strict=False)])
 
     def table(self, rows: NDArray[np.floating]) -> Any:

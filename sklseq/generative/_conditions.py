@@ -67,6 +67,20 @@ class ConditionalSampler:
             )
         return ()
 
+    def _density_given(self, X: Any, condition: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
+        """Log-density of each row given its class."""
+        raise NotImplementedError
+
+    def _log_joint(self, X: Any) -> NDArray[np.float64]:
+        """Log-density of each row together with each class."""
+        by_class = [self._density_given(X, self._condition(c, len(X))) for c in self.classes_]
+        with np.errstate(divide="ignore"):  # a class whose rows have no weight is never drawn
+            return np.stack(by_class, axis=1) + np.log(self.class_prior_)
+
+    def _likely_classes(self, X: Any) -> NDArray[Any]:
+        """The most probable class of each row, given the classes of training."""
+        return self.classes_[self._log_joint(X).argmax(axis=1)]
+
     def sample(self, n_samples: int = 1, y: Any = None, random_state: Any = None) -> Any:
         """Draw rows from the learned distribution.
 

@@ -23,17 +23,6 @@ class DensityMixin(OutlierScoreMixin):
             return self._density_given(X, self._condition(y, len(X)))
         return logsumexp(self._log_joint(X), axis=1)
 
-    def _density_given(
-        self: Any, X: Any, condition: tuple[NDArray[Any], ...]
-    ) -> NDArray[np.float64]:
-        raise NotImplementedError
-
-    def _log_joint(self: Any, X: Any) -> NDArray[np.float64]:
-        """Log-density of each row together with each class."""
-        by_class = [self._log_density(X, c) for c in self.classes_]
-        with np.errstate(divide="ignore"):  # a class whose rows have no weight is never drawn
-            return np.stack(by_class, axis=1) + np.log(self.class_prior_)
-
     def score_samples(self: Any, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Log-density of each row in nats: exact, or the bound that the class names.
 
@@ -51,10 +40,6 @@ class DensityMixin(OutlierScoreMixin):
         ndarray of shape (n_samples,)
         """
         return self._log_density(self._read_fitted(X), y)
-
-    def _likely_classes(self: Any, X: Any) -> NDArray[Any]:
-        """The most probable class of each row, given the classes of training."""
-        return self.classes_[self._log_joint(X).argmax(axis=1)]
 
 
 @estimator
