@@ -20,11 +20,8 @@ from sklseq.metrics._generation import (
     train_synthetic_test_real_score,
 )
 from sklseq.metrics._regression import masked_r2_score
-from sklseq.metrics._sample_scorers import (
-    SampleScorer,
-    SyntheticTrainingScorer,
-    sequence_summaries,
-)
+from sklseq.metrics._rows import sequence_summaries
+from sklseq.metrics._sample_scorers import SampleScorer, SyntheticTrainingScorer
 from sklseq.metrics._scorers import (
     masked_r2,
     neg_classifier_two_sample,

@@ -1,7 +1,7 @@
 """How good samples are: distances, tests and shares, each honest about what it measures.
 
-All take rows of the data that the generator was not trained on. Where features differ in scale,
-scale both sides alike first: distances are in the units given.
+All take rows of the data that the generator was not trained on. What samples can reach is what
+real rows reach: ``metric(test, train)`` is the floor to compare ``metric(test, samples)`` with.
 """
 
 from typing import Any
@@ -13,7 +13,10 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import pairwise_distances
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
+
+from sklseq.data import is_frame
+from sklseq.metrics._rows import as_rows
 
 __all__ = [
     "classifier_two_sample_score",
@@ -30,16 +33,33 @@ def energy_distance(X: Any, samples: Any) -> float:
     """Energy distance between two sets of rows.
 
     ``2 E|x - s| - E|x - x'| - E|s - s'|``, without the distances of rows from themselves, so that
-    its mean is zero for samples of the same distribution; it may be negative.
+    its mean is zero for samples of the same distribution; it may be negative. The floor to compare
+    it with is ``energy_distance(test, train)`` of real rows.
 
     Parameters
     ----------
-    X, samples : array-like of shape (n_samples, n_features)
-        Of at least two rows each.
+    X, samples : array-like or DataFrame of shape (n_samples, n_features), or sequences
+        Real rows, held out from the generator, and its samples; of at least two rows each.
 
     Returns
     -------
     float
+
+    Notes
+    -----
+    All metrics of samples see rows as numbers, by one description, which is learned from the real
+    rows (the first argument):
+
+    - Columns of arrays, and of DataFrames that hold floating point numbers alone, are compared in
+      their units: a column of large numbers outweighs the others, so scale columns alike first.
+    - In other DataFrames every column counts alike. Numbers, nullable or not, become normal scores
+      by the quantiles of the real ones. Booleans, strings and other categories are one-hot; one
+      that is new in the samples differs from all others. An indicator tells what is missing. So
+      the squared distance between two categories, between a value and a missing one, and between
+      two numbers is 2, the latter two on average.
+    - Columns are matched by name, and must be in the same order.
+    - Sequences of several features or of unequal length are compared by `sequence_summaries`, in
+      their units.
 
     References
     ----------
@@ -52,7 +72,7 @@ def energy_distance(X: Any, samples: Any) -> float:
     >>> energy_distance([[0.0], [1.0]], [[0.0], [1.0]])
     -1.0
     """
-    X, samples = _read(X, samples)
+    X, samples = as_rows(X=X, samples=samples)
     across = pairwise_distances(X, samples).mean()
     within = sum(_mean_within(pairwise_distances(rows)) for rows in (X, samples))
     return float(2 * across - within)
@@ -71,7 +91,9 @@ def sliced_wasserstein_distance(
 
     Parameters
     ----------
-    X, samples : array-like of shape (n_samples, n_features)
+    X, samples : array-like or DataFrame of shape (n_samples, n_features), or sequences
+        Real rows, held out from the generator, and its samples. Scale the columns of arrays
+        alike first; `energy_distance` says how those of DataFrames are compared.
     n_projections : int, default=200
     random_state : int, RandomState instance or None, default=0
         Of the lines.
@@ -90,7 +112,7 @@ def sliced_wasserstein_distance(
     >>> sliced_wasserstein_distance([[0.0], [1.0]], [[2.0], [3.0]])
     2.0
     """
-    X, samples = _read(X, samples)
+    X, samples = as_rows(X=X, samples=samples)
     lines = check_random_state(random_state).normal(size=(X.shape[1], n_projections))
     lines /= np.linalg.norm(lines, axis=0)
     # Quantile functions are steps; on the grid of all their steps the integral is exact.
@@ -109,8 +131,10 @@ def maximum_mean_discrepancy(X: Any, samples: Any, *, bandwidth: float | None = 
 
     Parameters
     ----------
-    X, samples : array-like of shape (n_samples, n_features)
-        Of at least two rows each.
+    X, samples : array-like or DataFrame of shape (n_samples, n_features), or sequences
+        Real rows, held out from the generator, and its samples; of at least two rows each. Scale
+        the columns of arrays alike first; `energy_distance` says how those of DataFrames are
+        compared.
     bandwidth : float or None, default=None
         Standard deviation of the kernel; None takes the median distance between rows of X. It
         depends on X alone, so that samples of several generators are measured alike.
@@ -130,7 +154,7 @@ def maximum_mean_discrepancy(X: Any, samples: Any, *, bandwidth: float | None = 
     >>> maximum_mean_discrepancy([[0.0], [1.0]], [[9.0], [9.0]]) > 1
     True
     """
-    X, samples = _read(X, samples)
+    X, samples = as_rows(X=X, samples=samples)
     own = pairwise_distances(X)
     if bandwidth is None:
         apart = own[np.triu_indices(len(X), 1)]
@@ -147,14 +171,16 @@ def maximum_mean_discrepancy(X: Any, samples: Any, *, bandwidth: float | None = 
 def classifier_two_sample_score(
     X: Any, samples: Any, *, classifier: Any = None, cv: int = 5, random_state: Any = 0
 ) -> float:
-    """Held-out accuracy of a classifier that tells samples from data; 0.5 is best.
+    """Held-out accuracy of a classifier that tells samples from data; 0.5 is best, and the floor.
 
     Trees see what a linear classifier does not: samples with the right means and nothing else
     are told apart. Both classes weigh the same.
 
     Parameters
     ----------
-    X, samples : array-like of shape (n_samples, n_features)
+    X, samples : array-like or DataFrame of shape (n_samples, n_features), or sequences
+        Real rows, held out from the generator, and its samples. `energy_distance` says what the
+        classifier sees of DataFrames and sequences; trees do not mind the scale of columns.
     classifier : estimator or None, default=None
         None takes `HistGradientBoostingClassifier` with leaves of at least 5 rows.
     cv : int, default=5
@@ -177,7 +203,7 @@ def classifier_two_sample_score(
     >>> classifier_two_sample_score(rng.normal(size=(99, 2)), rng.normal(3, 1, size=(99, 2))) > 0.9
     True
     """
-    X, samples = _read(X, samples)
+    X, samples = as_rows(X=X, samples=samples)
     rng = check_random_state(random_state)
     seed = int(rng.randint(2**31 - 1))
     if classifier is None:
@@ -197,10 +223,12 @@ def train_synthetic_test_real_score(
     Parameters
     ----------
     classifier : estimator
-        Cloned; classifier or regressor.
-    X, y : array-like of shape (n_samples, n_features) and (n_samples,)
-        Real rows, held out from the generator.
-    samples, sample_labels : array-like of shape (n_samples, n_features) and (n_samples,)
+        Cloned; classifier or regressor. It gets inputs as they are; of DataFrames that it cannot
+        take, such as those with strings or missing values, rows of numbers (see
+        `energy_distance`).
+    X, y : array-like or DataFrame of shape (n_samples, n_features) and array-like (n_samples,)
+        Real rows, held out from the generator, and their classes or values.
+    samples, sample_labels : the same, of the generator
 
     Returns
     -------
@@ -219,7 +247,17 @@ def train_synthetic_test_real_score(
     >>> train_synthetic_test_real_score(KNeighborsClassifier(1), X, y, [[0.1], [0.9]], y)
     1.0
     """
-    return float(clone(classifier).fit(samples, sample_labels).score(X, y))
+
+    def score(X: Any, samples: Any) -> float:
+        return float(clone(classifier).fit(samples, sample_labels).score(X, y))
+
+    try:
+        return score(X, samples)
+    except (TypeError, ValueError):
+        if not is_frame(X):
+            raise
+        # Which columns an estimator takes is not known beforehand: tags of pipelines do not say.
+        return score(*as_rows(X=X, samples=samples))
 
 
 def density_coverage(X: Any, samples: Any, *, n_neighbors: int = 5) -> tuple[float, float]:
@@ -227,7 +265,9 @@ def density_coverage(X: Any, samples: Any, *, n_neighbors: int = 5) -> tuple[flo
 
     Parameters
     ----------
-    X, samples : array-like of shape (n_samples, n_features)
+    X, samples : array-like or DataFrame of shape (n_samples, n_features), or sequences
+        Real rows, held out from the generator, and its samples. Scale the columns of arrays
+        alike first; `energy_distance` says how those of DataFrames are compared.
     n_neighbors : int, default=5
         A row's neighbourhood reaches to its neighbour of that order in X.
 
@@ -250,7 +290,7 @@ def density_coverage(X: Any, samples: Any, *, n_neighbors: int = 5) -> tuple[flo
     >>> density_coverage([[0.0], [1.0], [3.0]], [[9.0]], n_neighbors=1)
     (0.0, 0.0)
     """
-    X, samples = _read(X, samples)
+    X, samples = as_rows(X=X, samples=samples)
     if not 1 <= n_neighbors < len(X):
         raise ValueError(f"n_neighbors={n_neighbors} must be from 1 to {len(X) - 1}.")
     reach = NearestNeighbors(n_neighbors=n_neighbors).fit(X).kneighbors()[0][:, -1]
@@ -266,9 +306,10 @@ def nearer_to_train_share(X_train: Any, X: Any, samples: Any) -> float:
 
     Parameters
     ----------
-    X_train, X, samples : array-like of shape (n_samples, n_features)
+    X_train, X, samples : array-like or DataFrame of shape (n_samples, n_features), or sequences
         Rows that the generator was trained on, rows held out, and its samples. The first two
-        should be in random order.
+        should be in random order. Scale the columns of arrays alike first; `energy_distance` says
+        how those of DataFrames are compared, here as the training rows describe them.
 
     Returns
     -------
@@ -286,19 +327,10 @@ def nearer_to_train_share(X_train: Any, X: Any, samples: Any) -> float:
     >>> nearer_to_train_share([[0.0], [1.0]], [[0.4], [1.4]], [[0.0], [1.1]])
     1.0
     """
-    X_train, samples = _read(X_train, samples)
-    X, _ = _read(X, samples)
+    X_train, X, samples = as_rows(X_train=X_train, X=X, samples=samples)
     n = min(len(X_train), len(X))
     train, held = (
         NearestNeighbors(n_neighbors=1).fit(rows[:n]).kneighbors(samples)[0][:, 0]
         for rows in (X_train, X)
     )
     return float(np.mean((train < held) + 0.5 * (train == held)))
-
-
-def _read(X: Any, samples: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Both as arrays of the same columns."""
-    X, samples = (check_array(a, dtype=np.float64) for a in (X, samples))
-    if X.shape[1] != samples.shape[1]:
-        raise ValueError(f"X has {X.shape[1]} features, samples have {samples.shape[1]}.")
-    return X, samples

@@ -1,15 +1,13 @@
 """Scorers that draw samples of a generator: seeded, and larger is better."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sklseq.data import as_container, is_table, read_sequences
 from sklseq.metrics._generation import train_synthetic_test_real_score
+from sklseq.metrics._rows import as_tables
 
-__all__ = ["SampleScorer", "SyntheticTrainingScorer", "sequence_summaries"]
+__all__ = ["SampleScorer", "SyntheticTrainingScorer"]
 
 
 class SampleScorer:
@@ -24,8 +22,10 @@ class SampleScorer:
     random_state : int, default=0
         Of the samples: each call draws the same ones, as many as X has rows.
     features : callable or None, default=None
-        Makes a table of X and of the samples before they are compared. None takes
-        `sequence_summaries` where X are sequences that make no table, and X as it is elsewhere.
+        What is compared of X, and of the samples, in place of the rows themselves: a function of
+        either, such as ``lambda table: table[["age", "fare"]]``, or a fitted scaler's
+        ``transform``. None compares tables as they are, and `sequence_summaries` of sequences that
+        make no table.
 
     Examples
     --------
@@ -33,7 +33,8 @@ class SampleScorer:
     >>> from sklearn.neighbors import KernelDensity
     >>> from sklseq.metrics import SampleScorer, energy_distance
     >>> X = load_iris().data
-    >>> SampleScorer(energy_distance)(KernelDensity(bandwidth=0.1).fit(X), X) < 0.1
+    >>> score = SampleScorer(energy_distance)
+    >>> score(KernelDensity(bandwidth=0.1).fit(X), X) > score(KernelDensity(bandwidth=2).fit(X), X)
     True
     """
 
@@ -46,6 +47,17 @@ class SampleScorer:
     ):
         self.metric, self.sign, self.random_state = metric, sign, random_state
         self.features = features
+        # What `help` shows of a scorer such as `neg_energy_distance`.
+        told = "minus " * (sign < 0) + f"{self._name}(X, samples)"
+        about = (inspect.getdoc(metric) or "").partition("\n\n")[0]
+        self.__doc__ = (
+            f"Scorer of fitted generators: {told}, for as many samples as rows.\n\n{about}\n\n"
+            f"Called as ``scorer(estimator, X)``; larger is better. See `{type(self).__name__}`."
+        )
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.metric, "__name__", repr(self.metric))
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
         """Score of a generator; larger is better.
@@ -54,7 +66,8 @@ class SampleScorer:
         ----------
         estimator : fitted estimator
             Has ``sample(n_samples, random_state=...)``.
-        X : array-like of shape (n_samples, n_features), or what `features` takes
+        X : array-like, DataFrame or sequences
+            Held out from the generator; or what `features` takes.
         y : Ignored
             Not used, present for API consistency.
 
@@ -62,15 +75,16 @@ class SampleScorer:
         -------
         float
         """
-        features = self.features
-        if features is None and _are_sequences(X):
-            features = sequence_summaries
-        table = X if features is None else features(X)
-        samples = estimator.sample(len(table), random_state=self.random_state)
-        return self.sign * self.metric(table, samples if features is None else features(samples))
+        if self.features is None:
+            n_rows = len(as_tables(X)[0])  # of a DataFrame of sequences it is not the length
+            samples = estimator.sample(n_rows, random_state=self.random_state)
+            return self.sign * self.metric(*as_tables(X, samples))
+        X = self.features(X)
+        samples = self.features(estimator.sample(len(X), random_state=self.random_state))
+        return self.sign * self.metric(X, samples)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.metric.__name__}, sign={self.sign})"
+        return f"{type(self).__name__}({self._name}, sign={self.sign})"
 
 
 class SyntheticTrainingScorer:
@@ -108,7 +122,7 @@ class SyntheticTrainingScorer:
         ----------
         estimator : fitted estimator
             Has ``sample(n_samples, y=..., random_state=...)``.
-        X : array-like or sequences
+        X : array-like, DataFrame or sequences
             Held out from the generator.
         y : array-like of shape (n_samples,)
 
@@ -116,49 +130,8 @@ class SyntheticTrainingScorer:
         -------
         float
         """
-        samples = estimator.sample(len(X), y=y, random_state=self.random_state)
+        samples = estimator.sample(len(y), y=y, random_state=self.random_state)
         return train_synthetic_test_real_score(self.classifier, X, y, samples, y)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.classifier!r})"
-
-
-def _are_sequences(X: Any) -> bool:
-    """Whether X holds sequences of several features, or of unequal length."""
-    X = as_container(X)
-    if is_table(X):
-        return False
-    shapes = {np.shape(row) for row in X}
-    return hasattr(X, "columns") or len(shapes) > 1 or any(len(shape) > 1 for shape in shapes)
-
-
-def sequence_summaries(X: Any) -> NDArray[np.float64]:
-    """Sequences as rows of a table, for metrics that compare rows.
-
-    Parameters
-    ----------
-    X : sequences
-        ``(n_sequences, n_steps, n_features)`` array, list or object array of
-        ``(n_steps, n_features)`` or ``(n_steps,)`` arrays, or DataFrame with a (sequence, time)
-        MultiIndex.
-
-    Returns
-    -------
-    ndarray of shape (n_sequences, 1 + 3 * n_features)
-        Number of steps; of each feature the mean, the standard deviation, and the mean product of
-        neighbouring deviations from the mean (0 for one step).
-
-    Examples
-    --------
-    >>> from sklseq.metrics import sequence_summaries
-    >>> sequence_summaries([[1.0, 3.0], [5.0]])
-    array([[ 2.,  2.,  1., -1.],
-           [ 1.,  5.,  0.,  0.]])
-    """
-    sequences = read_sequences(X)
-    rows = []
-    for x in np.split(sequences.steps, sequences.starts[1:]):
-        apart = x - x.mean(axis=0)
-        products = (apart[1:] * apart[:-1]).sum(axis=0) / max(len(x) - 1, 1)
-        rows.append(np.concatenate([[len(x)], x.mean(axis=0), x.std(axis=0), products]))
-    return np.stack(rows)

@@ -33,6 +33,7 @@ neg_classifier_two_sample = SampleScorer(classifier_two_sample_score)
 
 
 def _coverage(X: Any, samples: Any) -> float:
+    """Share of the rows' neighbourhoods with a sample (see `density_coverage`)."""
     return density_coverage(X, samples)[1]
 
 

@@ -123,7 +123,7 @@ def test_a_search_by_samples():
 
 
 def test_other_columns_are_refused():
-    with pytest.raises(ValueError, match="X has 2 features, samples have 3"):
+    with pytest.raises(ValueError, match="2 of X, 3 of samples"):
         energy_distance(moons(0), np.zeros((4, 3)))
 
 
