@@ -100,6 +100,7 @@ class SequenceVAE(
     noise_order: int = param(
         1, "Earlier steps that the noise at a step depends on; 0 for independent noise.", integer(0)
     )
+    kl_warm_up: int | None = other_default(VariationalMixin, "kl_warm_up", 0)
     n_draws: int = other_default(VariationalMixin, "n_draws", 8)
     learning_rate: float = other_default(RaggedEstimator, "learning_rate", 3e-3)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sklseq.base import estimator
+from sklseq.base import estimator, other_default
 from sklseq.generative._density import DensityGenerator
 from sklseq.generative._latent import LatentVariableGenerator
 from sklseq.generative._variational import VariationalMixin
@@ -75,6 +75,8 @@ class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
     >>> model.sample(3, random_state=0).dtypes.to_dict() == table.dtypes.to_dict()
     True
     """
+
+    learning_rate: float = other_default(LatentVariableGenerator, "learning_rate", 3e-3)
 
     _network: ClassVar[type[nn.Module]] = VariationalAutoencoder
 

@@ -26,11 +26,13 @@ class VariationalMixin:
         "Weight of the divergence from the prior in training [3]_; scores always have weight 1.",
         real(0),
     )
-    kl_warm_up: int = param(
-        0,
-        "Epochs over which the weight of the divergence rises from 0 to `beta`. Held-out rows meet "
-        "all of it. Not with 'lbfgs'.",
+    kl_warm_up: int | None = param(
+        None,
+        "Epochs over which the weight of the divergence rises from 0 to `beta`, lest codes come to "
+        "tell nothing before the decoder listens. Held-out rows meet all of it. None takes a fifth "
+        "of `max_epochs`, and 0 with 'lbfgs', which compares losses.",
         integer(0),
+        None,
     )
     free_bits: float = param(
         0.0,
@@ -82,16 +84,21 @@ class VariationalMixin:
     def _beta_now(self: Any, network: Any, batch: Batch) -> Any:
         """Weight of the divergence; it rises with the rows seen, in this fit and earlier ones."""
         # Held-out losses are compared between epochs, so they must mean the same in each.
-        if not self.kl_warm_up or not network.training:
+        if not (warm_up := self._warm_up_epochs()) or not network.training:
             return self.beta
         if self.solver == "lbfgs":
             raise ValueError(
-                f"kl_warm_up={self.kl_warm_up} changes the loss from step to step, and 'lbfgs' "
+                f"kl_warm_up={warm_up} changes the loss from step to step, and 'lbfgs' "
                 "compares losses: set it to 0, or take another solver."
             )
-        progress = network.rows_seen / (self.kl_warm_up * network.n_rows)
+        progress = network.rows_seen / (warm_up * network.n_rows)
         network.rows_seen += batch.n_rows
         return self.beta * progress.clamp(max=1.0)
+
+    def _warm_up_epochs(self: Any) -> int:
+        if self.kl_warm_up is None:
+            return 0 if self.solver == "lbfgs" else self.max_epochs // 5
+        return self.kl_warm_up
 
     def _draw_codes(self: Any, n: int, rng: np.random.Generator) -> NDArray[Any]:
         return rng.standard_normal((n, self._n_features_out))
@@ -110,8 +117,8 @@ class VariationalMixin:
         if not self.active_units_.any():
             warnings.warn(
                 "Posterior collapse: no latent variable tells anything of a row, and samples come "
-                "from noise alone. Lower beta, raise kl_warm_up or free_bits, scale the features, "
-                "or train longer.",
+                "from noise alone. Raise kl_warm_up to half of max_epochs, lower beta, raise "
+                "free_bits, bring the features to like scales, or train longer.",
                 ConvergenceWarning,
                 stacklevel=2,
             )

@@ -15,6 +15,9 @@ __all__ = ["ConditionalAutoencoder", "beside"]
 class ConditionalAutoencoder(nn.Module):
     """Rows to codes, and codes to distributions of rows.
 
+    Within it rows of each class have mean zero and, over all features, unit variance: training
+    does not depend on the unit and the origin of the numbers.
+
     Parameters
     ----------
     n_features : int
@@ -32,6 +35,10 @@ class ConditionalAutoencoder(nn.Module):
     noise : str or float, default="learned"
         See `Gaussian`.
     """
+
+    centre: Tensor
+    spread: Tensor
+    unit: Tensor
 
     def __init__(
         self,
@@ -58,31 +65,51 @@ class ConditionalAutoencoder(nn.Module):
         # What a class adds, whatever the code is.
         self.class_start = nn.Parameter(torch.zeros(n_context, self.likelihood.n_parameters))
         self.n_components = n_components
+        self.register_buffer("centre", torch.zeros(max(n_context, 1), self.likelihood.n_values))
+        self.register_buffer("spread", torch.ones(()))
+        # Of the likelihood's parameters.
+        self.register_buffer("unit", torch.ones(()))
 
     def encoded(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """What the encoder makes of rows, ``(n, n_encoded)``."""
-        return self.encoder(beside(x[:, : self.likelihood.n_values], context))
+        standard = self._centred(x[:, : self.likelihood.n_values], context) / self.spread
+        return self.encoder(beside(standard, context))
+
+    def _centred(self, x: Tensor, context: Tensor | None) -> Tensor:
+        return x - (self.centre if context is None else context @ self.centre)
 
     def parameters_of(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Parameters of the likelihood, ``(n, n_parameters)``."""
         parameters = self.decoder(beside(z, context))
-        return parameters if context is None else parameters + context @ self.class_start
+        if context is not None:
+            parameters = parameters + context @ self.class_start
+        return self.unit * parameters
 
     @torch.no_grad()
     def initialise(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
         """Let training start where the decoder fits all rows, or all of a class, alike."""
         share = (weight / weight.sum()).unsqueeze(1)
+        of_classes = share.T if context is None else (share * context).T
+        if not isinstance(self.likelihood, Mixed):  # whose rows are normal scores
+            total = of_classes.sum(dim=1, keepdim=True)
+            self.centre.copy_(of_classes @ x / torch.where(total > 0, total, 1.0))
+            variance = (share * self._centred(x, context).square()).sum(dim=0).mean()
+            self.spread.copy_(torch.where(variance > 0, variance, 1.0).sqrt())
+            if isinstance(self.likelihood, Gaussian):
+                self.unit.copy_(self.spread)
+                if self.likelihood.learned:
+                    self.likelihood.log_unit.copy_(self.spread.log())
         self.decoder.output.bias.zero_()
+        starts = x.new_zeros(len(of_classes), self.likelihood.n_parameters)
+        for start, of_class in zip(starts, of_classes, strict=True):
+            if (total := of_class.sum()) > 0:
+                start.copy_(self.likelihood.start(x, (of_class / total)[:, None]))
         if context is None:
-            start = self.likelihood.start(x, share)
-            self.decoder.output.bias.copy_(start)
-            start = start.expand(len(x), -1)
+            self.decoder.output.bias.copy_(starts[0] / self.unit)
         else:
-            for c, of_class in enumerate((share * context).unbind(dim=1)):
-                if (total := of_class.sum()) > 0:
-                    self.class_start[c] = self.likelihood.start(x, (of_class / total)[:, None])
-            start = context @ self.class_start
-        self.likelihood.calibrate(start, x, share)
+            self.class_start.copy_(starts / self.unit)
+        of_rows = starts.expand(len(x), -1) if context is None else context @ starts
+        self.likelihood.calibrate(of_rows, x, share)
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Expected rows."""

@@ -65,10 +65,14 @@ class Gaussian(Likelihood):
         Standard deviation: one learned for all values, one for each, or a number that is kept.
     """
 
+    log_unit: Tensor
+
     def __init__(self, n_values: int, noise: str | float = "learned"):
         super().__init__()
         self.n_values = self.n_parameters = n_values
         self.learned = isinstance(noise, str)
+        # What is learned is relative to it, so that its bounds are.
+        self.register_buffer("log_unit", torch.zeros(()))
         size = n_values if noise == "diagonal" else 1
         start = 0.0 if isinstance(noise, str) else _to_raw(math.log(noise))
         raw = torch.full((size,), start)
@@ -79,7 +83,8 @@ class Gaussian(Likelihood):
 
     def log_scale(self) -> Tensor:
         """Logarithm of the standard deviations, of shape (1,) or (n_values,)."""
-        return _LARGEST_LOG_SCALE * torch.tanh(self.raw_log_scale / _LARGEST_LOG_SCALE)
+        bounded = _LARGEST_LOG_SCALE * torch.tanh(self.raw_log_scale / _LARGEST_LOG_SCALE)
+        return bounded + self.log_unit
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         log_scale = self.log_scale()
@@ -105,6 +110,7 @@ class Gaussian(Likelihood):
         if len(self.raw_log_scale) == 1:
             variance = variance.mean(dim=0, keepdim=True)
         limit = 0.95 * _LARGEST_LOG_SCALE
+        variance = variance * (-2 * self.log_unit).exp()
         log_scale = (0.5 * variance.clamp(min=1e-6).log()).clamp(-limit, limit)
         self.raw_log_scale.copy_(_LARGEST_LOG_SCALE * torch.atanh(log_scale / _LARGEST_LOG_SCALE))
 

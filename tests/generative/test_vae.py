@@ -121,3 +121,22 @@ def test_codes_lead_back_to_rows():
 def test_a_fixed_noise_is_kept():
     model = VAE(noise=0.5, max_epochs=2, **SMALL).fit(IRIS)
     assert model.module_.likelihood.log_scale().exp().item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("settings", [{"conditional": True}, {"likelihood": "bernoulli"}, {}])
+def test_codes_of_digits_tell_something_by_default(settings):
+    X, y = load_digits(return_X_y=True)
+    model = VAE(n_components=8, random_state=0, **settings).fit(X / 16, y)
+    assert model.active_units_.sum() >= 4
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(0.01, 0.0), (1.0, 100.0), (1000.0, -3000.0)])
+def test_units_and_origins_of_features_do_not_matter(scale, shift):
+    X = load_digits().data[:300, 20:28]
+    settings = {"n_components": 2, "max_epochs": 20, "dtype": "float64", "random_state": 0}
+    model = VAE(**settings).fit(X)
+    other = VAE(**settings).fit(scale * X + shift)
+    np.testing.assert_allclose(
+        other.score(scale * X + shift) + X.shape[1] * np.log(scale), model.score(X), atol=0.2
+    )
+    assert (other.active_units_ == model.active_units_).all()
