@@ -1,5 +1,7 @@
 """Rows drawn for rare classes, so that all classes are as frequent."""
 
+import inspect
+import warnings
 from typing import Any
 
 import numpy as np
@@ -7,24 +9,26 @@ from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklseq._compat import fit_context
-from sklseq.base import Estimator, attribute, estimator, param
+from sklseq._compat import HasMethods, fit_context
+from sklseq.base import Estimator, attribute, choice, estimator, param, real
 from sklseq.data import is_frame
-from sklseq.generative._base import Generator
 from sklseq.generative._flows import RealNVP
 from sklseq.training.estimator import draw_seed
 
 __all__ = ["GenerativeOverSampler"]
+
+# Of fewer rows, what is drawn says little that they do not.
+_FEW = 10
 
 
 @estimator
 class GenerativeOverSampler(Estimator):
     """Draws rows of the rarer classes until each is as frequent as the most frequent one.
 
-    It has ``fit_resample`` alone, as imbalanced-learn's samplers, and works in that library's
-    pipelines: rows are drawn for training, never at prediction. A DataFrame comes back as one,
-    with its columns and dtypes; `generator` must know columns that are no numbers, as `VAE` and
-    `GAN` do.
+    It has ``fit_resample`` alone, as imbalanced-learn's samplers, and goes into a pipeline of that
+    library, ``imblearn.pipeline.make_pipeline``: rows are drawn for training, never at prediction.
+    scikit-learn's own Pipeline knows no such step. A DataFrame comes back as one, with its columns
+    and dtypes; `generator` must know columns that are no numbers, as `VAE` and `GAN` do.
 
     Examples
     --------
@@ -39,10 +43,22 @@ class GenerativeOverSampler(Estimator):
 
     generator: Any = param(
         None,
-        "What draws the rows; a copy of it is fitted with ``conditional=True``. None takes "
-        "`RealNVP` with four layers.",
-        Generator,
+        "What draws the rows: a generator, or any estimator with ``fit(X, y)`` and "
+        "``sample(n_samples, y=..., random_state=...)``. A copy of it is fitted, with "
+        "``conditional=True`` if it has this parameter. None takes `RealNVP` with four layers.",
+        HasMethods(["fit", "sample"]),
         None,
+        positional=True,
+    )
+    sampling_strategy: Any = param(
+        "auto",
+        "How frequent classes become, as in imbalanced-learn. 'not majority', and 'auto', which is "
+        "the same: all as the most frequent one; 'minority': the rarest one alone; a number, for "
+        "two classes: the size of the rare class as a share of the other; a dict: from classes to "
+        "the number of rows that each is to have, others stay as they are.",
+        choice("auto", "not majority", "minority"),
+        real(0, 1, "right"),
+        dict,
     )
     random_state: Any = param(
         None,
@@ -71,7 +87,15 @@ class GenerativeOverSampler(Estimator):
         Raises
         ------
         ValueError
-            If X or y is not valid, or there is a single class.
+            If X, y or a parameter is not valid, there is a single class, `sampling_strategy` asks
+            for fewer rows than there are, or for more of a class of one row.
+        TypeError
+            If `generator` cannot be asked for rows of a class.
+
+        Warns
+        -----
+        UserWarning
+            If rows are drawn of a class of fewer than ten.
         """
         check_classification_targets(y)
         if not is_frame(X):  # which the generator reads column by column
@@ -81,20 +105,76 @@ class GenerativeOverSampler(Estimator):
         classes, counts = np.unique(labels, return_counts=True)
         if len(classes) < 2:
             raise ValueError(f"y has one class, {classes.tolist()}: nothing is rare.")
+        wanted = self._wanted(dict(zip(classes.tolist(), counts.tolist(), strict=True)))
         seed = draw_seed(self.random_state)
+        self.generator_ = self._fresh_generator(seed).fit(X, labels)
+        y = y if hasattr(y, "iloc") else labels
+        drawn = np.repeat(classes, [wanted[c] for c in classes.tolist()])
+        if not len(drawn):
+            return X, y
+        rows = self.generator_.sample(len(drawn), y=drawn, random_state=seed)
+        return _followed(X, rows), _followed(y, drawn)
+
+    def _wanted(self, counts: dict[Any, int]) -> dict[Any, int]:
+        """How many rows of each class to draw."""
+        drawn = {c: n - counts[c] for c, n in self._sizes(counts).items()}
+        for c, n in drawn.items():
+            if n < 0:
+                raise ValueError(
+                    f"sampling_strategy={self.sampling_strategy!r} asks for {counts[c] + n} rows "
+                    f"of class {c!r}, which has {counts[c]}: rows are drawn, never left out."
+                )
+            if n and counts[c] == 1:
+                raise ValueError(
+                    f"Class {c!r} has one row, which tells nothing of how others would differ from "
+                    "it: gather more, or name the other classes alone in sampling_strategy, a dict."
+                )
+            if n and counts[c] < _FEW:
+                warnings.warn(
+                    f"Class {c!r} has {counts[c]} rows: what is drawn of it says little more than "
+                    "they do.",
+                    UserWarning,
+                    stacklevel=3,
+                )
+        return dict.fromkeys(counts, 0) | drawn
+
+    def _sizes(self, counts: dict[Any, int]) -> dict[Any, int]:
+        """How many rows classes are to have, those of which more are wanted at least."""
+        strategy, most = self.sampling_strategy, max(counts.values())
+        if isinstance(strategy, dict):
+            if unknown := [c for c in strategy if c not in counts]:
+                raise ValueError(
+                    f"sampling_strategy names {unknown[0]!r}, which is none of the classes of y: "
+                    f"{list(counts)}."
+                )
+            return strategy
+        if isinstance(strategy, str) and strategy != "minority":
+            return dict.fromkeys(counts, most)
+        rarest = min(counts, key=lambda c: counts[c])
+        if isinstance(strategy, str):
+            return {rarest: most}
+        if len(counts) > 2:
+            raise ValueError(
+                f"sampling_strategy={strategy!r} is for two classes, but y has {len(counts)}: name "
+                "the rows that each is to have in a dict."
+            )
+        return {rarest: int(strategy * most)}
+
+    def _fresh_generator(self, seed: int) -> Any:
         # A type checker takes every declared parameter for a required one.
         default: Any = RealNVP
         generator = default(n_layers=4) if self.generator is None else clone(self.generator)
-        generator.set_params(conditional=True)
-        if generator.random_state is None:
+        if "y" not in inspect.signature(generator.sample).parameters:
+            raise TypeError(
+                "generator must draw rows of a class, by sample(n_samples, y=...), which "
+                f"{type(generator).__name__} does not."
+            )
+        settings = generator.get_params(deep=False)
+        if "conditional" in settings:
+            generator.set_params(conditional=True)
+        if settings.get("random_state", seed) is None:
             generator.set_params(random_state=seed)
-        self.generator_ = generator.fit(X, labels)
-        y = y if hasattr(y, "iloc") else labels
-        drawn = np.repeat(classes, counts.max() - counts)
-        if not len(drawn):
-            return X, y
-        rows = generator.sample(len(drawn), y=drawn, random_state=seed)
-        return _followed(X, rows), _followed(y, drawn)
+        return generator
 
 
 def _followed(given: Any, drawn: Any) -> Any:
