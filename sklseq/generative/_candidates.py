@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ _COMPARISONS = 16
 _FEWEST_JUDGED = 50
 # Picks, of each class, that frequencies are counted over.
 _PICKS = 4096
+# Rows that are made at once, so that memory holds the candidates of no more.
+_AT_ONCE = 1024
 # Keeps finite what is added for values that the network never makes.
 _RIDGE = 1e-4
 
@@ -159,13 +163,39 @@ class CandidateGenerator(Generator):
     ) -> NDArray[Any]:
         if self.n_candidates == 1 or not (self._judged or self._tilt is not None):
             return self._run("decode", rng.standard_normal((n_samples, self._n_noise)), *condition)
-        rows, rated = self._candidates(n_samples, condition, rng)
+        # All noise is drawn before what picks, so that rows do not depend on how many are made at
+        # once; drawn twice, for it may be too much to keep.
+        noise, parts = deepcopy(rng), list(_parts(n_samples))
+        for part in parts:
+            rng.standard_normal(((part.stop - part.start) * self.n_candidates, self._n_noise))
+        return np.concatenate(
+            [
+                self._picked(part.stop - part.start, tuple(c[part] for c in condition), noise, rng)
+                for part in parts
+            ]
+        )
+
+    def _picked(
+        self,
+        n: int,
+        condition: tuple[NDArray[Any], ...],
+        noise: np.random.Generator,
+        rng: np.random.Generator,
+    ) -> NDArray[Any]:
+        """One of each row's candidates, by their ratings."""
+        rows, rated = self._candidates(n, condition, noise)
         if self._tilt is not None:
             tilt = condition[0] @ self._tilt if condition else self._tilt
             rated = rated + (rows * tilt[:, None]).sum(axis=2)
         # The largest of logarithms with Gumbel noise is a draw by the numbers themselves.
         chosen = (rated + rng.gumbel(size=rated.shape)).argmax(axis=1)
-        return rows[np.arange(n_samples), chosen]
+        return rows[np.arange(n), chosen]
+
+
+def _parts(n: int) -> Iterator[slice]:
+    """Of `n` rows, so many as are made at once."""
+    for start in range(0, n, _AT_ONCE):
+        yield slice(start, min(start + _AT_ONCE, n))
 
 
 def raked(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklseq.generative import GAN
+from sklseq.generative import GAN, _candidates
 from sklseq.generative._candidates import raked
 
 
@@ -60,3 +60,16 @@ def test_each_class_has_frequencies_of_its_own():
         assert rows["a"].mean() == pytest.approx(frame["a"][of_class].mean(), abs=0.02)
         missing = frame["x"][of_class].isna().mean()
         assert rows["x"].isna().mean() == pytest.approx(missing, abs=0.02)
+
+
+@pytest.mark.parametrize("judged", [False, True])
+def test_rows_do_not_depend_on_how_many_are_made_at_once(judged, monkeypatch):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.random(60) < 0.3, "x": rng.normal(size=60)})
+    gan = GAN(conditional=True, max_epochs=1, hidden_layer_sizes=(8,), random_state=0)
+    gan.fit(frame, np.arange(60) % 2)
+    gan._judged = judged
+    y = np.arange(50) % 2
+    together = gan.sample(50, y=y, random_state=0)
+    monkeypatch.setattr(_candidates, "_AT_ONCE", 9)
+    pd.testing.assert_frame_equal(gan.sample(50, y=y, random_state=0), together)
