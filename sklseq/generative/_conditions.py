@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import type_of_target
 from torch import Tensor
 
 from sklseq.base import attribute, estimator, param
@@ -45,13 +45,23 @@ class ConditionalSampler:
         if fresh:
             for name in ("classes_", "class_prior_"):
                 self.__dict__.pop(name, None)
+        elif self.conditional != self._by_class:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted with conditional={self._by_class} and "
+                f"cannot be trained further with conditional={self.conditional}: set it back, or "
+                "fit anew with warm_start=False."
+            )
         if not self.conditional:
             return ()
-        if fresh or not self._by_class:
-            self.classes_, codes = read_classes(y, X)
-        else:
-            codes = asked_classes(y, len(X), self.classes_)
-        return (one_hot(codes, len(self.classes_)),)
+        labels = read_labels(y, X)
+        if fresh:
+            self.classes_ = np.unique(labels)
+        elif len(new := np.flatnonzero(~np.isin(labels, self.classes_))):
+            raise ValueError(
+                f"y is {labels.tolist()[new[0]]!r} at row {new[0]}, a class that was not there in "
+                "the first fit: fit anew with warm_start=False."
+            )
+        return (one_hot(np.searchsorted(self.classes_, labels), len(self.classes_)),)
 
     def _set_prior(self, of_class: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
         self.class_prior_ = np.average(of_class, axis=0, weights=weights)
@@ -102,12 +112,24 @@ class ConditionalSampler:
         Raises
         ------
         ValueError
-            If `n_samples` is below 1, or y asks for a class that was not seen in `fit`.
+            If `n_samples` is below 1, or y asks for a class that was not seen in `fit`, or with
+            no weight.
         """
         rng = sampling_generator(self, n_samples, random_state)
         if self._by_class and y is None:
             y = self.classes_[rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)]
-        return self._as_samples(self._draw(n_samples, self._condition(y, n_samples), rng))
+        condition = self._condition(y, n_samples)
+        self._check_learned(*condition)
+        return self._as_samples(self._draw(n_samples, condition, rng))
+
+    def _check_learned(self, *of_class: NDArray[Any]) -> None:
+        for rows in of_class:
+            if len(unlearned := np.flatnonzero(rows @ self.class_prior_ == 0)):
+                name = self.classes_.tolist()[rows[unlearned[0]].argmax()]
+                raise ValueError(
+                    f"y asks for {name!r}, a class whose rows had no weight in fit: nothing was "
+                    "learned of it."
+                )
 
     def _draw(
         self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
@@ -120,20 +142,38 @@ class ConditionalSampler:
         return drawn
 
 
-def read_classes(y: Any, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The classes and each row's index among them.
+def read_labels(y: Any, X: Any) -> NDArray[Any]:
+    """The class of each training row.
 
     Raises
     ------
     ValueError
-        If y is None, continuous, or not one label for each row of X.
+        If y is None, holds no classes, or is not one label for each row of X.
     """
     if y is None:
         raise ValueError("conditional=True requires y, the class of each row of X.")
     y = column_or_1d(y, warn=True)
     check_consistent_length(X, y)
-    check_classification_targets(y)
-    return np.unique(y, return_inverse=True)
+    _check_present(y)
+    try:
+        kind = type_of_target(y, input_name="y")
+    except TypeError:  # they do not compare
+        kind = "unknown"
+    if kind == "continuous":
+        raise ValueError(
+            "y is continuous, but generators are conditional on classes: bin y, for example with "
+            "KBinsDiscretizer, or leave conditional=False."
+        )
+    if kind == "unknown":
+        raise ValueError("y holds labels of several types: make all of them strings, or numbers.")
+    return y
+
+
+def _check_present(y: NDArray[Any]) -> None:
+    for row, label in enumerate(y if y.dtype.kind in "fOM" else ()):
+        # pandas' NA is no truth value; NaN and NaT are not what they are.
+        if label is None or type(label).__name__ == "NAType" or label != label:
+            raise ValueError(f"y is missing at row {row}: fill it in, or leave out the row.")
 
 
 def one_hot(codes: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
@@ -146,7 +186,7 @@ def asked_classes(y: Any, n: int, classes: NDArray[Any]) -> NDArray[np.int64]:
 
     Parameters
     ----------
-    y : scalar or array-like of shape (n,)
+    y : scalar or array-like of shape (n,) or (n, 1)
     n : int
     classes : ndarray
         Sorted.
@@ -161,8 +201,11 @@ def asked_classes(y: Any, n: int, classes: NDArray[Any]) -> NDArray[np.int64]:
     asked = np.asarray(y)
     if asked.ndim == 0:
         asked = np.full(n, asked)
+    if asked.shape == (n, 1):
+        asked = asked[:, 0]  # a column, as `fit` takes it
     if asked.shape != (n,):
         raise ValueError(f"y has shape {asked.shape}; one class, or one for each of {n} rows.")
+    _check_present(asked)
     unknown = sorted(set(asked.tolist()) - set(classes.tolist()), key=str)
     if unknown:
         raise ValueError(
