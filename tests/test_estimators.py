@@ -55,7 +55,7 @@ def quick(cls, **params):
 
 
 def table():
-    return make_classification(60, 6, random_state=0)
+    return make_classification(60, 6, n_redundant=0, random_state=0)
 
 
 def results_of(model):

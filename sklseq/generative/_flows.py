@@ -17,6 +17,9 @@ from sklseq.training.tables import layer_sizes
 
 __all__ = ["Glow", "RealNVP"]
 
+# Smallest eigenvalue of correlations that is more than rounding.
+_COLLINEAR = 1e-12
+
 
 @estimator
 class _FlowEstimator(FlowMixin, WholeNumbersDensity):
@@ -116,6 +119,23 @@ class _FlowEstimator(FlowMixin, WholeNumbersDensity):
             raise ValueError(
                 f"Feature {constant[0]} is constant, so the rows have no density. "
                 f"{self._if_constant}."
+            )
+        self._warn_of_plane(counted)
+
+    def _warn_of_plane(self, X: NDArray[Any]) -> None:
+        """Real numbers that lie on a plane have no density; whole numbers have their noise."""
+        places = np.flatnonzero(~self._whole)
+        if len(places) < 2:
+            return
+        sizes, directions = np.linalg.eigh(np.corrcoef(X[:, places], rowvar=False))
+        if sizes[0] < _COLLINEAR:
+            feature = places[np.abs(directions[:, 0]).argmax()]
+            warnings.warn(
+                f"Feature {feature} is a linear function of other features in these {len(X)} rows, "
+                "which have no density: scores of other rows mean nothing. Leave it out, reduce "
+                "the features, for example with PCA, or take more rows.",
+                UserWarning,
+                stacklevel=2,
             )
 
     def _draw(

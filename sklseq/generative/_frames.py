@@ -13,6 +13,9 @@ from sklseq.training import TableEstimator
 
 __all__ = ["FrameGenerator", "stacked_rows"]
 
+# In standard deviations.
+_FAR = 1000.0
+
 
 @estimator
 class FrameGenerator(TableEstimator):
@@ -44,8 +47,17 @@ class FrameGenerator(TableEstimator):
                 raise TypeError(f"X holds booleans: make numbers of it: {self._why_numbers()}.")
             if reset:
                 self._describe(Columns.of_array(rows, dtype))
-        columns = self._mixed_columns
-        return rows if columns is None else columns.encode(rows)
+        if (columns := self._mixed_columns) is not None:
+            return columns.encode(rows)
+        if reset:
+            self._origin = self._origin_of(rows).astype(rows.dtype)
+        return rows - self._origin if self._origin.any() else rows
+
+    def _origin_of(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """What is taken off each feature: far from zero, single precision would lose its rows."""
+        mean = rows.mean(axis=0, dtype=np.float64)
+        is_far = np.abs(mean) > _FAR * rows.std(axis=0, dtype=np.float64)
+        return np.where(is_far, mean, 0.0)
 
     def _describe(self, columns: Columns | None) -> None:
         """Keep what is known of the columns; None of an array of real numbers."""
@@ -84,11 +96,11 @@ class FrameGenerator(TableEstimator):
 
     def _written(self, rows: NDArray[Any]) -> Any:
         """Rows that the network gave, as the user's rows were."""
-        if self._columns is None:
-            return rows
-        if self._mixed_columns is None:
-            return self._columns.table(rows)
-        return self._columns.decode(rows)
+        if self._mixed_columns is not None:
+            return self._mixed_columns.decode(rows)
+        if self._origin.any():
+            rows = rows + self._origin
+        return rows if self._columns is None else self._columns.table(rows)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -48,6 +48,11 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
 
     batch_size: int = param(128, "Rows in a training step.", integer(1))
 
+    def _origin_of(self, rows: NDArray[Any]) -> NDArray[Any]:
+        if self.likelihood == "bernoulli":  # whose values mean what they are
+            return np.zeros(rows.shape[1])
+        return super()._origin_of(rows)
+
     def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
         X = super()._read(X, reset=reset)
         likelihood = self.likelihood if reset else self._module_kwargs["likelihood"]

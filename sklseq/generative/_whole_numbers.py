@@ -26,18 +26,12 @@ class WholeNumbersDensity(DensityGenerator):
     and Bethge 2016, A note on the evaluation of generative models, section 3.1).
     """
 
-    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        rows = super()._read(X, reset=reset)
-        if reset:
-            self._whole = np.zeros(rows.shape[1], dtype=bool)
-            if self._columns is not None:
-                self._whole[:] = [column.is_integer for column in self._columns.columns]
-            # The smallest: beside large numbers single precision would lose the noise.
-            self._origin = np.where(self._whole, rows.min(axis=0), 0.0)
-        return rows - self._origin if self._whole.any() else rows
-
-    def _written(self, rows: NDArray[Any]) -> Any:
-        return super()._written(rows + self._origin if self._whole.any() else rows)
+    def _origin_of(self, rows: NDArray[Any]) -> NDArray[Any]:
+        self._whole = np.zeros(rows.shape[1], dtype=bool)
+        if self._columns is not None:
+            self._whole[:] = [column.is_integer for column in self._columns.columns]
+        # Whole numbers stay whole numbers.
+        return np.where(self._whole, rows.min(axis=0), super()._origin_of(rows))
 
     def _widths(self) -> NDArray[np.float64] | None:
         """Of the noise: one where a column holds whole numbers, zero elsewhere."""

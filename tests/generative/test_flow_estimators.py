@@ -10,7 +10,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
-from sklseq.generative import Glow, RealNVP
+from sklseq.generative import VAE, Glow, RealNVP
 
 FLOWS = [RealNVP, Glow]
 SMALL = {"n_layers": 4, "hidden_layer_sizes": (16,), "random_state": 0}
@@ -199,3 +199,21 @@ def test_a_class_without_weight_has_no_share():
     flow = RealNVP(conditional=True, max_epochs=2, **SMALL).fit(X, y, sample_weight=1.0 - y)
     assert np.isfinite(flow.score_samples(X)).all()
     np.testing.assert_allclose(flow.score_samples(X), flow.score_samples(X, 0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("cls", [RealNVP, Glow])
+def test_rows_on_a_plane_are_told(cls):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    for rows in (np.column_stack([X, X @ [1.0, -2.0, 0.5]]), X[:3]):
+        with pytest.warns(UserWarning, match="linear function of other features.*PCA"):
+            cls(max_epochs=1).fit(rows)
+
+
+@pytest.mark.parametrize("cls", [RealNVP, Glow, VAE])
+def test_rows_far_from_zero_are_as_good_as_any(cls):
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    settings = {"max_epochs": 5, "random_state": 0}
+    near, far = cls(**settings).fit(X), cls(**settings).fit(X + 1e8)
+    np.testing.assert_allclose(far.score_samples(X + 1e8), near.score_samples(X), atol=0.1)
+    drawn = far.sample(50, random_state=0) - 1e8
+    np.testing.assert_allclose(drawn, near.sample(50, random_state=0), atol=0.1)
