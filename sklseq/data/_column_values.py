@@ -59,8 +59,8 @@ def as_numbers(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
     elif len(wrong := np.flatnonzero(~np.isfinite(x))):
         row = rows[wrong[0]]
         raise ValueError(
-            f"Column {series.name!r} is {series.iloc[row]!r} at row {row}, which is no finite "
-            "number."
+            f"Column {series.name!r} is {x[wrong[0]]:g} at row {row}, which is no finite number: "
+            "make it missing (NaN), limit it, or leave out the row."
         )
     return x
 
@@ -156,7 +156,8 @@ def _checked(
     for row in np.flatnonzero(~missing):
         if not is_right(values[row]):
             raise ValueError(
-                f"Column {series.name!r} is {values[row]!r} at row {row}, which is not {what}."
+                f"Column {series.name!r} is {_plain(values[row])!r} at row {row}, which is not "
+                f"{what}."
             )
     return values[~missing].tolist()
 

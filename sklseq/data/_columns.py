@@ -42,9 +42,9 @@ class Columns:
         Raises
         ------
         TypeError, ValueError
-            See `Column.of`; or if there are no rows, or a name occurs twice.
+            See `Column.of`; or if there are no rows or columns, or a name occurs twice.
         """
-        _check_rows(frame)
+        _check_not_empty(frame)
         if not frame.columns.is_unique:
             name = frame.columns[frame.columns.duplicated()][0]
             raise ValueError(f"Column {name!r} occurs twice: give each column its own name.")
@@ -119,7 +119,7 @@ class Columns:
         if self.array_dtype is not None:
             parts = [c.encode_numbers(x) for c, x in zip(self.columns, table.T, strict=True)]
         else:
-            _check_rows(table)
+            _check_not_empty(table)
             if list(table.columns) != self.names:
                 raise ValueError(f"X has columns {list(table.columns)}, but fit had {self.names}.")
             every = [series for _, series in table.items()]
@@ -156,6 +156,8 @@ class Columns:
         return pd.DataFrame({c.name: c.written(*part) for c, part in every})
 
 
-def _check_rows(frame: Any) -> None:
+def _check_not_empty(frame: Any) -> None:
     if not len(frame):
         raise ValueError("Found a table with 0 samples; a minimum of 1 is required.")
+    if not len(frame.columns):
+        raise ValueError(f"Found a table with no columns (shape={frame.shape}); it needs one.")

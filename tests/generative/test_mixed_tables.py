@@ -303,3 +303,12 @@ def test_codes_that_stand_for_no_row_are_refused_by_place():
     X[3, 1] = np.nan
     with pytest.raises(ValueError, match="Z contains NaN at row 3, feature 1"):
         flow.inverse_transform(X, y)
+
+
+def test_a_table_without_columns_and_an_infinite_number_are_named():
+    with pytest.raises(ValueError, match="no columns"):
+        VAE().fit(pd.DataFrame(index=range(5)))
+    frame = dependent(20)
+    frame.loc[3, "wage"] = -np.inf
+    with pytest.raises(ValueError, match=r"'wage' is -inf at row 3.*make it missing"):
+        VAE().fit(frame)
