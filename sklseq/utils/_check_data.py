@@ -45,9 +45,16 @@ def in_container_of(X: Any, function: Callable[[Any], Any]) -> Any:
     return y
 
 
-def fitted(estimator: Any, X: Any, y: Any = None, **params: Any) -> Any:
-    model = clone(estimator).set_params(**params)
+def fresh(estimator: Any, **params: Any) -> Any:
+    """A clone with these settings, as far as it has such, and seed 0."""
+    known = estimator.get_params()
+    model = clone(estimator).set_params(**{k: v for k, v in params.items() if k in known})
     set_random_state(model, 0)
+    return model
+
+
+def fitted(estimator: Any, X: Any, y: Any = None, **params: Any) -> Any:
+    model = fresh(estimator, **params)
     return model.fit(X, targets_for(model, X) if y is None else y)
 
 

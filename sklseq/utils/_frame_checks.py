@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import set_random_state
 
 from sklseq.utils._bad_input_checks import assert_refuses
+from sklseq.utils._check_data import fresh
 
 __all__ = [
     "check_frames_and_arrays_of_whole_numbers",
@@ -48,9 +47,7 @@ def mixed_frame(n: int = 120) -> Any:
 
 
 def _fit(estimator: Any, X: Any, **params: Any) -> Any:
-    model = clone(estimator).set_params(**params)
-    set_random_state(model)
-    return model.fit(X)
+    return fresh(estimator, **params).fit(X)
 
 
 def check_frames_of_numbers(estimator: Any) -> None:

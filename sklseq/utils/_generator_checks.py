@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import set_random_state
 
 from sklseq.nn.flows import Flow
+from sklseq.utils._check_data import fresh
 from sklseq.utils._frame_checks import (
     check_frames_and_arrays_of_whole_numbers,
     check_frames_of_mixed_columns,
@@ -41,8 +40,11 @@ def check_generator(estimator: Any) -> None:
     Parameters
     ----------
     estimator : estimator instance
-        Has ``sample(n_samples, y, random_state)``. Not changed. Its settings should make it
-        quick to fit, yet let it learn two classes far apart, if it is conditional on classes.
+        Has ``sample(n_samples, y, random_state)``, and takes DataFrames: of one that takes
+        arrays alone, run those of `generator_checks` without "frames" in their name. Not changed.
+        Its settings should make it quick to fit, yet let it learn two classes far apart, if it is
+        conditional on classes. `batch_size`, `max_epochs` and `dtype` are set where there are
+        such parameters.
 
     Raises
     ------
@@ -108,9 +110,7 @@ def _classes(n: int = 200) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _fit(estimator: Any, X: Any, y: Any = None, **params: Any) -> Any:
-    model = clone(estimator).set_params(**params)
-    set_random_state(model)
-    return model.fit(X, y)
+    return fresh(estimator, **params).fit(X, y)
 
 
 def check_samples_are_like_the_data(estimator: Any) -> None:

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
-from sklearn.base import clone
-from sklearn.utils.estimator_checks import set_random_state
 
 from sklseq.utils._check_data import dense_data, fitted, flattened, ragged_data
 
@@ -65,9 +63,7 @@ def check_sequences_depend_on_their_seed_alone(estimator: Any) -> None:
 def check_class_of_sequences(estimator: Any) -> None:
     """Level and length of a sequence are those of the class asked for."""
     X, y = _classes()
-    model = clone(estimator).set_params(conditional=True)
-    set_random_state(model)
-    model.fit(X, y)
+    model = fitted(estimator, X, y, conditional=True)
     for asked, level, length in (("long", -20, 9), ("short", 20, 3)):
         for x in model.sample(50, y=asked, random_state=0):
             assert abs(x.mean() - level) < 20, f"{asked!r} asked for, its level is {x.mean():.0f}"
