@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_scalar
 from skorch.callbacks import Callback
@@ -221,6 +222,23 @@ class NeuralEstimator(Estimator):
             estimator=self, **data, reconstruction_attributes={"module_": module}
         )
 
+    def _finish_training(self: Any, *data: Any) -> None:
+        """`_finish`, lest Ctrl-C there loses the trained network.
+
+        The first Ctrl-C in this part has it begin anew; the second gives up the fit.
+        """
+        try:
+            self._finish(*data)
+        except KeyboardInterrupt:
+            warnings.warn(
+                f"Interrupted when {type(self).__name__} was trained, but for what is computed "
+                "from the trained network: that begins anew, to keep the model. Interrupt again "
+                "to give it up.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+            self._finish(*data)
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
 
@@ -310,6 +328,8 @@ def sampling_generator(model: Any, n_samples: Any, random_state: Any) -> np.rand
         If the model is not fitted, or `n_samples` is not a whole number of at least 1.
     """
     check_is_fitted(model)
+    if isinstance(n_samples, bool):  # an int, for Python
+        raise TypeError(f"n_samples={n_samples} is not a number of samples.")
     check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
     return np.random.default_rng(draw_seed(random_state))
 

@@ -73,7 +73,7 @@ class RaggedEstimator(NeuralEstimator, SequenceEstimator):
                     self._initialise(module, train)
             data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             self._train(module, self._objective, train, validation, partial=partial, data=data)
-            self._finish(sequences, weights)
+            self._finish_training(sequences, weights)
         return self
 
     def _run(self, function: str, X: Sequences, *, per_step: bool) -> NDArray[Any]:

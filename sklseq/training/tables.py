@@ -81,7 +81,7 @@ class TableEstimator(NeuralEstimator):
                     self._initialise(module, train.inputs, train.weight)
             data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
             self._train(module, self._objective, train, validation, partial=partial, data=data)
-            self._finish(inputs, weights)
+            self._finish_training(inputs, weights)
         return self
 
     def _run(self, function: str, *inputs: NDArray[Any]) -> NDArray[Any]:

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 
 from sklseq._compat import make_constraint
 from sklseq.autoencoder import Autoencoder
@@ -101,6 +104,75 @@ def test_settings_count_from_the_next_fit_on(name):
                 assert_array_equal(result, before[method], f"{method} by {parameter}={value!r}")
         model.set_params(**{parameter: was})
     assert getattr(model, "offset_", None) == scored
+
+
+def interrupt(monkeypatch, cls, times):
+    """Ctrl-C at the very end of what is learned from the trained network."""
+    finish, left = cls._finish, [None] * times
+
+    def interrupted(model, *data):
+        finish(model, *data)
+        if left:
+            left.pop()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cls, "_finish", interrupted)
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("name", GENERATORS)
+def test_ctrl_c_after_training_keeps_the_model(name, monkeypatch):
+    X, model = np.random.default_rng(0).normal(size=(20, 3)), GENERATORS[name]
+    expected = outputs(clone(model).set_params(max_epochs=1).fit(X), X, None)
+    model = clone(model).set_params(max_epochs=1)
+    interrupt(monkeypatch, type(model), times=1)
+    with pytest.warns(ConvergenceWarning, match="Interrupted when .* was trained"):
+        model.fit(X)
+    for method, result in outputs(model, X, None).items():
+        assert_array_equal(result, expected[method], method)
+
+
+def test_ctrl_c_twice_gives_up_the_fit(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    model = quick(RealNVP).set_params(max_epochs=1).fit(X)
+    before = model.sample(5, random_state=0)
+    interrupt(monkeypatch, RealNVP, times=2)
+    with pytest.raises(KeyboardInterrupt), pytest.warns(ConvergenceWarning, match="Interrupted"):
+        model.fit(X + 1)
+    assert_array_equal(model.sample(5, random_state=0), before)
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_truth_value_is_no_number_of_samples(name):
+    model = clone(GENERATORS[name]).set_params(max_epochs=1)
+    model.fit(np.random.default_rng(0).normal(size=(20, 3)))
+    with pytest.raises(TypeError, match="n_samples=True"):
+        model.sample(True)
+
+
+class NormalSampler(BaseEstimator):
+    """What another library might have: a normal distribution of rows, and no more."""
+
+    def fit(self, X, y=None):
+        X = validate_data(self, X, dtype=[np.float64, np.float32])
+        self.mean_, self.covariance_, self.dtype_ = X.mean(axis=0), np.cov(X.T), X.dtype
+        return self
+
+    def sample(self, n_samples=1, y=None, random_state=None):
+        if not isinstance(n_samples, int) or n_samples < 1:
+            raise ValueError(f"n_samples={n_samples!r} is not a number of samples.")
+        seed = None if random_state is None else check_random_state(random_state).randint(2**31)
+        rng = np.random.default_rng(seed)
+        rows = rng.multivariate_normal(self.mean_, self.covariance_, size=n_samples)
+        return rows.astype(self.dtype_)
+
+
+def test_the_checks_take_generators_of_other_libraries():
+    checks = [check for name, check in generator_checks(NormalSampler()) if "frames" not in name]
+    assert len(checks) > 5
+    for check in checks:
+        check()
 
 
 class FixedClass(RealNVP):
