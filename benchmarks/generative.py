@@ -121,7 +121,7 @@ def densities() -> None:
     one_cycle = TRAINING | {"lr_schedule": "onecycle", "learning_rate": 1e-2}
     # The flow, and which of the two bars it has to meet.
     flows = {
-        "RealNVP, affine": (0, RealNVP(n_layers=16, **one_cycle)),
+        "RealNVP, affine": (0, RealNVP(n_layers=20, **one_cycle)),
         "Glow, affine": (0, Glow(n_layers=16, activation="silu", **one_cycle)),
         "RealNVP, spline": (1, RealNVP(n_layers=4, coupling="spline", bound=4.0, **TRAINING)),
     }
