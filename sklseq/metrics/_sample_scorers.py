@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from sklearn.pipeline import Pipeline
+
 from sklseq.metrics._generation import train_synthetic_test_real_score
 from sklseq.metrics._rows import as_tables
 
@@ -65,7 +67,8 @@ class SampleScorer:
         Parameters
         ----------
         estimator : fitted estimator
-            Has ``sample(n_samples, random_state=...)``.
+            Has ``sample(n_samples, random_state=...)``, or is a Pipeline whose last step has, and
+            whose other steps have ``inverse_transform``.
         X : array-like, DataFrame or sequences
             Held out from the generator; or what `features` takes.
         y : Ignored
@@ -77,10 +80,10 @@ class SampleScorer:
         """
         if self.features is None:
             n_rows = len(as_tables(X)[0])  # of a DataFrame of sequences it is not the length
-            samples = estimator.sample(n_rows, random_state=self.random_state)
+            samples = _sampled(estimator, n_rows, random_state=self.random_state)
             return self.sign * self.metric(*as_tables(X, samples))
         X = self.features(X)
-        samples = self.features(estimator.sample(len(X), random_state=self.random_state))
+        samples = self.features(_sampled(estimator, len(X), random_state=self.random_state))
         return self.sign * self.metric(X, samples)
 
     def __repr__(self) -> str:
@@ -121,7 +124,8 @@ class SyntheticTrainingScorer:
         Parameters
         ----------
         estimator : fitted estimator
-            Has ``sample(n_samples, y=..., random_state=...)``.
+            Has ``sample(n_samples, y=..., random_state=...)``, or is a Pipeline as in
+            `SampleScorer`.
         X : array-like, DataFrame or sequences
             Held out from the generator.
         y : array-like of shape (n_samples,)
@@ -130,8 +134,16 @@ class SyntheticTrainingScorer:
         -------
         float
         """
-        samples = estimator.sample(len(y), y=y, random_state=self.random_state)
+        samples = _sampled(estimator, len(y), y=y, random_state=self.random_state)
         return train_synthetic_test_real_score(self.classifier, X, y, samples, y)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.classifier!r})"
+
+
+def _sampled(estimator: Any, n_samples: int, **options: Any) -> Any:
+    """Samples in the units of the X that was fitted."""
+    if not isinstance(estimator, Pipeline):
+        return estimator.sample(n_samples, **options)
+    samples = estimator[-1].sample(n_samples, **options)
+    return estimator[:-1].inverse_transform(samples) if len(estimator) > 1 else samples

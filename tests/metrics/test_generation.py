@@ -9,6 +9,8 @@ from sklearn.metrics import get_scorer
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklseq.metrics import (
     SampleScorer,
@@ -209,3 +211,14 @@ def test_sequences_are_compared_by_what_tells_them():
     assert plain(Repeats(), frame) == scorer(Repeats(), X)
     table = rng.normal(size=(50, 5))
     assert plain(Repeats(), list(table)) == plain(Repeats(), table)
+
+
+def test_generators_behind_a_scaler_are_compared_in_the_units_of_the_data():
+    X = np.random.default_rng(0).normal([1000.0, 0.0], [100.0, 0.01], size=(200, 2))
+
+    def ratio_of_deviations(X, samples):
+        return np.abs(np.log(samples.std(axis=0) / X.std(axis=0))).max()
+
+    pipeline = make_pipeline(StandardScaler(), KernelDensity(bandwidth=0.1)).fit(X)
+    assert SampleScorer(ratio_of_deviations)(pipeline, X) > -0.2
+    assert SampleScorer(ratio_of_deviations)(pipeline[-1:], X) < -1
