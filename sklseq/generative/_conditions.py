@@ -91,12 +91,13 @@ class ConditionalSampler:
         """The most probable class of each row, given the classes of training."""
         return self.classes_[self._log_joint(X).argmax(axis=1)]
 
-    def sample(self, n_samples: int = 1, y: Any = None, random_state: Any = None) -> Any:
+    def sample(self, n_samples: int | None = None, y: Any = None, random_state: Any = None) -> Any:
         """Draw rows from the learned distribution.
 
         Parameters
         ----------
-        n_samples : int, default=1
+        n_samples : int or None, default=None
+            None draws a row for each of the classes in y, or one row where y is no array.
         y : scalar, array-like of shape (n_samples,) or None, default=None
             The class of all rows or of each, with ``conditional=True``; None draws the classes
             with their frequencies in training.
@@ -107,14 +108,22 @@ class ConditionalSampler:
         -------
         ndarray, or what else X was in `fit`
             A DataFrame, with the columns and dtypes of X, if `fit` was given one; of sequences a
-            1-D object array, or a dense one if all had the same length.
+            1-D object array, or a dense one if X was dense.
 
         Raises
         ------
         ValueError
-            If `n_samples` is below 1, or y asks for a class that was not seen in `fit`, or with
-            no weight.
+            If `n_samples` is below 1, y has another number of classes, or y asks for a class that
+            was not seen in `fit`, or with no weight.
         """
+        if np.ndim(y) == 1:
+            n_samples = len(y) if n_samples is None else n_samples
+            if len(y) != n_samples:
+                raise ValueError(
+                    f"y has shape {np.shape(y)}, one class for each row, but n_samples="
+                    f"{n_samples}: leave n_samples out."
+                )
+        n_samples = 1 if n_samples is None else n_samples
         rng = sampling_generator(self, n_samples, random_state)
         if self._by_class and y is None:
             y = self.classes_[rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)]

@@ -235,6 +235,10 @@ def check_class_asked_is_class_given(estimator: Any) -> None:
     assert_array_equal(
         model.sample(4, y="rare", random_state=0), model.sample(4, y=repeated, random_state=0)
     )
+    assert_array_equal(
+        model.sample(y=repeated, random_state=0), model.sample(4, y=repeated, random_state=0)
+    )
+    assert len(model.sample(y="rare")) == 1
 
 
 def check_bad_classes(estimator: Any) -> None:
