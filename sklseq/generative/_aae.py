@@ -22,7 +22,11 @@ __all__ = ["AAE"]
 
 def _draws_categories(model: Any) -> bool:
     # What it was fitted with, once it was.
-    return getattr(model, "_module_kwargs", vars(model))["prior"] == "categorical"
+    if (prior := getattr(model, "_module_kwargs", vars(model))["prior"]) == "categorical":
+        return True
+    raise AttributeError(
+        f"predict_clusters needs prior='categorical', set before fit, not {prior!r}."
+    )
 
 
 @estimator
@@ -77,8 +81,8 @@ class AAE(LatentVariableGenerator):
     prior: str = param(
         "gaussian",
         "What codes are distributed as: 'gaussian', standard normal; 'mixture', normal "
-        "distributions on a ring, which needs two components; 'categorical', one of so many "
-        "categories beside a standard normal style.",
+        "distributions on a ring, which needs two `n_components` or more; 'categorical', one of "
+        "so many categories beside a standard normal style.",
         choice(*PRIORS),
     )
     n_prior_components: int = param(

@@ -19,7 +19,7 @@ __all__ = ["CodesMixin", "CodingGenerator"]
 class CodesMixin:
     """What codes of rows of a table and of sequences have in common; comes first in the bases.
 
-    The estimator has `_encode` and `inverse_transform`.
+    The estimator has `_encode` and `_decoded`.
     """
 
     def _codes_of(self: Any, X: Any, y: Any) -> NDArray[Any]:
@@ -45,12 +45,14 @@ class CodesMixin:
         Parameters
         ----------
         a, b : row
-            Of the X of `fit`: an array of shape (n_features,), a DataFrame of one row, or a
-            sequence.
+            Of the X of `fit`: an array of shape (n_features,) or (1, n_features), a DataFrame of
+            one row, ``df.iloc[[0]]``, or a sequence.
         n_steps : int, default=10
             Rows, with those that the codes of `a` and `b` stand for at the ends.
-        y : scalar or None, default=None
-            The class of the rows; needed with ``conditional=True``.
+        y : scalar, array-like of shape (2,) or None, default=None
+            With ``conditional=True``: the class of all rows, or those of `a` and `b`; None takes
+            the most probable ones. Where they differ, each row on the way is of both classes, by
+            its share of the way.
 
         Returns
         -------
@@ -58,9 +60,10 @@ class CodesMixin:
             As `inverse_transform` gives them.
         """
         check_scalar(n_steps, "n_steps", (int, np.integer), min_val=2)
-        ends = self._codes_of(self._pair(a, b), y)
-        share = np.linspace(0, 1, n_steps)[:, None]
-        return self.inverse_transform((1 - share) * ends[0] + share * ends[1], y)
+        rows = self._read_fitted(self._pair(a, b))
+        y = self._asked_or_likely(rows, y)
+        ends = self._encode(rows, y), *self._condition(y, 2)
+        return self._decoded(*(np.linspace(start, end, n_steps) for start, end in ends))
 
     def _pair(self, a: Any, b: Any) -> Any:
         """Two rows as an X."""
@@ -114,4 +117,7 @@ class CodingGenerator(CodesMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
             Of categories the most probable one; a DataFrame if `fit` was given one.
         """
         Z = self._checked_codes(Z)
-        return self._written(self._run("decode", Z, *self._condition(y, len(Z))))
+        return self._decoded(Z, *self._condition(y, len(Z)))
+
+    def _decoded(self, Z: NDArray[Any], *condition: NDArray[Any]) -> Any:
+        return self._written(self._run("decode", Z, *condition))

@@ -41,10 +41,18 @@ class FrameGenerator(TableEstimator):
             return columns.encode(X)
         if is_frame(X):
             self._refuse_other_than_numbers(X)
-        rows = super()._read(X, reset=reset)
+        try:
+            rows = super()._read(X, reset=reset)
+        except ValueError as error:
+            of_columns = any(words in str(error) for words in ("NaN", "could not convert string"))
+            if not (reset and self._any_column and of_columns):
+                raise
+            raise ValueError(
+                f"{error} Or pass a DataFrame, where missing values and categories are learned."
+            ) from error
         if not is_frame(X) and (dtype := np.asarray(X).dtype).kind in "biu":
             if dtype.kind == "b" and not self._any_column:
-                raise TypeError(f"X holds booleans: make numbers of it: {self._why_numbers()}.")
+                raise TypeError(f"X holds booleans: X.astype(int): {self._why_numbers()}.")
             if reset:
                 self._describe(Columns.of_array(rows, dtype))
         if (columns := self._mixed_columns) is not None:
@@ -84,9 +92,14 @@ class FrameGenerator(TableEstimator):
         kinds = ("number", "boolean") if self._any_column else ("number",)
         for name, series in frame.items():
             if kind_of(series) not in kinds:
+                how = (
+                    "with .astype(int)"
+                    if kind_of(series) == "boolean"
+                    else "for example with OrdinalEncoder(dtype=int)"
+                )
                 raise TypeError(
-                    f"Column {name!r} has dtype {series.dtype}: make numbers of it, for example "
-                    f"with OrdinalEncoder: {self._why_numbers()}."
+                    f"Column {name!r} has dtype {series.dtype}: make numbers of it, {how}: "
+                    f"{self._why_numbers()}."
                 )
             if (missing := series.isna().to_numpy()).any():
                 raise ValueError(
@@ -110,11 +123,19 @@ class FrameGenerator(TableEstimator):
 
 def stacked_rows(a: Any, b: Any) -> Any:
     """Two rows, arrays or DataFrames of one row each, as one table."""
-    if not is_frame(a):
-        return np.stack([np.asarray(a), np.asarray(b)])
+    for row in (a, b):
+        if hasattr(row, "iloc") and not (is_frame(row) and len(row) == 1):
+            raise ValueError(
+                f"A {type(row).__name__} of shape {row.shape} is no DataFrame of one row: "
+                "df.iloc[[0]]."
+            )
+    if not (is_frame(a) and is_frame(b)):
+        rows = [np.atleast_2d(row) for row in (a, b)]
+        if any(row.ndim > 2 or len(row) > 1 for row in rows):
+            raise ValueError(
+                f"a and b are one row each, not arrays of shapes {np.shape(a)} and {np.shape(b)}."
+            )
+        return np.concatenate(rows)
     import pandas as pd
 
-    for row in (a, b):
-        if len(row) != 1:
-            raise ValueError(f"A DataFrame of one row is expected, not of {len(row)}.")
     return pd.concat([a, b], ignore_index=True)

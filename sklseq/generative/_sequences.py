@@ -233,7 +233,12 @@ class SequenceVAE(
             such; a dense array after a fit on one.
         """
         Z = self._checked_codes(Z)
-        codes = np.hstack([Z, *self._condition(y, len(Z))])
+        return self._decoded(Z, *self._condition(y, len(Z)), lengths=lengths)
+
+    def _decoded(
+        self, Z: NDArray[Any], *condition: NDArray[Any], lengths: Any = None
+    ) -> NDArray[Any]:
+        codes = np.hstack([Z, *condition])
         if lengths is None:
             counts = self._lengths(codes, np.full(len(Z), 0.5))
         else:

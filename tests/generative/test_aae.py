@@ -106,6 +106,9 @@ def test_there_is_no_density_to_score_by():
     assert not hasattr(AAE(), "score")
     assert not hasattr(AAE(), "score_samples")
     assert not hasattr(AAE(), "predict_clusters")
+    with pytest.raises(AttributeError) as raised:
+        AAE().predict_clusters([[0.0]])
+    assert "needs prior='categorical'" in str(raised.value.__cause__)
 
 
 def test_early_stopping_weighs_both_parts():

@@ -1,6 +1,7 @@
 """The promises of every generator, over all of them: none is listed by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, clone
@@ -185,7 +186,7 @@ class FixedClass(RealNVP):
 class Repeating(RealNVP):
     """Draws the same rows with each call."""
 
-    def sample(self, n_samples=1, y=None, random_state=None):
+    def sample(self, n_samples=None, y=None, random_state=None):
         return super().sample(n_samples, y, 0)
 
 
@@ -204,3 +205,29 @@ class ScoreOfTheBatch(RealNVP):
 def test_the_checks_find_faults(cls, complaint):
     with pytest.raises(AssertionError, match=complaint):
         check_generator(quick(cls))
+
+
+# Given the class, there may be little left for a code to tell.
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("cls", [AAE, VAE, RealNVP])
+def test_the_way_from_class_to_class(cls):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    X = rng.normal(size=(60, 2)) + 10.0 * y[:, None]
+    model = quick(cls, conditional=True).fit(X, y)
+    way = model.interpolate(X[0], X[[2]], n_steps=5, y=[0, 2])
+    ends = model.inverse_transform(model.transform(X[[0, 2]], [0, 2]), [0, 2])
+    np.testing.assert_allclose(way[[0, -1]], ends, rtol=1e-4)
+    assert (np.diff(way.mean(axis=1)) > 0).all()
+    assert_array_equal(model.interpolate(X[0], X[2], n_steps=5), way)  # by the probable classes
+    with pytest.raises(ValueError, match="one row each"):
+        model.interpolate(X[:2], X[0], y=0)
+
+
+def test_a_row_of_a_frame_is_a_frame():
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=["a", "b"])
+    model = quick(RealNVP).set_params(max_epochs=1).fit(frame)
+    with pytest.raises(ValueError, match=r"df.iloc\[\[0\]\]"):
+        model.interpolate(frame.iloc[0], frame.iloc[1])
+    with pytest.raises(ValueError, match="of one row"):
+        model.interpolate(frame, frame.iloc[[1]])

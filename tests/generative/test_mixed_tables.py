@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklseq.generative import GAN, VAE, RealNVP
+from sklseq.generative import AAE, GAN, VAE, RealNVP
 
 
 def dependent(n=1000, seed=0):
@@ -247,6 +247,15 @@ def test_few_rows_are_enough():
     with pytest.warns(ConvergenceWarning, match="Posterior collapse"):
         model = VAE(max_epochs=1, random_state=0).fit(frame)
     assert (model.sample(3)["town"] == frame["town"][0]).all()
+
+
+@pytest.mark.parametrize("cls", [VAE, AAE, GAN])
+@pytest.mark.parametrize("wrong", [np.nan, "two"])
+def test_arrays_of_what_is_no_number_should_be_frames(cls, wrong):
+    X = np.ones((9, 2), dtype=object)
+    X[3, 1] = wrong
+    with pytest.raises(ValueError, match=r"(NaN|string).*Or pass a DataFrame"):
+        cls().fit(X)
 
 
 # -- flows: numbers alone ------------------------------------------------------------------
