@@ -31,7 +31,7 @@ gans = {
 }
 
 # %%
-# `coverage_` is the share of the data that has samples nearby; `fit` warns where modes are lost.
+# `coverage_` is the share of the data that has samples nearby; `fit` warns where it is very low.
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), sharex=True, sharey=True)
 for (name, gan), axis in zip(gans.items(), axes, strict=True):
     with warnings.catch_warnings(record=True) as caught:
