@@ -133,6 +133,12 @@ class AAE(LatentVariableGenerator):
                 "prior='categorical'."
             )
 
+    def _component_counts(self) -> dict[str, int]:
+        of_prior = (
+            {} if self.prior == "gaussian" else {"n_prior_components": self.n_prior_components}
+        )
+        return super()._component_counts() | of_prior
+
     @property
     def _adversarial_weight(self) -> float:
         if self.adversarial_weight is not None:

@@ -13,7 +13,7 @@ from sklseq.generative._base import Generator
 from sklseq.generative._frames import stacked_rows
 from sklseq.training.tables import check_finite_rows
 
-__all__ = ["CodesMixin", "CodingGenerator"]
+__all__ = ["CodesMixin", "CodingGenerator", "check_enough_rows"]
 
 
 class CodesMixin:
@@ -121,3 +121,27 @@ class CodingGenerator(CodesMixin, ClassNamePrefixFeaturesOutMixin, TransformerMi
 
     def _decoded(self, Z: NDArray[Any], *condition: NDArray[Any]) -> Any:
         return self._written(self._run("decode", Z, *condition))
+
+
+def check_enough_rows(weights: NDArray[np.floating], **counts: int) -> None:
+    """Refuse to learn more of something than there are rows.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_samples,)
+        Of the rows that are trained on.
+    **counts : int
+        Parameters by name.
+
+    Raises
+    ------
+    ValueError
+        Naming the first parameter above the number of rows with weight.
+    """
+    n_samples = np.count_nonzero(weights)
+    for name, count in counts.items():
+        if count > n_samples:
+            raise ValueError(
+                f"{name}={count} is more than the rows with weight to train on: "
+                f"n_samples={n_samples}. Lower {name}, or take more rows."
+            )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, param, real
 from sklseq.data import Columns
-from sklseq.generative._codes import CodingGenerator
+from sklseq.generative._codes import CodingGenerator, check_enough_rows
 from sklseq.nn.feedforward import ACTIVATIONS
 from sklseq.training.latent_priors import LatentPriorMixin
 from sklseq.training.tables import layer_sizes
@@ -86,7 +86,12 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
             "noise": self.noise if isinstance(self.noise, str) else float(self.noise),
         }
 
+    def _component_counts(self) -> dict[str, int]:
+        """Parameters that must not be above the number of rows."""
+        return {"n_components": self.n_components}
+
     def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
+        check_enough_rows(weight.cpu().numpy(), **self._component_counts())
         network: Any = module
         network.initialise(inputs[0], inputs[1] if self.conditional else None, weight)
 

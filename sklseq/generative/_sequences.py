@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from sklseq._compat import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.data import Sequences
-from sklseq.generative._codes import CodesMixin
+from sklseq.generative._codes import CodesMixin, check_enough_rows
 from sklseq.generative._conditions import ConditionalSampler
 from sklseq.generative._density import DensityMixin
 from sklseq.generative._variational import VariationalMixin
@@ -164,6 +164,7 @@ class SequenceVAE(
         }
 
     def _initialise(self, module: Any, rows: SequenceRows) -> None:
+        check_enough_rows(length_weights(rows), n_components=self.n_components)
         module.standardised.start_at(*scales_of(rows, self._n_step_features))
         starts = np.cumsum(rows.lengths) - rows.lengths
         classes = rows.steps[starts, self._n_step_features :].cpu().numpy()

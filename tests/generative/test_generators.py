@@ -231,3 +231,24 @@ def test_a_row_of_a_frame_is_a_frame():
         model.interpolate(frame.iloc[0], frame.iloc[1])
     with pytest.raises(ValueError, match="of one row"):
         model.interpolate(frame, frame.iloc[[1]])
+
+
+@pytest.mark.parametrize("n", [1, 10])
+@pytest.mark.parametrize(
+    ("model", "parameter"),
+    [
+        (VAE(n_components=12), "n_components"),
+        (AAE(n_components=12), "n_components"),
+        (SequenceVAE(n_components=12), "n_components"),
+        (AAE(n_prior_components=12, n_components=1, prior="categorical"), "n_prior_components"),
+    ],
+)
+def test_fewer_rows_with_weight_than_components_are_refused(model, parameter, n):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    with pytest.raises(ValueError, match=f"{parameter}=12 .*n_samples={n}"):
+        model.fit(X, sample_weight=np.arange(20) < n)
+
+
+def test_prior_components_that_are_not_used_may_be_many():
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    AAE(n_prior_components=50, max_epochs=1, random_state=0).fit(X)
