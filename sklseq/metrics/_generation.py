@@ -4,6 +4,7 @@ All take rows of the data that the generator was not trained on. What samples ca
 real rows reach: ``metric(test, train)`` is the floor to compare ``metric(test, samples)`` with.
 """
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_scalar
 
 from sklseq.data import is_frame
 from sklseq.metrics._rows import as_rows
@@ -72,10 +74,22 @@ def energy_distance(X: Any, samples: Any) -> float:
     >>> energy_distance([[0.0], [1.0]], [[0.0], [1.0]])
     -1.0
     """
-    X, samples = as_rows(X=X, samples=samples)
+    X, samples = _pairs_of_rows(X, samples)
     across = pairwise_distances(X, samples).mean()
     within = sum(_mean_within(pairwise_distances(rows)) for rows in (X, samples))
     return float(2 * across - within)
+
+
+def _pairs_of_rows(X: Any, samples: Any) -> list[NDArray[np.float64]]:
+    """Both as rows of numbers, at least two of each."""
+    tables = as_rows(X=X, samples=samples)
+    for name, rows in zip(("X", "samples"), tables, strict=True):
+        if len(rows) < 2:
+            raise ValueError(
+                f"{name} has {len(rows)} row, which has no distance from others: compare at least "
+                "two rows. In cross-validation, take fewer folds."
+            )
+    return tables
 
 
 def _mean_within(values: NDArray[Any]) -> float:
@@ -112,6 +126,7 @@ def sliced_wasserstein_distance(
     >>> sliced_wasserstein_distance([[0.0], [1.0]], [[2.0], [3.0]])
     2.0
     """
+    check_scalar(n_projections, "n_projections", Integral, min_val=1)
     X, samples = as_rows(X=X, samples=samples)
     lines = check_random_state(random_state).normal(size=(X.shape[1], n_projections))
     lines /= np.linalg.norm(lines, axis=0)
@@ -154,7 +169,9 @@ def maximum_mean_discrepancy(X: Any, samples: Any, *, bandwidth: float | None = 
     >>> maximum_mean_discrepancy([[0.0], [1.0]], [[9.0], [9.0]]) > 1
     True
     """
-    X, samples = as_rows(X=X, samples=samples)
+    if bandwidth is not None:
+        check_scalar(bandwidth, "bandwidth", Real, min_val=0, include_boundaries="neither")
+    X, samples = _pairs_of_rows(X, samples)
     own = pairwise_distances(X)
     if bandwidth is None:
         apart = own[np.triu_indices(len(X), 1)]

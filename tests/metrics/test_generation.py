@@ -222,3 +222,17 @@ def test_generators_behind_a_scaler_are_compared_in_the_units_of_the_data():
     pipeline = make_pipeline(StandardScaler(), KernelDensity(bandwidth=0.1)).fit(X)
     assert SampleScorer(ratio_of_deviations)(pipeline, X) > -0.2
     assert SampleScorer(ratio_of_deviations)(pipeline[-1:], X) < -1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda X: energy_distance(X[:1], X), "X has 1 row.*fewer folds"),
+        (lambda X: maximum_mean_discrepancy(X, X[:1]), "samples has 1 row"),
+        (lambda X: maximum_mean_discrepancy(X, X, bandwidth=0), "bandwidth == 0"),
+        (lambda X: sliced_wasserstein_distance(X, X, n_projections=0), "n_projections == 0"),
+    ],
+)
+def test_what_has_no_distance_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(moons(0, 10))
