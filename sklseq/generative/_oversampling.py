@@ -35,7 +35,7 @@ class GenerativeOverSampler(Estimator):
     >>> import numpy as np
     >>> from sklearn.datasets import make_classification
     >>> from sklseq.generative import GenerativeOverSampler
-    >>> X, y = make_classification(100, 4, weights=[0.8], random_state=0)
+    >>> X, y = make_classification(100, 4, n_redundant=0, weights=[0.8], random_state=0)
     >>> X_new, y_new = GenerativeOverSampler(random_state=0).fit_resample(X, y)
     >>> bool(np.ptp(np.bincount(y_new)) == 0)
     True

@@ -69,6 +69,7 @@ def test_a_class_that_comes_later_needs_a_new_fit():
     assert_array_equal(model.classes_, ["a", "b"])
 
 
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("cls", [VAE, GAN, RealNVP])
 def test_conditional_is_named_where_it_changes(cls, first):

@@ -245,7 +245,7 @@ def test_booleans_of_an_array_are_nothing_else():
 def test_few_rows_are_enough():
     frame = dependent(50).iloc[:1]
     with pytest.warns(ConvergenceWarning, match="Posterior collapse"):
-        model = VAE(max_epochs=1, random_state=0).fit(frame)
+        model = VAE(n_components=1, max_epochs=1, random_state=0).fit(frame)
     assert (model.sample(3)["town"] == frame["town"][0]).all()
 
 
