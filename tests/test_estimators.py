@@ -171,6 +171,8 @@ def test_each_row_on_its_own(cls, dtype):
 # -- 3. same seed, same bits; nothing global changes ----------------------------------------
 
 
+# Two epochs without a seed: a VAE of sequences may not have learned anything yet.
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
 @each
 def test_fit_and_predict_leave_global_state_alone(cls):
     X, y = table()
