@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_sequence, pad_sequence
 
-from sklseq.nn.networks import RecurrentNetwork
+from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.recurrent import GRUClassifier, LSTMClassifier, RNNClassifier
 from sklseq.training.context import epoch_generators, seeded_construction
 

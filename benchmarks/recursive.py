@@ -28,8 +28,8 @@ import torch
 
 from sklseq.data import Forest, flatten_labels, read_forest
 from sklseq.datasets import load_sentiment_treebank, make_listops, make_propositional_logic
-from sklseq.nn.tree_levels import RecursivePlan, TreePlan
-from sklseq.nn.trees import CELLS
+from sklseq.nn.trees.cells import CELLS
+from sklseq.nn.trees.levels import RecursivePlan, TreePlan
 from sklseq.recurrent import LSTMClassifier
 from sklseq.recursive import RecursiveClassifier
 

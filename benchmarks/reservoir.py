@@ -20,16 +20,9 @@ from reservoir_kernels import loop, peer
 
 from sklseq.datasets import load_japanese_vowels, make_lorenz, make_mackey_glass, make_narma
 from sklseq.inspection import linear_memory_capacity, memory_capacity
-from sklseq.nn.reservoir import (
-    LeaveOneOut,
-    Reservoir,
-    RidgeStatistics,
-    all_states,
-    input_weights,
-    orthogonal,
-    recurrent_weights,
-)
+from sklseq.nn.reservoir import Reservoir, all_states, input_weights, orthogonal, recurrent_weights
 from sklseq.reservoir import ESNClassifier, ESNForecaster, ESNRegressor
+from sklseq.ridge import LeaveOneOut, RidgeStatistics
 
 # -- accuracy ------------------------------------------------------------------------------
 

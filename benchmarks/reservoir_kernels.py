@@ -20,16 +20,8 @@ import scipy.linalg
 import scipy.sparse as sp
 from _table import one_thread, peak, turns
 
-from sklseq.nn.reservoir import (
-    LeaveOneOut,
-    Reservoir,
-    RidgeStatistics,
-    all_states,
-    input_weights,
-    map_states,
-    merged,
-    recurrent_weights,
-)
+from sklseq.nn.reservoir import Reservoir, all_states, input_weights, map_states, recurrent_weights
+from sklseq.ridge import LeaveOneOut, RidgeStatistics, merged
 
 LEAK, RADIUS, DENSITY = 0.3, 0.9, 0.1
 

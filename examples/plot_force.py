@@ -14,13 +14,8 @@ Generating coherent patterns of activity from chaotic neural networks, figure 2)
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sklseq.nn.reservoir import (
-    RecursiveLeastSquares,
-    Reservoir,
-    free_run,
-    input_weights,
-    recurrent_weights,
-)
+from sklseq.nn.reservoir import Reservoir, free_run, input_weights, recurrent_weights
+from sklseq.ridge import RecursiveLeastSquares
 
 units = 500
 reservoir = Reservoir(

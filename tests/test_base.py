@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 import sklseq.recurrent
-from sklseq._compat import InvalidParameterError, fit_context
+from sklseq._compat.sklearn import InvalidParameterError, fit_context
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
 from sklseq.preprocessing import PerStep
 

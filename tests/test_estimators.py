@@ -28,8 +28,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sklseq.sequence_base import SequenceEstimator
-from sklseq.training import NeuralEstimator, TableEstimator, Trainer
+from sklseq.base.sequences import SequenceEstimator
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.table_estimator import TableEstimator
+from sklseq.training.engine import Trainer
 from sklseq.utils import all_estimators, sequence_checks
 from sklseq.utils._check_data import takes
 

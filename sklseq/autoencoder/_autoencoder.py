@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import choice, estimator, param, real
-from sklseq.nn.autoencoders import AutoencoderNetwork
-from sklseq.nn.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
-from sklseq.training.estimator import sampling_generator
-from sklseq.training.latent_priors import LatentPriorMixin
-from sklseq.training.tables import layer_sizes
+from sklseq.nn.codes.autoencoder import AutoencoderNetwork
+from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
+from sklseq.parts.fit import sampling_generator
+from sklseq.parts.latent_priors import LatentPriorMixin
+from sklseq.parts.table_estimator import layer_sizes
 
 __all__ = ["Autoencoder", "DenseAutoencoder"]
 

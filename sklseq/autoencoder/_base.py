@@ -10,13 +10,13 @@ from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklseq._compat import fit_context
-from sklseq.autoencoder._compression import CompressionMixin
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param
-from sklseq.nn.autoencoders import LOSSES
-from sklseq.outlier_base import OutlierScoreMixin
-from sklseq.training import TableEstimator
-from sklseq.training.data import Batch, mean_loss
+from sklseq.base.outliers import OutlierScoreMixin
+from sklseq.nn.codes.autoencoder import LOSSES
+from sklseq.parts.compression import CompressionMixin
+from sklseq.parts.table_estimator import TableEstimator
+from sklseq.training.rows.batch import Batch, mean_loss
 
 __all__ = ["BaseAutoencoder"]
 

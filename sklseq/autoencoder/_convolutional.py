@@ -9,9 +9,9 @@ from torch import nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.nn.convolutional import ConvolutionalNetwork
-from sklseq.nn.feedforward import ACTIVATIONS, INITS
-from sklseq.training.tables import check_finite_rows, layer_sizes
+from sklseq.nn.codes.convolutional import ConvolutionalNetwork
+from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS
+from sklseq.parts.table_estimator import check_finite_rows, layer_sizes
 
 __all__ = ["ConvolutionalAutoencoder"]
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from sklseq.autoencoder._autoencoder import DenseAutoencoder
 from sklseq.base import choice, estimator, integer, param, real
-from sklseq.nn.autoencoders import NOISES, contraction, corrupted, noise_levels
-from sklseq.nn.feedforward import ACTIVATIONS
-from sklseq.training.data import Batch, mean_loss
+from sklseq.nn.codes.autoencoder import NOISES, contraction, corrupted, noise_levels
+from sklseq.nn.layers.feedforward import ACTIVATIONS
+from sklseq.training.rows.batch import Batch, mean_loss
 
 __all__ = ["ContractiveAutoencoder", "DenoisingAutoencoder", "SparseAutoencoder"]
 

@@ -8,17 +8,22 @@ from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base.outliers import OutlierScoreMixin
+from sklseq.base.sequences import SequenceTransformerMixin, check_lengths, holds_vectors, unpacked
 from sklseq.data import Sequences
-from sklseq.nn.recurrent import CELLS
-from sklseq.nn.sequence_autoencoder import SequenceAutoencoderNetwork
-from sklseq.outlier_base import OutlierScoreMixin
-from sklseq.sequence_base import SequenceTransformerMixin, check_lengths, holds_vectors, unpacked
-from sklseq.training import RaggedEstimator
-from sklseq.training.data import Batch, SequenceRows, mean_loss
-from sklseq.training.inference import run_rows
-from sklseq.training.ragged import length_weights, scales_of, sequence_weights
+from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
+from sklseq.nn.recurrent.stack import CELLS
+from sklseq.parts.sequence_estimator import (
+    RaggedEstimator,
+    length_weights,
+    scales_of,
+    sequence_weights,
+)
+from sklseq.training.rows.batch import Batch, mean_loss
+from sklseq.training.rows.sequences import SequenceRows
+from sklseq.training.run import run_rows
 
 __all__ = ["SequenceAutoencoder"]
 

@@ -1,11 +1,6 @@
 """Ragged sequences, trees, targets and symbols, in numpy alone; errors that name the place."""
 
-from sklseq.data._balanced_trees import balanced_forest
-from sklseq.data._column import Column
-from sklseq.data._column_values import kind_of
-from sklseq.data._columns import Columns, is_frame
-from sklseq.data._normal_scale import NormalScale
-from sklseq.data._sequences import (
+from sklseq.data.sequences.reading import (
     Sequences,
     as_container,
     check_finite,
@@ -15,12 +10,17 @@ from sklseq.data._sequences import (
     read_sequences,
     valid_steps,
 )
-from sklseq.data._symbols import Vocabulary
-from sklseq.data._targets import as_labels, stack_steps, unlabelled
-from sklseq.data._tree_occlusion import without_subtrees
-from sklseq.data._tree_readers import READERS, read_forest
-from sklseq.data._tree_targets import flatten_labels
-from sklseq.data._trees import Forest, Levels
+from sklseq.data.sequences.symbols import Vocabulary
+from sklseq.data.sequences.targets import as_labels, stack_steps, unlabelled
+from sklseq.data.tables.column import Column
+from sklseq.data.tables.column_values import kind_of
+from sklseq.data.tables.columns import Columns, is_frame
+from sklseq.data.tables.normal_scale import NormalScale
+from sklseq.data.trees.balanced import balanced_forest
+from sklseq.data.trees.forest import Forest, Levels
+from sklseq.data.trees.occlusion import without_subtrees
+from sklseq.data.trees.readers import READERS, read_forest
+from sklseq.data.trees.targets import flatten_labels
 
 __all__ = [
     "READERS",

@@ -8,14 +8,13 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, other_default, param, real
-from sklseq.generative._conditions import rows_and_classes
 from sklseq.generative._latent import LatentVariableGenerator
-from sklseq.nn.adversarial import CRITIC_LOSSES
-from sklseq.nn.adversarial_autoencoder import PRIORS, AdversarialAutoencoder
-from sklseq.training import TableEstimator
-from sklseq.training.adversarial import Phase, phase_options
-from sklseq.training.data import Batch, mean_loss
-from sklseq.training.tables import layer_sizes
+from sklseq.nn.adversarial.autoencoder import PRIORS, AdversarialAutoencoder
+from sklseq.nn.adversarial.gan import CRITIC_LOSSES
+from sklseq.parts.conditions import rows_and_classes
+from sklseq.parts.table_estimator import TableEstimator, layer_sizes
+from sklseq.training.phases import Phase, phase_options
+from sklseq.training.rows.batch import Batch, mean_loss
 
 __all__ = ["AAE"]
 

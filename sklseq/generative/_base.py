@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
-from sklseq.generative._conditions import ConditionalSampler
-from sklseq.generative._frames import FrameGenerator
-from sklseq.nn.randomness import drawing_from
+from sklseq.nn.layers.randomness import drawing_from
+from sklseq.parts.conditions import ConditionalSampler
+from sklseq.parts.frames import FrameGenerator
 
 __all__ = ["Generator"]
 

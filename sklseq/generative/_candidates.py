@@ -16,10 +16,11 @@ from torch import nn
 
 from sklseq.base import estimator, integer, param
 from sklseq.generative._base import Generator
-from sklseq.generative._conditions import one_hot, rows_and_classes
-from sklseq.training import DenseRows, Trainer
-from sklseq.training.data import Batch, as_tensor
-from sklseq.training.tables import hold_out
+from sklseq.parts.conditions import one_hot, rows_and_classes
+from sklseq.parts.table_estimator import hold_out
+from sklseq.training.engine import Trainer
+from sklseq.training.rows.batch import Batch, as_tensor
+from sklseq.training.rows.dense import DenseRows
 
 __all__ = ["CandidateGenerator", "raked"]
 

@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted, check_scalar
 
 from sklseq.base import estimator
 from sklseq.generative._base import Generator
-from sklseq.generative._frames import stacked_rows
-from sklseq.training.tables import check_finite_rows
+from sklseq.parts.frames import stacked_rows
+from sklseq.parts.table_estimator import check_finite_rows
 
 __all__ = ["CodesMixin", "CodingGenerator", "check_enough_rows"]
 

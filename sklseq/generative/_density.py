@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from sklseq.base import estimator
+from sklseq.base.outliers import OutlierScoreMixin
 from sklseq.generative._codes import CodingGenerator
-from sklseq.outlier_base import OutlierScoreMixin
 
 __all__ = ["DensityGenerator", "DensityMixin"]
 

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, param, real
 from sklseq.generative._whole_numbers import WholeNumbersDensity
-from sklseq.nn.feedforward import ACTIVATIONS
 from sklseq.nn.flows.density import BASES
-from sklseq.training.data import Batch
-from sklseq.training.flows import FlowMixin
-from sklseq.training.tables import layer_sizes
+from sklseq.nn.layers.feedforward import ACTIVATIONS
+from sklseq.parts.flow_density import FlowMixin
+from sklseq.parts.table_estimator import layer_sizes
+from sklseq.training.rows.batch import Batch
 
 __all__ = ["Glow", "RealNVP"]
 

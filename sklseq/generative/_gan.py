@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.generative._candidates import CandidateGenerator
-from sklseq.generative._conditions import rows_and_classes
-from sklseq.nn.adversarial import CRITIC_LOSSES, AdversarialNetwork
-from sklseq.nn.feedforward import ACTIVATIONS
-from sklseq.training.adversarial import Phase, phase_options
-from sklseq.training.data import Batch, as_tensor
-from sklseq.training.tables import layer_sizes
+from sklseq.nn.adversarial.gan import CRITIC_LOSSES, AdversarialNetwork
+from sklseq.nn.layers.feedforward import ACTIVATIONS
+from sklseq.parts.conditions import rows_and_classes
+from sklseq.parts.table_estimator import layer_sizes
+from sklseq.training.phases import Phase, phase_options
+from sklseq.training.rows.batch import Batch, as_tensor
 
 __all__ = ["GAN"]
 

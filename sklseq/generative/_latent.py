@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from sklseq.base import choice, estimator, integer, param, real
 from sklseq.data import Columns
 from sklseq.generative._codes import CodingGenerator, check_enough_rows
-from sklseq.nn.feedforward import ACTIVATIONS
-from sklseq.training.latent_priors import LatentPriorMixin
-from sklseq.training.tables import layer_sizes
+from sklseq.nn.layers.feedforward import ACTIVATIONS
+from sklseq.parts.latent_priors import LatentPriorMixin
+from sklseq.parts.table_estimator import layer_sizes
 
 __all__ = ["LatentVariableGenerator"]
 

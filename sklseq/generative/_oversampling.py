@@ -9,11 +9,11 @@ from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklseq._compat import HasMethods, fit_context
+from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import Estimator, attribute, choice, estimator, param, real
 from sklseq.data import is_frame
 from sklseq.generative._flows import RealNVP
-from sklseq.training.estimator import draw_seed
+from sklseq.parts.fit import draw_seed
 
 __all__ = ["GenerativeOverSampler"]
 

@@ -6,21 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
+from sklseq.base.sequences import SequenceTransformerMixin, check_lengths, holds_vectors, unpacked
 from sklseq.data import Sequences
 from sklseq.generative._codes import CodesMixin, check_enough_rows
-from sklseq.generative._conditions import ConditionalSampler
 from sklseq.generative._density import DensityMixin
 from sklseq.generative._variational import VariationalMixin
-from sklseq.nn.recurrent import CELLS
-from sklseq.nn.sequence_variational import SequenceVariationalNetwork
-from sklseq.sequence_base import SequenceTransformerMixin, check_lengths, holds_vectors, unpacked
-from sklseq.training import RaggedEstimator
-from sklseq.training.data import Batch, SequenceRows
-from sklseq.training.inference import run_rows
-from sklseq.training.latent_priors import LatentPriorMixin
-from sklseq.training.ragged import length_weights, scales_of, sequence_weights
+from sklseq.nn.codes.sequence_variational import SequenceVariationalNetwork
+from sklseq.nn.recurrent.stack import CELLS
+from sklseq.parts.conditions import ConditionalSampler
+from sklseq.parts.latent_priors import LatentPriorMixin
+from sklseq.parts.sequence_estimator import (
+    RaggedEstimator,
+    length_weights,
+    scales_of,
+    sequence_weights,
+)
+from sklseq.training.rows.batch import Batch
+from sklseq.training.rows.sequences import SequenceRows
+from sklseq.training.run import run_rows
 
 __all__ = ["SequenceVAE"]
 

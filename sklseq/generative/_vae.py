@@ -10,7 +10,7 @@ from sklseq.base import estimator, other_default
 from sklseq.generative._density import DensityGenerator
 from sklseq.generative._latent import LatentVariableGenerator
 from sklseq.generative._variational import VariationalMixin
-from sklseq.nn.variational import VariationalAutoencoder
+from sklseq.nn.codes.variational import VariationalAutoencoder
 
 __all__ = ["VAE"]
 

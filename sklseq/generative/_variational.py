@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.training.data import Batch
+from sklseq.training.rows.batch import Batch
 
 __all__ = ["VariationalMixin"]
 

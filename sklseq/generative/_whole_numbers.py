@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sklseq.base import estimator
 from sklseq.generative._density import DensityGenerator
-from sklseq.nn.randomness import current_generator
+from sklseq.nn.layers.randomness import current_generator
 
 __all__ = ["WholeNumbersDensity"]
 

@@ -8,7 +8,8 @@ import scipy.linalg
 from sklearn.utils import check_random_state
 
 from sklseq.inspection._tangent import Array, Tangent, dense, layers_of
-from sklseq.nn.reservoir import Reservoir, RidgeStatistics, map_states, merged
+from sklseq.nn.reservoir import Reservoir, map_states
+from sklseq.ridge import RidgeStatistics, merged
 
 __all__ = ["linear_memory_capacity", "memory_capacity"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklseq._compat import check_matplotlib_support
+from sklseq._compat.sklearn import check_matplotlib_support
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ Importing this package makes the scorers known to scikit-learn by their names, a
 `GridSearchCV(..., scoring="step_accuracy")`.
 """
 
-from sklseq._scorer_registry import register_scorers
+from sklseq._compat.scorers import register_scorers
 from sklseq.metrics._classification import (
     sequence_accuracy_score,
     step_accuracy_score,

@@ -11,10 +11,10 @@ from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklseq._compat import HasMethods, fit_context
+from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
+from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences, as_container, stack_steps, unlabelled
-from sklseq.sequence_base import SequenceEstimator
 
 __all__ = ["PerStep"]
 

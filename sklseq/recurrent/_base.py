@@ -9,13 +9,15 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences, Vocabulary
-from sklseq.nn.networks import RecurrentNetwork
-from sklseq.nn.pooling import POOLINGS
-from sklseq.nn.recurrent import CELLS
-from sklseq.sequence_base import SequenceEstimator
-from sklseq.training import NeuralEstimator, SequenceRows, run_sequences
-from sklseq.training.data import Batch, as_tensor
+from sklseq.nn.ragged.pooling import POOLINGS
+from sklseq.nn.recurrent.network import RecurrentNetwork
+from sklseq.nn.recurrent.stack import CELLS
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.training.rows.batch import Batch, as_tensor
+from sklseq.training.rows.sequences import SequenceRows
+from sklseq.training.run import run_sequences
 
 __all__ = ["AnyCell", "BaseRecurrent", "Targets"]
 

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
 from sklseq.data import Sequences
+from sklseq.parts.supervised import CrossEntropyMixin
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
-from sklseq.training.supervised import CrossEntropyMixin
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
 

@@ -5,12 +5,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
 from sklseq.data import Sequences
+from sklseq.parts.supervised import SquaredErrorMixin
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
 from sklseq.recurrent._from_reservoir import check_trainable, weights_of
-from sklseq.training.supervised import SquaredErrorMixin
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
 

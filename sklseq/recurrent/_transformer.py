@@ -9,14 +9,14 @@ from sklearn.utils import Tags
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
+from sklseq.base.sequences import SequenceTransformerMixin
+from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences
-from sklseq.nn.networks import NeighbourNetwork
+from sklseq.nn.recurrent.network import NeighbourNetwork
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
-from sklseq.sequence_base import SequenceTransformerMixin
-from sklseq.sequence_targets import weighted_scale
-from sklseq.training.data import Batch
+from sklseq.training.rows.batch import Batch
 
 __all__ = ["RecurrentTransformer"]
 

@@ -8,15 +8,15 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklseq._compat import check_sample_weight
+from sklseq._compat.sklearn import check_sample_weight
 from sklseq.base import choice, estimator, integer, param, real
+from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Forest, flatten_labels
-from sklseq.nn.tree_levels import ENGINES
-from sklseq.nn.trees import CELLS
+from sklseq.nn.trees.cells import CELLS
+from sklseq.nn.trees.levels import ENGINES
 from sklseq.recursive._reading import TreeReader
-from sklseq.sequence_base import SequenceEstimator
-from sklseq.training.data import Batch, as_tensor
-from sklseq.training.forests import ForestRows, run_forest
+from sklseq.training.rows.batch import Batch, as_tensor
+from sklseq.training.rows.forests import ForestRows, run_forest
 
 __all__ = ["AnyDirection", "BaseRecursive", "Targets"]
 
@@ -64,7 +64,7 @@ class BaseRecursive(TreeReader):
         "tensor network ('rntn'), tree LSTM or GRU with weights for each position ('lstm', 'gru') "
         "or for the sum of any number of children ('childsum-lstm', 'childsum-gru'), or layers "
         "before and after that sum ('childsum-mlp'). Or a class derived from "
-        "`sklseq.nn.trees.TreeCell`.",
+        "`sklseq.nn.trees.cells.TreeCell`.",
         choice(*CELLS),
         type,
     )

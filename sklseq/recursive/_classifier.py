@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
 from sklseq.data import Forest, flatten_labels, unlabelled
+from sklseq.parts.supervised import CrossEntropyMixin
 from sklseq.recursive._base import Targets
 from sklseq.recursive._supervised import SupervisedRecursive
-from sklseq.training.supervised import CrossEntropyMixin
 
 __all__ = ["RecursiveClassifier"]
 

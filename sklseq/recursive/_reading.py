@@ -17,8 +17,8 @@ from sklseq.data import (
     is_table,
     read_forest,
 )
-from sklseq.training import NeuralEstimator
-from sklseq.training.tables import check_finite_rows
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.table_estimator import check_finite_rows
 
 __all__ = ["TreeReader"]
 

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
 from sklseq.data import Forest, flatten_labels
+from sklseq.parts.supervised import SquaredErrorMixin
 from sklseq.recursive._base import Targets
 from sklseq.recursive._supervised import SupervisedRecursive
-from sklseq.training.supervised import SquaredErrorMixin
 
 __all__ = ["RecursiveRegressor"]
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from sklseq.base import estimator, param
 from sklseq.data import Forest, Sequences, flatten_labels, without_subtrees
-from sklseq.nn.tree_networks import RecursiveNetwork
+from sklseq.nn.trees.network import RecursiveNetwork
 from sklseq.recursive._base import AnyDirection, BaseRecursive
 
 __all__ = ["SupervisedRecursive"]

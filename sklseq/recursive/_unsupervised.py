@@ -9,14 +9,14 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
+from sklseq.base.outliers import OutlierScoreMixin
+from sklseq.base.targets import weighted_scale
 from sklseq.data import Forest
-from sklseq.nn.tree_autoencoders import FoldingAutoencoder, UnfoldingAutoencoder
-from sklseq.outlier_base import OutlierScoreMixin
+from sklseq.nn.trees.autoencoders import FoldingAutoencoder, UnfoldingAutoencoder
 from sklseq.recursive._base import AnyDirection, BaseRecursive, Targets
-from sklseq.sequence_targets import weighted_scale
-from sklseq.training.data import Batch, mean_loss
+from sklseq.training.rows.batch import Batch, mean_loss
 
 __all__ = ["RecursiveAutoencoder", "RecursiveTransformer"]
 

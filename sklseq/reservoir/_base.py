@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq import __version__
 from sklseq.base import attribute, choice, estimator, integer, param
+from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences
 from sklseq.nn.reservoir import Reservoir
 from sklseq.reservoir._layers import draw_layers, from_plain, spread_leak_rates, to_plain
@@ -24,7 +25,6 @@ from sklseq.reservoir._shared_work import is_sharing, shared, shared_rows
 from sklseq.reservoir._states import FEATURES, StateFeatures
 from sklseq.reservoir._sums import Source
 from sklseq.reservoir._threads import one_blas_thread
-from sklseq.sequence_base import SequenceEstimator
 from sklseq.training.context import resolve_device
 
 __all__ = ["BaseESN"]

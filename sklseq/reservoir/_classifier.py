@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
+from sklseq.base.targets import SequenceClassifierMixin
 from sklseq.reservoir._readout import ESNWithReadout
 from sklseq.reservoir._threads import one_blas_thread
-from sklseq.sequence_targets import SequenceClassifierMixin
 
 __all__ = ["ESNClassifier"]
 

@@ -10,10 +10,10 @@ from joblib import parallel_config
 from numpy.typing import NDArray
 
 from sklseq.base import estimator, other_default, param, real
+from sklseq.base.exogenous import first_steps, read_exogenous, without_first, without_last
 from sklseq.data import Sequences
 from sklseq.nn.reservoir import final_states, free_run, input_weights
 from sklseq.reservoir._base import _draw_seed
-from sklseq.reservoir._exogenous import first_steps, read_exogenous, without_first, without_last
 from sklseq.reservoir._pooling import Block
 from sklseq.reservoir._readout import ESNWithReadout
 from sklseq.reservoir._states import StateFeatures

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
+from sklseq.base.exogenous import first_steps, layout_of, read_exogenous, without_first
 from sklseq.data import Sequences
-from sklseq.reservoir._exogenous import first_steps, layout_of, read_exogenous, without_first
 from sklseq.reservoir._feedback import FeedbackNetwork
 from sklseq.reservoir._threads import one_blas_thread
 from sklseq.training.context import resolve_device

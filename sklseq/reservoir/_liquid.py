@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base.sequences import SequenceEstimator, SequenceTransformerMixin
 from sklseq.data import Sequences
 from sklseq.nn.reservoir.liquid import Liquid, liquid_traces, liquid_weights
-from sklseq.sequence_base import SequenceEstimator, SequenceTransformerMixin
 
 __all__ = ["LiquidStateTransformer"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklseq._compat import HasMethods
+from sklseq._compat.sklearn import HasMethods
 from sklseq.base import attribute, estimator, param
 from sklseq.data import Sequences
 from sklseq.reservoir._base import BaseESN

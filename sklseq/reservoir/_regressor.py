@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
+from sklseq.base.targets import SequenceRegressorMixin
 from sklseq.reservoir._readout import ESNWithReadout
 from sklseq.reservoir._threads import one_blas_thread
-from sklseq.sequence_targets import SequenceRegressorMixin
 
 __all__ = ["ESNRegressor"]
 

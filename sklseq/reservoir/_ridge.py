@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklseq.base import attribute, choice, estimator, param, real
-from sklseq.nn.reservoir import RidgePath
 from sklseq.reservoir._shared_work import shared
 from sklseq.reservoir._sums import Source, Targets, TargetSums, leave_one_out
+from sklseq.ridge import RidgePath
 
 __all__ = ["RidgeReadout"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.nn.reservoir import LeaveOneOut, RidgePath, RidgeStatistics, RidgeTriangle, merged
 from sklseq.reservoir._pooling import Block
+from sklseq.ridge import LeaveOneOut, RidgePath, RidgeStatistics, RidgeTriangle, merged
 
 __all__ = ["Source", "TargetSums", "Targets", "leave_one_out"]
 

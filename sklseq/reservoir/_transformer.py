@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklseq._compat import fit_context
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
+from sklseq.base.sequences import SequenceTransformerMixin
 from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._threads import one_blas_thread
-from sklseq.sequence_base import SequenceTransformerMixin
 
 __all__ = ["ESNTransformer"]
 

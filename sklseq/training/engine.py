@@ -14,12 +14,12 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
-from sklseq.nn.randomness import current_generator, drawing_from
-from sklseq.training.adversarial import Phase, adversarial_step
+from sklseq.nn.layers.randomness import current_generator, drawing_from
 from sklseq.training.context import epoch_generators, threads
-from sklseq.training.data import Batch, Rows, batches
 from sklseq.training.monitors import BestWeights, EpochPrinter
 from sklseq.training.optimizers import make_optimizer, make_schedule
+from sklseq.training.phases import Phase, adversarial_step
+from sklseq.training.rows.batch import Batch, Rows, batches
 
 __all__ = ["Objective", "Result", "StopTraining", "Trainer"]
 

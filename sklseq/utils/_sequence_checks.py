@@ -12,7 +12,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from sklseq._compat import InvalidParameterError
+from sklseq._compat.sklearn import InvalidParameterError
 from sklseq.utils._bad_input_checks import (
     assert_refuses,
     check_bad_sequences,

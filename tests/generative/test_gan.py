@@ -11,8 +11,8 @@ from torch import nn
 
 from sklseq.generative import GAN
 from sklseq.metrics import energy_distance
-from sklseq.nn.adversarial import AdversarialNetwork
-from sklseq.training.data import DenseRows
+from sklseq.nn.adversarial.gan import AdversarialNetwork
+from sklseq.training.rows.dense import DenseRows
 
 SMALL = {"hidden_layer_sizes": (32, 32), "random_state": 0}
 

@@ -9,10 +9,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
-from sklseq._compat import make_constraint
+from sklseq._compat.sklearn import make_constraint
 from sklseq.autoencoder import Autoencoder
 from sklseq.generative import AAE, VAE, RealNVP, SequenceVAE
-from sklseq.training import NeuralEstimator
+from sklseq.parts.fit import NeuralEstimator
 from sklseq.utils import all_estimators, check_generator, generator_checks
 
 SAMPLERS = [

@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris, make_moons
 from sklseq.autoencoder import Autoencoder
 from sklseq.generative import AAE, VAE
 from sklseq.metrics import energy_distance
-from sklseq.training import latent_priors
+from sklseq.parts import latent_priors
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 SMALL = {"hidden_layer_sizes": (16,), "max_epochs": 5, "random_state": 0}

@@ -21,7 +21,7 @@ from sklearn.model_selection import (
 from sklearn.tree import DecisionTreeClassifier
 
 from sklseq import metrics
-from sklseq._scorer_registry import register_scorers
+from sklseq._compat.scorers import register_scorers
 
 NAMES = ["masked_r2", "sequence_accuracy", "step_accuracy", "step_f1_macro", "step_f1_weighted"]
 OF_SAMPLES = [

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sklseq.nn.adversarial import (
+from sklseq.nn.adversarial.gan import (
     CRITIC_LOSSES,
     GENERATOR_LOSSES,
     AdversarialNetwork,

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sklseq.nn.adversarial_autoencoder import PRIORS, AdversarialAutoencoder, CodePrior
+from sklseq.nn.adversarial.autoencoder import PRIORS, AdversarialAutoencoder, CodePrior
 
 N, D, K = 7, 3, 2
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.autograd.functional import jacobian
 
-from sklseq.nn.autoencoders import (
+from sklseq.nn.codes.autoencoder import (
     NOISES,
     AutoencoderNetwork,
     contraction,
@@ -13,7 +13,7 @@ from sklseq.nn.autoencoders import (
     largest_only,
     noise_levels,
 )
-from sklseq.nn.randomness import drawing_from
+from sklseq.nn.layers.randomness import drawing_from
 
 SETTINGS = [
     {},

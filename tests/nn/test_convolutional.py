@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sklseq.nn.convolutional import ConvolutionalNetwork
+from sklseq.nn.codes.convolutional import ConvolutionalNetwork
 
 
 def build(shape, **kwargs):

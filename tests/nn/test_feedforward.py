@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklseq.nn.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS, FeedForward
+from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS, FeedForward
 
 
 def build(sizes=(3, 5, 4, 2), **kwargs):

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_t
 from torch import nn
 
-from sklseq.nn.feedforward import FeedForward
 from sklseq.nn.flows import (
     ActNorm,
     AffineCoupling,
@@ -24,6 +23,7 @@ from sklseq.nn.flows import (
 )
 from sklseq.nn.flows.density import StandardStudent
 from sklseq.nn.flows.splines import n_spline_parameters, rational_quadratic
+from sklseq.nn.layers.feedforward import FeedForward
 
 N, D, CONTEXT = 6, 5, 3
 

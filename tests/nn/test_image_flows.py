@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from sklseq.nn.coupling_flow import CouplingFlow
 from sklseq.nn.flows import ActNorm, LULinear
+from sklseq.nn.flows.coupling_flow import CouplingFlow
 from sklseq.nn.flows.images import OfPixels
 
 SHAPES = [(4, 4), (2, 6, 3)]

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from sklseq.nn.kernels import GRUKernel, RNNKernel
-from sklseq.nn.packing import Packing
+from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.recurrent.kernels.cpu import GRUKernel, RNNKernel
 
 KERNELS = {"rnn": (RNNKernel, 1), "gru": (GRUKernel, 3)}
 

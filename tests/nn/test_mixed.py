@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from sklseq.nn.adversarial import AdversarialNetwork
-from sklseq.nn.conditional_autoencoder import ConditionalAutoencoder
-from sklseq.nn.mixed import Mixed, interval_log_prob
-from sklseq.nn.mixed_rows import Frequencies
+from sklseq.nn.adversarial.gan import AdversarialNetwork
+from sklseq.nn.adversarial.mixed_rows import Frequencies
+from sklseq.nn.codes.conditional import ConditionalAutoencoder
+from sklseq.nn.layers.mixed import Mixed, interval_log_prob
 
 # A number, a boolean and a category that may be missing, and each without an indicator.
 KINDS = [("number", 1, -0.75), ("boolean", 1, 0.0), ("category", 3, 0.0)]

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from sklseq.nn.networks import NeighbourNetwork, RecurrentNetwork
-from sklseq.nn.pooling import POOLINGS
-from sklseq.nn.recurrent import CELLS
+from sklseq.nn.ragged.pooling import POOLINGS
+from sklseq.nn.recurrent.network import NeighbourNetwork, RecurrentNetwork
+from sklseq.nn.recurrent.stack import CELLS
 
 ALL_CELLS = [*CELLS, nn.GRUCell, nn.LSTMCell]
 LENGTHS = np.array([3, 1, 5, 3])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_sequence
 
-from sklseq.nn.packing import Packing
+from sklseq.nn.ragged.packing import Packing
 
 quick = settings(max_examples=60, deadline=None)
 many_lengths = st.lists(st.integers(1, 12), min_size=1, max_size=9)

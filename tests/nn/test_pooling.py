@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from sklseq.nn.pooling import AttentionPooling, max_pool, mean_pool
+from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
 
 many_lengths = st.lists(st.integers(1, 7), min_size=1, max_size=6)
 SIZE = 3

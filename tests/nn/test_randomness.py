@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from sklseq.nn.randomness import Dropout, current_generator, drawing_from
+from sklseq.nn.layers.randomness import Dropout, current_generator, drawing_from
 
 
 def seeded(seed):

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-import sklseq.nn.recurrent as recurrent
-from sklseq.nn.packing import Packing
-from sklseq.nn.recurrent import CELLS, Cell, RecurrentStack, make_layer
+import sklseq.nn.recurrent.stack as recurrent
+from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.recurrent.stack import CELLS, Cell, RecurrentStack, make_layer
 
 TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 CELL_CLASSES = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sklseq.nn.recurrent import CELLS
-from sklseq.nn.sequence_autoencoder import SequenceAutoencoderNetwork
+from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
+from sklseq.nn.recurrent.stack import CELLS
 
 LENGTHS = np.array([4, 1, 7, 3])
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal, norm
 
-from sklseq.nn.autoregressive_noise import AutoregressiveNoise
-from sklseq.nn.length_model import LengthModel, smoothed_frequencies
-from sklseq.nn.sequence_variational import SequenceVariationalNetwork
+from sklseq.nn.codes.sequence_variational import SequenceVariationalNetwork
+from sklseq.nn.layers.autoregressive_noise import AutoregressiveNoise
+from sklseq.nn.layers.length_model import LengthModel, smoothed_frequencies
 
 LENGTHS = np.array([4, 1, 7, 3])
 

@@ -7,8 +7,8 @@ from torch import nn
 from torch.autograd import gradcheck
 
 from sklseq.data import Forest, read_forest
-from sklseq.nn.tree_levels import Children, RecursivePlan, TreePlan
-from sklseq.nn.trees import CELLS, TreeCell
+from sklseq.nn.trees.cells import CELLS, TreeCell
+from sklseq.nn.trees.levels import Children, RecursivePlan, TreePlan
 
 ARITY = 4
 

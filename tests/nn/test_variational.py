@@ -7,9 +7,9 @@ import torch
 from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from sklseq.nn.bounds import divergence
-from sklseq.nn.likelihoods import Bernoulli, Gaussian
-from sklseq.nn.variational import VariationalAutoencoder
+from sklseq.nn.codes.bounds import divergence
+from sklseq.nn.codes.variational import VariationalAutoencoder
+from sklseq.nn.layers.likelihoods import Bernoulli, Gaussian
 
 N, D, K = 7, 4, 2
 DOUBLE = {"dtype": torch.float64}

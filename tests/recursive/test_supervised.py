@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 
 from sklseq.data import flatten_labels, read_forest
-from sklseq.nn.trees import CELLS
+from sklseq.nn.trees.cells import CELLS
 from sklseq.recursive import RecursiveClassifier, RecursiveRegressor
 
 ARITY = 3

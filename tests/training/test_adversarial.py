@@ -6,9 +6,9 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from sklseq.training import Trainer
-from sklseq.training.adversarial import Phase
-from sklseq.training.data import DenseRows
+from sklseq.training.engine import Trainer
+from sklseq.training.phases import Phase
+from sklseq.training.rows.dense import DenseRows
 
 SETTINGS = {
     "solver": "sgd",

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklseq.training.data import SequenceRows, batches
+from sklseq.training.rows.batch import batches
+from sklseq.training.rows.sequences import SequenceRows
 
 quick = settings(max_examples=40, deadline=None)
 many_lengths = st.lists(st.integers(1, 6), min_size=1, max_size=8)

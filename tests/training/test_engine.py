@@ -9,11 +9,12 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 
-from sklseq.nn.networks import RecurrentNetwork
-from sklseq.nn.randomness import drawing_from
-from sklseq.training import SequenceRows, Trainer
+from sklseq.nn.layers.randomness import drawing_from
+from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.training.context import epoch_generators, seeded_construction
+from sklseq.training.engine import Trainer
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
+from sklseq.training.rows.sequences import SequenceRows
 
 RATE = 0.01
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-import sklseq.training.inference as inference
-from sklseq.nn.feedforward import FeedForward
-from sklseq.nn.networks import RecurrentNetwork
-from sklseq.training import run_rows, run_sequences
+import sklseq.training.run as inference
+from sklseq.nn.layers.feedforward import FeedForward
+from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.training.context import seeded_construction
+from sklseq.training.run import run_rows, run_sequences
 
 
 def network(pooling=None, **kwargs):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from sklseq.nn.feedforward import FeedForward
+from sklseq.nn.layers.feedforward import FeedForward
 
 __all__ = ["AffineKernel", "is_fast", "weights_of"]
 

@@ -6,10 +6,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from sklseq.nn.feedforward import FeedForward
 from sklseq.nn.flows.affine_kernel import AffineKernel, is_fast, weights_of
 from sklseq.nn.flows.splines import n_spline_parameters, rational_quadratic
 from sklseq.nn.flows.transforms import Transform
+from sklseq.nn.layers.feedforward import FeedForward
 
 __all__ = ["AffineCoupling", "Conditioner", "SplineCoupling"]
 

@@ -10,10 +10,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from sklseq.nn.feedforward import ACTIVATIONS
 from sklseq.nn.flows.linear import LULinear
 from sklseq.nn.flows.scaling import ActNorm, ClassNorm
 from sklseq.nn.flows.transforms import Composition, Permutation, Transform
+from sklseq.nn.layers.feedforward import ACTIVATIONS
 
 __all__ = ["ConvolutionalConditioner", "OfPixels", "OfTheFirst", "image_layers"]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import LinAlgWarning
 
-from sklseq.nn.reservoir import LeaveOneOut, RecursiveLeastSquares, RidgeStatistics, merged
+from sklseq.ridge import LeaveOneOut, RecursiveLeastSquares, RidgeStatistics, merged
 
 ALPHAS = [1e-6, 0.1, 10.0]
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from joblib import parallel_config
 
 from sklseq.nn.reservoir import (
-    RecursiveLeastSquares,
     Reservoir,
     StructuredMatrix,
     all_states,
@@ -18,10 +17,11 @@ from sklseq.nn.reservoir import (
     input_weights,
     map_states,
     orthogonal,
-    parallel_time,
     recurrent_weights,
 )
-from sklseq.nn.reservoir.kernel import Kernel
+from sklseq.nn.reservoir.states import parallel_time
+from sklseq.nn.reservoir.states.kernel import Kernel
+from sklseq.ridge import RecursiveLeastSquares
 
 F = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "identity": lambda z: z}
 
@@ -106,7 +106,7 @@ def test_any_batch_size_and_order(n, dtype):
 @pytest.fixture
 def chunked(monkeypatch):
     """Cut series of a thousand steps already."""
-    from sklseq.nn.reservoir import states
+    from sklseq.nn.reservoir.states import blocks as states
 
     monkeypatch.setattr(states, "_LONG", 1000)
     monkeypatch.setattr(states, "_SEGMENT", 2500)
@@ -148,7 +148,7 @@ def test_echo_states_lost_in_the_middle_are_found_out(chunked, monkeypatch):
     u = np.zeros((4000, 1))
     u[:500] = 1.0
     u[500:1500] = -1.0
-    from sklseq.nn.reservoir import states
+    from sklseq.nn.reservoir.states import blocks as states
 
     monkeypatch.setattr(states, "forgetting_time", lambda *args: 16)
     np.testing.assert_allclose(all_states(r, u), loop(r, u), atol=1e-11)

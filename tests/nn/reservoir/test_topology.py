@@ -85,7 +85,7 @@ def test_orthogonal_and_almost_orthogonal_are_told_apart():
 
 @pytest.mark.parametrize("converges", [True, False])
 def test_large_sparse_radius_equals_dense(monkeypatch, converges):
-    from sklseq.nn.reservoir import spectrum
+    from sklseq.nn.reservoir.weights import spectrum
 
     monkeypatch.setattr(spectrum, "_DENSE_UNITS", 200)
     if not converges:

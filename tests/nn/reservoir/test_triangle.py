@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import LinAlgWarning
 
-from sklseq.nn.reservoir import LeaveOneOut, RidgeStatistics, RidgeTriangle, merged
+from sklseq.ridge import LeaveOneOut, RidgeStatistics, RidgeTriangle, merged
 
 ALPHAS = [1e-6, 0.1, 10.0]
 

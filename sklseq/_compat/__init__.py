@@ -1,0 +1,1 @@
+"""Private names of the libraries below, one file for each library."""

@@ -1,0 +1,70 @@
+"""Docstrings of estimators, made from the declarations of their parameters and attributes."""
+
+import inspect
+import re
+import textwrap
+from dataclasses import MISSING
+from typing import Any
+
+from sklseq._compat.sklearn import make_constraint
+
+__all__ = ["assemble_docstring", "fitted_attributes"]
+
+
+def fitted_attributes(cls: type) -> dict[str, tuple[str, str]]:
+    """The `_attributes` of a class and its bases: type and documentation line by name."""
+    found: dict[str, tuple[str, str]] = {}
+    for klass in reversed(cls.__mro__):
+        found |= klass.__dict__.get("_attributes", {})
+    return found
+
+
+def _describe(constraint: Any) -> str:
+    if constraint is None:
+        return "None"
+    text = str(make_constraint(constraint))
+    text = re.sub(r"^(an instance of|a|an) ", "", text)
+    if text.startswith("str among "):
+        names = sorted(make_constraint(constraint).options)
+        return "{" + ", ".join(map(repr, names)) + "}"
+    return {"'numpy.random.mtrand.RandomState'": "RandomState instance"}.get(text, text)
+
+
+def _type_line(declared: Any) -> str:
+    allowed = declared.metadata["allowed"]
+    if "random_state" in allowed:
+        kinds = ["int, RandomState instance or None"]
+    else:
+        kinds = [
+            "bool" if c == "boolean" else c.__name__ if isinstance(c, type) else _describe(c)
+            for c in allowed
+        ]
+    return f"{declared.name} : {' or '.join(kinds)}, default={declared.default!r}"
+
+
+def assemble_docstring(
+    doc: str, declared: list[Any], attributes: dict[str, tuple[str, str]]
+) -> str:
+    """Put "Parameters" and "Attributes" between the description and the other sections."""
+    lines = inspect.cleandoc(doc).splitlines()
+    cut = next(
+        (i - 1 for i in range(1, len(lines)) if re.fullmatch(r"-{3,}", lines[i].strip())),
+        len(lines),
+    )
+    blocks = ["\n".join(lines[:cut]).rstrip()]
+    if declared:
+        assert all(f.default is not MISSING for f in declared)
+        entries = [f"{_type_line(f)}\n{_indent(f.metadata['doc'])}" for f in declared]
+        blocks.append("Parameters\n----------\n" + "\n\n".join(entries))
+    if attributes:
+        entries = [f"{name} : {kind}\n{_indent(text)}" for name, (kind, text) in attributes.items()]
+        blocks.append("Attributes\n----------\n" + "\n\n".join(entries))
+    if cut < len(lines):
+        blocks.append("\n".join(lines[cut:]).rstrip())
+    return "\n\n".join(blocks) + "\n"
+
+
+def _indent(text: str) -> str:
+    return textwrap.fill(
+        " ".join(text.split()), 92, initial_indent="    ", subsequent_indent="    "
+    )

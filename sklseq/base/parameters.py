@@ -1,0 +1,109 @@
+"""Parameters declared once: their default, what they may be and their line of documentation.
+
+An estimator is a keyword-only dataclass. Its parameters are fields, each declared once with its
+default, its constraint and its line of documentation::
+
+    @estimator
+    class Ridge(RegressorMixin, Estimator):
+        '''Linear least squares with an L2 penalty.'''
+
+        alpha: float = param(1.0, "Strength of the penalty.", real(0))
+
+Shared parameters are fields of small mixins, which are declared in the same way.
+"""
+
+import inspect
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from typing import Any, Literal, TypeVar, dataclass_transform
+
+from sklseq._compat.sklearn import Interval, StrOptions
+from sklseq.base.docstrings import assemble_docstring, fitted_attributes
+
+__all__ = [
+    "attribute",
+    "choice",
+    "estimator",
+    "integer",
+    "other_default",
+    "param",
+    "real",
+]
+
+_T = TypeVar("_T")
+_Closed = Literal["left", "right", "both", "neither"]
+
+
+def integer(low: int | None = None, high: int | None = None) -> Interval:
+    """Constraint: an integer in [low, high]; ``None`` leaves a side open."""
+    closed: _Closed = "both" if high is not None else "left"
+    return Interval(Integral, low, high, closed=closed)
+
+
+def real(low: float | None = None, high: float | None = None, closed: _Closed = "left") -> Interval:
+    """Constraint: a real number between `low` and `high`; `closed` names the sides included."""
+    return Interval(Real, low, high, closed=closed)
+
+
+def choice(*names: str) -> StrOptions:
+    """Constraint: one of the names."""
+    return StrOptions(set(names))
+
+
+def param(default: Any, doc: str, *allowed: Any, positional: bool = False) -> Any:
+    """Declare a parameter: its default, its line of documentation and what it may be.
+
+    Parameters
+    ----------
+    default : object
+        Default value; immutable.
+    doc : str
+        What the parameter does, for the docstring of every estimator that has it.
+    *allowed : constraints
+        Whatever scikit-learn's parameter validation takes: an interval, a set of names, a
+        type, ``None``, "boolean", "random_state" and so on. Any of them suffices.
+    positional : bool, default=False
+        Whether it may be given without its name.
+    """
+    metadata = {"doc": doc, "allowed": list(allowed)}
+    return field(default=default, metadata=metadata, kw_only=not positional)
+
+
+def other_default(declared_by: type, name: str, default: Any) -> Any:
+    """A parameter that a base declares, with another default.
+
+    Parameters
+    ----------
+    declared_by : type
+        A base of the estimator.
+    name : str
+        The parameter.
+    default : object
+        What it is instead.
+    """
+    inherited = next(f for f in fields(declared_by) if f.name == name)
+    return field(default=default, metadata=inherited.metadata, kw_only=inherited.kw_only)
+
+
+def attribute(type_: str, doc: str) -> tuple[str, str]:
+    """Declare a fitted attribute in `_attributes`: its type and its line of documentation."""
+    return type_, doc
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(param, other_default))
+def estimator(cls: type[_T]) -> type[_T]:
+    """Make an estimator (or a mixin of parameters) of a class with declared parameters.
+
+    Generates the keyword-only ``__init__``, the constraints that `fit` checks, and the
+    "Parameters" and "Attributes" sections of the docstring.
+    """
+    own_doc = cls.__doc__
+    cls = dataclass(kw_only=True, repr=False, eq=False)(cls)
+    by_name = {f.name: f for f in fields(cls) if "doc" in f.metadata}  # type: ignore[arg-type]
+    # What is declared nearest to the estimator says most about it and is documented first.
+    nearest_first = [name for klass in cls.__mro__ for name in inspect.get_annotations(klass)]
+    declared = [by_name[name] for name in dict.fromkeys(nearest_first) if name in by_name]
+    cls._parameter_constraints = {f.name: f.metadata["allowed"] for f in declared}  # type: ignore[attr-defined]
+    if own_doc is not None:
+        cls.__doc__ = assemble_docstring(own_doc, declared, fitted_attributes(cls))
+    return cls

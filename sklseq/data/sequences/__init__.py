@@ -1,0 +1,1 @@
+"""Ragged sequences: containers, symbols, and targets for each step."""

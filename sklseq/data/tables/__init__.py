@@ -1,0 +1,1 @@
+"""Tables whose columns differ in kind."""

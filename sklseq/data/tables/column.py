@@ -1,0 +1,211 @@
+"""A column of a table: what it holds, how a network sees it, and how it is written again."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklseq.data.tables.column_values import (
+    as_booleans,
+    as_codes,
+    as_numbers,
+    check_integers,
+    declared_categories,
+    kind_of,
+    seen_categories,
+)
+from sklseq.data.tables.normal_scale import NormalScale
+
+__all__ = ["Column"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is known of one column: plain data, which is stored safely.
+
+    Parameters
+    ----------
+    name : hashable
+    kind : {"number", "boolean", "category"}
+    dtype : str
+        pandas' name of it.
+    missing : {"None", "nan", "NA"} or None
+        How a missing value is written; None if none was seen.
+    scale : NormalScale or None
+        Of numbers, if any was seen.
+    categories : tuple
+        Those seen.
+    declared : tuple or None
+        All categories of a categorical dtype, in its order.
+    declared_dtype : str
+        Their type.
+    ordered : bool
+        Whether the categorical dtype is.
+    """
+
+    name: Hashable
+    kind: str
+    dtype: str
+    missing: str | None = None
+    scale: NormalScale | None = None
+    categories: tuple = ()
+    declared: tuple | None = None
+    declared_dtype: str = ""
+    ordered: bool = False
+
+    @classmethod
+    def of(cls, series: Any) -> Self:
+        """Describe a column.
+
+        Parameters
+        ----------
+        series : pandas Series
+
+        Raises
+        ------
+        TypeError
+            If it holds neither numbers nor booleans nor categories.
+        ValueError
+            If a number is infinite, or an integer too large to be told from its neighbours.
+        """
+        kind, missing = kind_of(series), series.isna().to_numpy()
+        known: dict[str, Any] = {"name": series.name, "kind": kind, "dtype": str(series.dtype)}
+        if missing.any():
+            marker = type(series[missing].iloc[0]).__name__
+            known["missing"] = {"NoneType": "None", "NAType": "NA"}.get(marker, "nan")
+        if kind == "number" and not missing.all():
+            x = as_numbers(series, missing)
+            if series.dtype.kind == "f" and series.dtype.itemsize < 8:
+                # 0.1 has one decimal in its own precision, and many in another.
+                x = x.astype(f"f{series.dtype.itemsize}")
+            known["scale"] = NormalScale.of(x, 0 if series.dtype.kind in "iu" else None)
+        if kind == "category":
+            known["categories"] = seen_categories(series, missing)
+        if hasattr(series.dtype, "categories"):
+            known["declared"] = declared_categories(series.dtype)
+            known["declared_dtype"] = str(series.dtype.categories.dtype)
+            known["ordered"] = bool(series.dtype.ordered)
+        return cls(**known)
+
+    @classmethod
+    def of_numbers(cls, name: Hashable, x: NDArray[np.float64], dtype: np.dtype[Any]) -> Self:
+        """Describe a column of an array of integers or booleans as that of a DataFrame.
+
+        Parameters
+        ----------
+        name : hashable
+        x : ndarray of shape (n_samples,)
+            Its values.
+        dtype : dtype
+            Which they had.
+        """
+        if dtype.kind == "b":
+            return cls(name, "boolean", dtype.name)
+        check_integers(x, name)
+        return cls(name, "number", dtype.name, scale=NormalScale.of(x, 0))
+
+    @property
+    def width(self) -> int:
+        """Numbers that tell the value, without the indicator of missing ones."""
+        return len(self.categories) if self.kind == "category" else 1
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it holds whole numbers, by its dtype."""
+        return self.kind == "number" and self.dtype.lower().startswith(("int", "uint"))
+
+    def encode(self, series: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What a network sees of the column.
+
+        Returns
+        -------
+        values : ndarray of shape (n, width) or (n, 1 + width)
+            Behind the indicator, where some values were missing in `fit`. Zeros stand for what
+            is missing.
+        half_widths : ndarray of shape (n,)
+            Of the intervals of numbers.
+        """
+        missing = series.isna().to_numpy()
+        if missing.any() and self.missing is None:
+            raise ValueError(
+                f"Column {self.name!r} is missing at row {missing.argmax()}, but no missing value "
+                "was seen in fit: fill it in, or fit with rows where it is missing."
+            )
+        there = np.flatnonzero(~missing)
+        values, half_widths = np.zeros((len(series), self.width)), np.zeros(len(series))
+        if self.kind == "category":
+            values[there, as_codes(series, missing, self.categories)] = 1
+        elif self.kind == "boolean":
+            values[there, 0] = as_booleans(series, missing)
+        elif self.scale is not None:
+            values[there, 0], half_widths[there] = self.scale.intervals(as_numbers(series, missing))
+        if self.missing is not None:
+            values = np.column_stack([missing, values])
+        return values, half_widths
+
+    def encode_numbers(
+        self, x: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """`encode` for numbers of an array, all of which are there.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n,)
+        """
+        if self.scale is not None:
+            return self.scale.intervals(x)
+        if len(wrong := np.flatnonzero((x != 0) & (x != 1))):
+            raise ValueError(
+                f"Column {self.name!r} is {x[wrong[0]]:g} at row {wrong[0]}, which is not a "
+                "boolean."
+            )
+        return x, np.zeros(len(x))
+
+    def decode(self, values: NDArray[np.floating]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """What stands for values of the column, for `written`, and which of them are missing.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, width) or (n, 1 + width)
+            As `encode` gives them; of categories, booleans and indicators probabilities will do.
+        """
+        missing = np.zeros(len(values), dtype=bool)
+        if self.missing is not None:
+            missing, values = values[:, 0] > 0.5, values[:, 1:]
+        if self.kind == "boolean":
+            return values[:, 0], missing
+        if self.kind == "number" and self.scale is not None:
+            return self.scale.numbers(values[:, 0]), missing
+        if not self.categories:  # nothing was ever there
+            return np.zeros(len(values)), np.ones(len(values), dtype=bool)
+        known = np.empty(len(self.categories), dtype=object)
+        known[:] = self.categories
+        return known[values.argmax(axis=1)], missing
+
+    def rounded(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Integers within the range seen, and booleans, of numbers near them."""
+        if self.is_integer and self.scale is not None:
+            return self.scale.limit(np.rint(values)).astype(np.int64)
+        return values > 0.5 if self.kind == "boolean" else values
+
+    def written(self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> Any:
+        """Values as a Series of the column's dtype; integers and booleans are rounded.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n,)
+        missing : ndarray of bool of shape (n,) or None, default=None
+        """
+        import pandas as pd
+
+        dtype: Any = pd.api.types.pandas_dtype(self.dtype)
+        if self.declared is not None:
+            every = pd.Index(list(self.declared), dtype=self.declared_dtype)
+            dtype = pd.CategoricalDtype(every, self.ordered)
+        values = self.rounded(values)
+        if missing is not None and missing.any():
+            values = values.astype(object)
+            values[missing] = {"None": None, "NA": pd.NA}.get(self.missing or "", np.nan)
+        return pd.Series(values, dtype=dtype)

@@ -1,0 +1,163 @@
+"""The columns of a table, by one description that says how rows are seen and written again."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklseq.data.tables.column import Column
+
+__all__ = ["Columns", "is_frame"]
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a DataFrame of pandas, found out without importing it."""
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table.
+
+    A row is seen by a network as numbers: for each column in turn an indicator of missing values,
+    if some were seen, and the value: a normal score, 0 or 1, or a category as one-hot. At the end
+    stands half of the width of each number's interval of normal scores (see `NormalScale`).
+
+    Parameters
+    ----------
+    columns : tuple of Column
+    array_dtype : str or None
+        Of the array whose columns they are; None if they are those of a DataFrame.
+    """
+
+    columns: tuple[Column, ...]
+    array_dtype: str | None = None
+
+    @classmethod
+    def of(cls, frame: Any) -> Self:
+        """Describe the columns of a DataFrame.
+
+        Raises
+        ------
+        TypeError, ValueError
+            See `Column.of`; or if there are no rows or columns, or a name occurs twice.
+        """
+        _check_not_empty(frame)
+        if not frame.columns.is_unique:
+            name = frame.columns[frame.columns.duplicated()][0]
+            raise ValueError(f"Column {name!r} occurs twice: give each column its own name.")
+        return cls(tuple(Column.of(series) for _, series in frame.items()))
+
+    @classmethod
+    def of_array(cls, X: NDArray[np.float64], dtype: np.dtype[Any]) -> Self:
+        """Describe an array of integers or booleans: as a DataFrame of the same columns.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_columns)
+            Its values.
+        dtype : dtype
+            Which they had.
+
+        Raises
+        ------
+        ValueError
+            If an integer is too large to be told from its neighbours.
+        """
+        columns = (Column.of_numbers(j, x, dtype) for j, x in enumerate(X.T))
+        return cls(tuple(columns), dtype.name)
+
+    @property
+    def names(self) -> list:
+        """Of the columns."""
+        return [column.name for column in self.columns]
+
+    @property
+    def all_real(self) -> bool:
+        """Whether all columns hold floating point numbers, none of which is missing."""
+        return all(c.dtype.lower().startswith("float") and not c.missing for c in self.columns)
+
+    @property
+    def layout(self) -> tuple[tuple[str, int, bool, float], ...]:
+        """Of each column: kind, width, whether there is an indicator, logarithm of its step."""
+        return tuple(
+            (c.kind, c.width, c.missing is not None, math.log(c.scale.step) if c.scale else 0.0)
+            for c in self.columns
+        )
+
+    @property
+    def number_places(self) -> list[int]:
+        """Where the numbers stand in an encoded row."""
+        ends = zip(self.columns, self._ends, strict=True)
+        return [end - 1 for column, end in ends if column.kind == "number"]
+
+    @property
+    def _ends(self) -> list[int]:
+        """Where in an encoded row what tells each column ends."""
+        return np.cumsum([c.width + (c.missing is not None) for c in self.columns]).tolist()
+
+    def encode(self, table: Any) -> NDArray[np.float64]:
+        """Rows as a network sees them.
+
+        Parameters
+        ----------
+        table : DataFrame, or ndarray of shape (n_samples, n_columns) for columns of an array
+            Of these columns, in this order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_values)
+
+        Raises
+        ------
+        ValueError
+            If the columns are others; or naming column and row of a category that was not seen
+            in `fit`, or of a value of another kind.
+        """
+        if self.array_dtype is not None:
+            parts = [c.encode_numbers(x) for c, x in zip(self.columns, table.T, strict=True)]
+        else:
+            _check_not_empty(table)
+            if list(table.columns) != self.names:
+                raise ValueError(f"X has columns {list(table.columns)}, but fit had {self.names}.")
+            every = [series for _, series in table.items()]
+            parts = [c.encode(series) for c, series in zip(self.columns, every, strict=True)]
+        widths = [w for c, (_, w) in zip(self.columns, parts, strict=True) if c.kind == "number"]
+        return np.column_stack([*(values for values, _ in parts), *widths])
+
+    def decode(self, rows: NDArray[np.floating]) -> Any:
+        """The table of rows as `encode` gives them, with or without the widths at their end.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_values)
+        """
+        parts = np.split(rows, self._ends, axis=1)
+        return self._table([c.decode(part) for c, part in zip(self.columns, parts, strict=False)])
+
+    def table(self, rows: NDArray[np.floating]) -> Any:
+        """The table of numbers as they are, rounded where a column holds integers or booleans.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_columns)
+        """
+        return self._table([(x, None) for x in rows.T])
+
+    def _table(self, parts: list[tuple[NDArray[Any], NDArray[np.bool_] | None]]) -> Any:
+        """Of the values of each column, and what of it is missing."""
+        every = list(zip(self.columns, parts, strict=True))
+        if self.array_dtype is not None:
+            return np.column_stack([c.rounded(x) for c, (x, _) in every]).astype(self.array_dtype)
+        import pandas as pd
+
+        return pd.DataFrame({c.name: c.written(*part) for c, part in every})
+
+
+def _check_not_empty(frame: Any) -> None:
+    if not len(frame):
+        raise ValueError("Found a table with 0 samples; a minimum of 1 is required.")
+    if not len(frame.columns):
+        raise ValueError(f"Found a table with no columns (shape={frame.shape}); it needs one.")

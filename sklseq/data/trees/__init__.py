@@ -1,0 +1,1 @@
+"""Trees: readers, values, targets and levels."""

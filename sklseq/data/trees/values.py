@@ -1,0 +1,154 @@
+"""Trees as read from any form, and what their nodes' values are: symbols, vectors or both."""
+
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from sklseq.data.trees.forest import Forest
+
+__all__ = ["Nodes", "stack_nodes"]
+
+
+class Nodes(NamedTuple):
+    """One tree: parents (the root's is -1) and values of its nodes.
+
+    `may_mix` is whether words and numbers may stand side by side at its leaves.
+    """
+
+    parents: Any
+    values: list[Any]
+    nested: bool = True
+    is_result: NDArray[np.bool_] | None = None
+    may_mix: bool = False
+
+
+def stack_nodes(trees: list[Nodes], dtype: DTypeLike, name_of: Callable[[int], str]) -> Forest:
+    """A forest of these trees.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the values do not go together, naming the tree and the node.
+    """
+    sizes = np.array([len(t.values) for t in trees])
+    starts = np.cumsum(sizes) - sizes
+    parents = np.concatenate(
+        [np.where(t.parents < 0, -1, t.parents + s) for t, s in zip(trees, starts, strict=True)]
+    )
+    values = _Values(len(parents))
+    is_leaf = (np.bincount(parents + 1, minlength=len(parents) + 1)[1:] == 0).tolist()
+    for i, (tree, start) in enumerate(zip(trees, starts.tolist(), strict=True)):
+        for j, value in enumerate(tree.values):
+            try:
+                values.add(start + j, value, is_leaf[start + j] and not tree.may_mix)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"{name_of(i)}, node {j} {error}") from error
+    features, has_features = values.features(dtype)
+    if features is not None:
+        _check_finite(features, starts, name_of)
+    masks = [np.ones(len(t.values), bool) if t.is_result is None else t.is_result for t in trees]
+    return Forest(
+        parents,
+        sizes,
+        values.symbols if values.kind is not None or features is None else None,
+        features,
+        np.array([t.nested for t in trees]),
+        np.concatenate(masks),
+        has_features,
+    )
+
+
+class _Values:
+    """Symbols and feature vectors, taken one node after the other."""
+
+    def __init__(self, n_nodes: int):
+        self.symbols = np.full(n_nodes, None, dtype=object)
+        self.kind: type | None = None
+        self._leaf: tuple[Any, bool] | None = None
+        self._vectors: list[NDArray[Any]] = []
+        self._places: list[int] = []
+
+    def add(self, node: int, value: Any, is_plain_leaf: bool) -> None:
+        symbol, vector = _split_value(value)
+        if symbol is not None:
+            self.kind = _same_kind(symbol, self.kind)
+            self.symbols[node] = symbol
+        if vector is not None:
+            if self._vectors and len(vector) != len(self._vectors[0]):
+                raise ValueError(
+                    f"has {len(vector)} features, but others have {len(self._vectors[0])}."
+                )
+            self._vectors.append(vector)
+            self._places.append(node)
+        # A pair says itself which of the two a leaf has.
+        if is_plain_leaf and value is not None and not isinstance(value, tuple):
+            self._check_leaf(value, symbol is not None)
+
+    def _check_leaf(self, value: Any, is_symbol: bool) -> None:
+        if self._leaf is None:
+            self._leaf = value, is_symbol
+        elif self._leaf[1] != is_symbol:
+            kinds = "vector of numbers", "symbol"
+            raise ValueError(
+                f"is the leaf {value!r}, a {kinds[is_symbol]}, but {self._leaf[0]!r}, a leaf "
+                f"before, is a {kinds[not is_symbol]}. A str or an int is a symbol, a float a "
+                "number: give all leaves the same, or pairs (symbol, vector) with None for what "
+                "one does not have."
+            )
+
+    def features(self, dtype: DTypeLike) -> tuple[NDArray[Any] | None, NDArray[np.bool_]]:
+        """Feature vectors of all nodes, 0 where there is none, and which nodes have one."""
+        n_nodes = len(self.symbols)
+        has_features = np.zeros(n_nodes, dtype=bool)
+        has_features[self._places] = True
+        if not self._vectors:
+            return None, has_features
+        features = np.zeros((n_nodes, len(self._vectors[0])), dtype=dtype)
+        with np.errstate(over="ignore"):
+            features[self._places] = np.array(self._vectors)
+        return features, has_features
+
+
+def _split_value(value: Any) -> tuple[Any, NDArray[Any] | None]:
+    """Symbol and feature vector of a node, None for what it does not have."""
+    if value is None or isinstance(value, str):
+        return (None if value is None else str(value)), None
+    if isinstance(value, (Integral, np.bool_)):
+        return int(value), None
+    if isinstance(value, tuple) and len(value) == 2:
+        symbol, vector = _split_value(value[0])[0], value[1]
+        return symbol, None if vector is None else _split_value(np.asarray(vector))[1]
+    if isinstance(value, (Real, list, np.ndarray)):
+        vector = np.atleast_1d(np.asarray(value))
+        if vector.ndim == 1 and vector.dtype.kind in "biuf" and len(vector):
+            return None, vector.astype(np.float64)
+    raise TypeError(
+        f"has the value {value!r}: a value is a symbol (str or int), a vector of numbers, the pair "
+        "(symbol, vector), or None."
+    )
+
+
+def _same_kind(symbol: Any, kind: type | None) -> type:
+    if kind is not None and not isinstance(symbol, kind):
+        raise ValueError(
+            f"has the symbol {symbol!r}, but symbols before are of type {kind.__name__}: use one "
+            "type for all."
+        )
+    return type(symbol)
+
+
+def _check_finite(
+    features: NDArray[Any], starts: NDArray[np.int64], name_of: Callable[[int], str]
+) -> None:
+    if np.isfinite(features).all():
+        return
+    node, feature = np.argwhere(~np.isfinite(features))[0]
+    tree = int(np.searchsorted(starts, node, side="right")) - 1
+    what = "NaN" if np.isnan(features[node, feature]) else "infinity"
+    raise ValueError(
+        f"Input X contains {what}: {name_of(tree).lower()}, node {node - starts[tree]}, feature "
+        f"{feature} (or a value too large for {features.dtype})."
+    )

@@ -1,0 +1,1 @@
+"""Autoencoders of rows and of sequences, variational ones among them."""

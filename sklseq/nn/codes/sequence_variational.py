@@ -1,0 +1,112 @@
+"""Variational autoencoder of sequences of any length."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sklseq.nn.codes.bounds import VariationalBounds, bounded_log_variance
+from sklseq.nn.codes.sequence_decoder import SequenceDecoder, Standardiser, places
+from sklseq.nn.layers.autoregressive_noise import AutoregressiveNoise
+from sklseq.nn.layers.length_model import LengthModel
+from sklseq.nn.ragged.pooling import sequence_of_step
+from sklseq.nn.recurrent.network import RecurrentNetwork
+
+__all__ = ["SequenceVariationalNetwork"]
+
+
+class SequenceVariationalNetwork(VariationalBounds):
+    """Latent variables of a sequence give its length and its expected steps; noise is added.
+
+    Sequences are ``(steps, lengths)``; the columns of steps are features, and then, the same at
+    all steps of a sequence, its class as a one-hot row.
+
+    Parameters
+    ----------
+    n_features, n_components : int
+    n_context : int, default=0
+        Classes.
+    cell, hidden_size, num_layers, bidirectional, dropout
+        As in `RecurrentStack`; the decoder reads forward only.
+    noise, noise_order
+        See `AutoregressiveNoise`.
+    max_length : int, default=1
+        The longest training sequence.
+    n_draws, seed : int
+        See `VariationalBounds`.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_features: int,
+        n_components: int,
+        n_context: int = 0,
+        cell: str = "gru",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        noise: str | float = "diagonal",
+        noise_order: int = 1,
+        max_length: int = 1,
+        n_draws: int = 8,
+        seed: int = 0,
+    ):
+        super().__init__()
+        shared: dict[str, Any] = {
+            "cell": cell,
+            "hidden_size": hidden_size,
+            "num_layers": num_layers,
+            "dropout": dropout,
+        }
+        self.n_features, self.n_code = n_features, n_components + n_context
+        self.encoder = RecurrentNetwork(
+            n_features=n_features + 2 + n_context,
+            n_outputs=2 * n_components,
+            bidirectional=bidirectional,
+            **shared,
+        )
+        # Codes of different sequences start apart (a variance of about 0.1): as long as they tell
+        # little, the decoder learns to do without them.
+        with torch.no_grad():
+            self.encoder.head.weight[:n_components] *= 4
+        self.decoder = SequenceDecoder(self.n_code, n_features, **shared)
+        self.noise = AutoregressiveNoise(n_features, noise, noise_order)
+        self.length_model = LengthModel(n_components, n_context, max_length)
+        self.standardised = Standardiser(n_features)
+        self.make_draws(n_draws, n_components, seed)
+
+    def posterior(self, steps: Tensor, lengths: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of the latent variables, ``(n, n_components)`` each."""
+        x, context = steps.tensor_split([self.n_features], dim=1)
+        inputs = torch.cat([self.standardised(x), places(lengths, x), context], dim=1)
+        mean, raw = self.encoder(inputs, lengths).chunk(2, dim=1)
+        return mean, bounded_log_variance(raw)
+
+    def log_likelihood(self, z: Tensor, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+        """Log-density ``(n,)`` of steps, in their units, and log-probability of their number."""
+        x, context = steps.tensor_split([self.n_features], dim=1)
+        owner = sequence_of_step(lengths, steps.device)
+        codes = torch.cat([z.index_select(0, owner), context], dim=1)
+        noise = self.standardised(x) - self.decoder(codes, lengths)
+        by_step = self.noise.log_prob(noise, lengths) - self.standardised.scale.log().sum()
+        fit = by_step.new_zeros(len(lengths)).index_add(0, owner, by_step)
+        starts = torch.from_numpy(np.cumsum(lengths) - lengths).to(codes.device)
+        return fit + self.length_model.log_prob(codes.index_select(0, starts), lengths)
+
+    def decode(self, code_of_step: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+        """Expected steps, from code and class of its sequence at each step."""
+        return self.standardised.undo(self.decoder(code_of_step, lengths))
+
+    def draw(self, columns: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+        """Random steps, of code, class and then standard normal numbers at each step."""
+        codes, normal = columns.tensor_split([self.n_code], dim=1)
+        raw = self.decoder(codes, lengths) + self.noise.draw(normal, lengths)
+        return self.standardised.undo(raw)
+
+    def quantile_of_length(self, code: Tensor, uniform: Tensor) -> Tensor:
+        """See `LengthModel`."""
+        return self.length_model.quantile(code, uniform)

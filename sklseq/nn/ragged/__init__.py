@@ -1,0 +1,1 @@
+"""Steps of sequences of many lengths: packing, pooling, scale."""

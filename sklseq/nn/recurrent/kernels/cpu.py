@@ -1,0 +1,137 @@
+"""Recurrences over packed steps with their gradients written by hand.
+
+Torch's own RNN and GRU on the CPU record a dozen autograd nodes a step, and packed input makes
+each of them clear a buffer as large as the whole batch. Here a layer is one node: the forward
+pass writes into preallocated slices, all that the gradient needs that does not depend on the
+recurrence is computed for all steps at once, and the weights' gradients are one product each.
+
+Arguments of all: ``x (n_steps, n_features)`` packed, the four parameters in torch's layout,
+``h0 (n_sequences, hidden_size)`` in packed order, and the `Packing`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from sklseq.nn.ragged.packing import Packing
+
+__all__ = ["GRUKernel", "RNNKernel"]
+
+
+def _slices(sizes: list[int], *tensors: Tensor) -> Any:
+    """Views of each step of the packed tensors, side by side."""
+    return zip(*(t.split(sizes) for t in tensors), strict=True)
+
+
+def _backward(sizes: list[int], *tensors: Tensor) -> Any:
+    return zip(*(reversed(t.split(sizes)) for t in tensors), strict=True)
+
+
+def _parameter_gradients(
+    ctx: Any, d_input: Tensor, d_state: Tensor, x: Tensor, w_ih: Tensor, before: Tensor
+) -> tuple[Tensor | None, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of x, w_ih, w_hh, b_ih, b_hh from those of the two projections."""
+    dx = d_input @ w_ih if ctx.needs_input_grad[0] else None
+    return dx, d_input.t() @ x, d_state.t() @ before, d_input.sum(0), d_state.sum(0)
+
+
+class RNNKernel(Function):
+    """``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`` (Elman 1990)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        b_ih: Tensor,
+        b_hh: Tensor,
+        h0: Tensor,
+        packing: Packing,
+    ) -> Tensor:
+        states = torch.addmm(b_ih + b_hh, x, w_ih.t())
+        w_hh_t, h = w_hh.t().contiguous(), h0
+        for (state,) in _slices(packing.batch_sizes, states):
+            h = state.addmm_(h[: len(state)], w_hh_t).tanh_()
+        ctx.save_for_backward(x, w_ih, w_hh, h0, states)
+        ctx.packing = packing
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, w_ih, w_hh, h0, states = ctx.saved_tensors
+        d = grad.clone()
+        d_h = d[:0] @ w_hh
+        for d_t, slope in _backward(ctx.packing.batch_sizes, d, 1 - states * states):
+            d_t[: len(d_h)] += d_h
+            d_h = d_t.mul_(slope) @ w_hh
+        before = torch.cat([h0, states.index_select(0, ctx.packing.previous)])
+        return *_parameter_gradients(ctx, d, d, x, w_ih, before), d_h, None
+
+
+class GRUKernel(Function):
+    """Gated recurrent unit (Cho et al. 2014) in the form of torch and cuDNN.
+
+    ``r, z = sigmoid(...)``, ``n = tanh(W_in x + b_in + r * (W_hn h + b_hn))``,
+    ``h' = (1 - z) * n + z * h``.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        b_ih: Tensor,
+        b_hh: Tensor,
+        h0: Tensor,
+        packing: Packing,
+    ) -> Tensor:
+        size = w_hh.shape[1]
+        from_x = torch.addmm(b_ih, x, w_ih.t())
+        gates = torch.empty_like(from_x)  # r, z and the recurrent part of n
+        new, states = x.new_empty(2, len(x), size)
+        w_hh_t, h = w_hh.t().contiguous(), h0
+        r, z, n_h = gates.split(size, dim=1)
+        views = (from_x[:, : 2 * size], from_x[:, 2 * size :], gates, gates[:, : 2 * size])
+        for x_rz, x_n, gate, rz, r_t, z_t, n_h_t, new_t, state in _slices(
+            packing.batch_sizes, *views, r, z, n_h, new, states
+        ):
+            h = h[: len(state)]
+            torch.addmm(b_hh, h, w_hh_t, out=gate)
+            rz.add_(x_rz).sigmoid_()
+            torch.addcmul(x_n, r_t, n_h_t, out=new_t).tanh_()
+            h = torch.lerp(new_t, h, z_t, out=state)
+        ctx.save_for_backward(x, w_ih, w_hh, h0, gates, new, states)
+        ctx.packing = packing
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        x, w_ih, w_hh, h0, gates, new, states = ctx.saved_tensors
+        size = w_hh.shape[1]
+        r, z, n_h = gates.split(size, dim=1)
+        before = torch.cat([h0, states.index_select(0, ctx.packing.previous)])
+        # d_state = slopes * d_h elementwise: only d_h itself has to wait for the recurrence.
+        slopes = x.new_empty(len(x), 3, size)
+        slope_n = (1 - z).mul_(1 - new * new)
+        torch.mul(slope_n, r, out=slopes[:, 2])
+        torch.mul(slopes[:, 2] * n_h, 1 - r, out=slopes[:, 0])
+        torch.mul((before - new).mul_(z), 1 - z, out=slopes[:, 1])
+        d = grad.clone()
+        d_state = torch.empty_like(slopes)
+        flat = d_state.view(len(x), 3 * size)
+        d_h = d[:0]
+        for d_t, slope, d_state_t, flat_t, z_t in _backward(
+            ctx.packing.batch_sizes, d, slopes, d_state, flat, z
+        ):
+            d_t[: len(d_h)] += d_h
+            torch.mul(slope, d_t.unsqueeze(1), out=d_state_t)
+            d_h = torch.mul(d_t, z_t).addmm_(flat_t, w_hh)
+        d_input = torch.cat([flat[:, : 2 * size], slope_n.mul_(d)], dim=1)
+        return *_parameter_gradients(ctx, d_input, flat, x, w_ih, before), d_h, None

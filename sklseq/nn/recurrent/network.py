@@ -1,0 +1,129 @@
+"""Whole networks: what an estimator trains."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
+from sklseq.nn.recurrent.stack import RecurrentStack
+
+__all__ = ["NeighbourNetwork", "RecurrentNetwork"]
+
+
+class RecurrentNetwork(nn.Module):
+    """Embedding, recurrent layers, pooling and a linear output layer.
+
+    Parameters
+    ----------
+    n_features : int
+        Features of a step; the number of symbols where `embedding_size` is given.
+    n_outputs : int
+    embedding_size : int or None, default=None
+        Steps are symbols, embedded with this size; index 0, the unknown symbol, is the zero
+        vector and stays so.
+    cell, hidden_size, num_layers, bidirectional, dropout
+        As in `RecurrentStack`.
+    pooling : {"last", "mean", "max", "attention"} or None, default="last"
+        None gives an output for each step.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_features: int,
+        n_outputs: int,
+        embedding_size: int | None = None,
+        cell: str | type[nn.Module] = "gru",
+        hidden_size: int = 64,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        pooling: str | None = "last",
+    ):
+        super().__init__()
+        self.embedding = (
+            None if embedding_size is None else nn.Embedding(n_features, embedding_size, 0)
+        )
+        self.stack = RecurrentStack(
+            cell, embedding_size or n_features, hidden_size, num_layers, bidirectional, dropout
+        )
+        self.pooling = pooling
+        self.attention = (
+            AttentionPooling(self.stack.output_size) if pooling == "attention" else None
+        )
+        self.head = nn.Linear(self.stack.output_size, n_outputs)
+
+    def states(self, steps: Tensor, lengths: NDArray[np.int64]) -> tuple[Tensor, Packing]:
+        """States of the last layer in packed order."""
+        if self.embedding is not None:
+            steps = self.embedding(steps)
+        packing = Packing(lengths, steps.device)
+        return self.stack(steps.index_select(0, packing.to_packed), packing), packing
+
+    def features(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+        """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled.
+
+        Parameters
+        ----------
+        steps : Tensor of shape (sum of lengths, n_features) or, of symbols, (sum of lengths,)
+        lengths : ndarray of shape (n,)
+        """
+        states, packing = self.states(steps, lengths)
+        if self.pooling == "last":
+            return self._last(states, packing)
+        stacked = states.index_select(0, packing.to_stacked)
+        if self.pooling is None:
+            return stacked
+        if self.attention is not None:
+            return self.attention(stacked, lengths)
+        return (mean_pool if self.pooling == "mean" else max_pool)(stacked, lengths)
+
+    def _last(self, states: Tensor, packing: Packing) -> Tensor:
+        """The state that has read the whole sequence: the backward one is at the first step."""
+        last = states.index_select(0, packing.last)
+        if not self.stack.backward_layers:
+            return last
+        size = self.stack.output_size // 2
+        first = states.index_select(0, packing.reverse.index_select(0, packing.last))
+        return torch.cat([last[:, :size], first[:, size:]], dim=1)
+
+    def forward(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+        """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling."""
+        return self.head(self.features(steps, lengths))
+
+
+class NeighbourNetwork(RecurrentNetwork):
+    """Predicts each step's successor from the forward states, its predecessor from the backward.
+
+    No direction sees what it predicts, so that states learn what a sequence is like without
+    labels (as in ELMo, Peters et al. 2018, section 3.1).
+
+    Parameters
+    ----------
+    n_outputs : int
+        Features, or symbols, of a predicted step.
+    **kwargs
+        As in `RecurrentNetwork`.
+    """
+
+    def __init__(self, *, n_outputs: int, **kwargs: Any):
+        super().__init__(n_outputs=n_outputs, **kwargs)
+        size = self.stack.hidden_size
+        self.head = nn.Linear(size, n_outputs)
+        self.backward_head = nn.Linear(size, n_outputs) if self.stack.backward_layers else None
+
+    def forward(  # type: ignore[override]
+        self, steps: Tensor, lengths: NDArray[np.int64]
+    ) -> list[Tensor]:
+        """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
+        states, packing = self.states(steps, lengths)
+        stacked = states.index_select(0, packing.to_stacked)
+        size = self.head.in_features
+        predicted = [self.head(stacked[:, :size])]
+        if self.backward_head is not None:
+            predicted.append(self.backward_head(stacked[:, size:]))
+        return predicted

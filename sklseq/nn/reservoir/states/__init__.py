@@ -1,0 +1,1 @@
+"""States of reservoirs, block by block."""

@@ -1,0 +1,127 @@
+"""Networks that learn trees without labels: by unfolding them again, or node by node."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklseq.nn.trees.cells import ChildSumGRU
+from sklseq.nn.trees.levels import TreePlan
+from sklseq.nn.trees.network import TreeEncoder, ValueDecoder
+
+__all__ = ["FoldingAutoencoder", "UnfoldingAutoencoder"]
+
+# Positions among siblings that the decoder tells apart.
+_MAX_POSITIONS = 32
+
+
+class UnfoldingAutoencoder(nn.Module):
+    """Encodes a tree as one vector and unfolds it again: from it, each node's value is told.
+
+    The decoder is a GRU from the root down, which is given the shape of the tree.
+
+    Parameters
+    ----------
+    **encoder
+        As in `TreeEncoder`.
+
+    References
+    ----------
+    .. [1] Socher et al. (2011). "Dynamic pooling and unfolding recursive autoencoders for
+       paraphrase detection". NIPS, section 2.2.
+    """
+
+    def __init__(self, **encoder: Any):
+        super().__init__()
+        self.encoder = TreeEncoder(**encoder)
+        size = encoder["hidden_size"]
+        self.positions = nn.Embedding(_MAX_POSITIONS + 1, size)
+        self.code = nn.Linear(self.encoder.output_size, size)
+        self.decoder = ChildSumGRU(size, size, 1)
+        self.values = ValueDecoder(size, encoder["n_symbols"], encoder["n_features"])
+
+    def features(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
+        """Vector of each tree."""
+        return self.encoder.pool(self.nodes(symbols, features, plan), plan)
+
+    def nodes(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
+        """Vectors of all nodes, in the order of the levels."""
+        return self.encoder.states(symbols, features, plan)
+
+    def node_features(
+        self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan
+    ) -> Tensor:
+        """Vectors of the nodes with results."""
+        return self.nodes(symbols, features, plan).index_select(0, plan.results)
+
+    def forward(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
+        """Mean error of the values of each tree."""
+        code = self.code(self.features(symbols, features, plan))
+        positions = torch.cat(plan.positions).clamp(max=_MAX_POSITIONS - 1)
+        positions = positions.index_fill(0, plan.roots, _MAX_POSITIONS)
+        x = self.positions(positions).index_add(0, plan.roots, code)
+        states = plan.down(self.decoder, x)[:, : self.decoder.hidden_size]
+        return plan.mean(self.values.losses(states, symbols, features))
+
+
+class FoldingAutoencoder(nn.Module):
+    """Folds a tree into its root's state; each node's state has to tell its children's states.
+
+    States are compared on the unit sphere, and each node's own value has to be told too: else
+    states could shrink until there is nothing to tell (Socher et al. 2011, section 3.2).
+
+    Parameters
+    ----------
+    **encoder
+        As in `TreeEncoder`.
+
+    References
+    ----------
+    .. [1] Socher et al. (2011). "Semi-supervised recursive autoencoders for predicting sentiment
+       distributions". EMNLP.
+    """
+
+    def __init__(self, **encoder: Any):
+        super().__init__()
+        self.encoder = TreeEncoder(**encoder)
+        size = encoder["hidden_size"]
+        self.positions = nn.Embedding(_MAX_POSITIONS, size)
+        self.tell = nn.Sequential(nn.Linear(2 * size, size), nn.Tanh(), nn.Linear(size, size))
+        self.values = ValueDecoder(size, encoder["n_symbols"], encoder["n_features"])
+
+    def features(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
+        """Vector of each tree."""
+        states = self.encoder.states(symbols, features, plan)
+        return self.encoder.pool(states, plan)
+
+    def errors(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
+        """Error of each node, in the order of the levels: of its value, and of its children."""
+        states = self.encoder.states(symbols, features, plan)
+        errors = self.values.losses(states, symbols, features)
+        levels = states.split(plan.sizes)
+        of_children = [errors.new_zeros(0)]
+        for above, below, parents, positions in zip(
+            levels, levels[1:], plan.parents[1:], plan.positions[1:], strict=False
+        ):
+            where = self.positions(positions.clamp(max=_MAX_POSITIONS - 1))
+            told = self.tell(torch.cat([above.index_select(0, parents), where], dim=1))
+            distance = (_unit(told) - _unit(below).detach()).square().sum(dim=1)
+            total = distance.new_zeros(len(above)).index_add(0, parents, distance)
+            count = distance.new_zeros(len(above)).index_add(0, parents, torch.ones_like(distance))
+            of_children.append(total / count.clamp(min=1))
+        leaves = errors.new_zeros(plan.sizes[-1])
+        return errors + torch.cat([*of_children, leaves])
+
+    def node_errors(
+        self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan
+    ) -> Tensor:
+        """Error of each node with results."""
+        return self.errors(symbols, features, plan).index_select(0, plan.results)
+
+    def forward(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
+        """Mean error of the nodes of each tree."""
+        return plan.mean(self.errors(symbols, features, plan))
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)

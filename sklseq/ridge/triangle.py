@@ -1,0 +1,171 @@
+"""Ridge regression from a triangular factor: as mergeable as sums, with twice their digits.
+
+Sums of products square the condition number of the features: what lies 1e8 times below the
+largest singular value is rounding. The triangle of a QR decomposition keeps it to 1e16, for three
+to four times the work (measured, 100 to 800 features).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+
+from sklseq.ridge.ridge import RidgePath, checked_rows
+
+__all__ = ["RidgeTriangle", "TrianglePath"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class RidgeTriangle:
+    """The triangle R of a QR decomposition of rows ``[1, features, targets]``, row by row.
+
+    Rows are collected and folded into the triangle, ``R <- qr([R, rows])``, which is all that a
+    later row or another triangle needs (Golub & Van Loan, Matrix Computations, section 5.3;
+    Demmel et al. 2012, Communication-optimal parallel and sequential QR). The column of ones
+    makes what lies below its row centred.
+
+    Parameters
+    ----------
+    n_features, n_targets : int
+        Columns of the features and of the targets.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows of positive weight.
+
+    Examples
+    --------
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [5.0]])
+    >>> path = RidgeTriangle(1, 1).update(X, y).path()
+    >>> path.coef(0.0).round(12), path.intercept(0.0).round(12)
+    (array([[2.]]), array([1.]))
+    """
+
+    n_features: int
+    n_targets: int
+    n_rows: int = field(default=0, init=False)
+    _factor: Array = field(init=False, repr=False)
+    _waiting: list[Array] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._factor = np.zeros((0, 1 + self.n_features + self.n_targets))
+
+    def update(
+        self, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None
+    ) -> "RidgeTriangle":
+        """Add rows; arguments and errors as of `RidgeStatistics.update`."""
+        x, y, w = checked_rows(self, features, targets, weights)
+        rows = np.column_stack([np.ones(len(x)), x, y])
+        if weights is not None:
+            rows = (rows * np.sqrt(w)[:, None])[w > 0]
+        return self._add(rows, len(rows))
+
+    def merge(self, other: "RidgeTriangle") -> "RidgeTriangle":
+        """Add the rows of another triangle; both as if seen at once, to rounding."""
+        mine, theirs = (self.n_features, self.n_targets), (other.n_features, other.n_targets)
+        if mine != theirs:
+            raise ValueError(f"Triangles of {mine} and {theirs} features and targets.")
+        return self._add(other.factor.copy(), other.n_rows)
+
+    def select(self, outputs: NDArray[np.int64]) -> "RidgeTriangle":
+        """A copy with some of the targets."""
+        copy = RidgeTriangle(self.n_features, len(outputs))
+        columns = np.r_[: 1 + self.n_features, 1 + self.n_features + outputs]
+        return copy._add(self.factor[:, columns], self.n_rows)
+
+    @property
+    def factor(self) -> Array:
+        """The triangle of all rows so far, of shape (k, 1 + n_features + n_targets)."""
+        if self._waiting:
+            stacked = np.concatenate([self._factor, *self._waiting])
+            r = scipy.linalg.qr(stacked, mode="r", overwrite_a=True, check_finite=False)[0]
+            self._factor, self._waiting = np.ascontiguousarray(r[: stacked.shape[1]]), []
+        return self._factor
+
+    @property
+    def weight(self) -> float:
+        """Sum of the weights of the rows."""
+        return float(self.factor[0, 0] ** 2)
+
+    @property
+    def feature_mean(self) -> Array:
+        """Weighted mean of the features."""
+        return np.asarray(self.factor[0, 1 : 1 + self.n_features] / self.factor[0, 0])
+
+    @property
+    def target_mean(self) -> Array:
+        """Weighted mean of the targets."""
+        return np.asarray(self.factor[0, 1 + self.n_features :] / self.factor[0, 0])
+
+    @property
+    def squares(self) -> Array:
+        """Sum of weighted squares of the centred targets."""
+        return np.asarray(np.square(self.factor[1:, 1 + self.n_features :]).sum(axis=0))
+
+    def path(self) -> "TrianglePath":
+        """One singular value decomposition, from which every alpha is a product.
+
+        There is an intercept, which is not penalised.
+        """
+        if self.n_rows == 0:
+            raise ValueError("There are no rows to fit.")
+        # With fewer rows than columns the missing ones are zero.
+        width = self.factor.shape[1]
+        r = np.zeros((width, width))
+        r[: len(self.factor)] = self.factor
+        n = 1 + self.n_features
+        left, roots, right = scipy.linalg.svd(r[1:n, 1:n])
+        left, roots, vectors = left[:, ::-1], roots[::-1], np.ascontiguousarray(right[::-1].T)
+        beyond = np.square(r[n:, n:]).sum(axis=0)
+        return TrianglePath(self, roots**2, vectors, True, roots, left.T @ r[1:n, n:], beyond)
+
+    def _add(self, rows: Array, n_rows: int) -> "RidgeTriangle":
+        self._waiting.append(rows)
+        self.n_rows += n_rows
+        # The more rows at once, the less is done on the triangle again.
+        if sum(map(len, self._waiting)) >= 3 * rows.shape[1]:
+            _ = self.factor
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class TrianglePath(RidgePath):
+    """Ridge solutions for any penalty, from the singular values of the features.
+
+    Made by `RidgeTriangle.path`. Beside what `RidgePath` has:
+
+    Parameters
+    ----------
+    roots : ndarray of shape (n_features,)
+        Singular values of the features in ascending order, the roots of `values`.
+    projected : ndarray of shape (n_features, n_targets)
+        The targets along the left singular vectors.
+    beyond : ndarray of shape (n_targets,)
+        Squares of the targets that no coefficients reach.
+    """
+
+    roots: Array
+    projected: Array
+    beyond: Array
+
+    @property
+    def rotated_cross(self) -> Array:
+        """``Q^T S_xy`` of shape (n_features, n_targets)."""
+        return np.asarray(self.roots[:, None] * self.projected)
+
+    @property
+    def floor(self) -> float:
+        """Below this an eigenvalue is rounding."""
+        return float((self.roots[-1] * len(self.roots) * np.finfo(float).eps) ** 2)
+
+    def squared_error(self, alpha: float) -> Array:
+        """Sum of weighted squared residuals on the rows seen, of shape (n_targets,).
+
+        Added up of parts that are not negative: exact where the error is tiny.
+        """
+        missed = 1 - self.values * self.inverse(alpha)
+        return np.asarray(self.beyond + np.square(missed[:, None] * self.projected).sum(axis=0))

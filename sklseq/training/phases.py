@@ -1,0 +1,94 @@
+"""The training step of models whose parts have losses of their own, against each other."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sklseq.training.rows.batch import Batch
+
+__all__ = ["Phase", "adversarial_step", "phase_options"]
+
+
+@dataclass
+class Phase:
+    """One part of a training step.
+
+    Parameters
+    ----------
+    part : str
+        Name of the submodule that learns.
+    objective : callable
+        ``(module, batch)`` to the part's loss.
+    repeats : int, default=1
+        Updates of this part in a step.
+    options : dict
+        Of the optimiser for this part, such as ``lr``.
+    """
+
+    part: str
+    objective: Callable[[nn.Module, Batch], Tensor]
+    repeats: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def phase_options(solver: str) -> dict[str, Any]:
+    """What the optimiser takes where parts learn against each other.
+
+    Raises
+    ------
+    ValueError
+        If it minimises one loss alone.
+    """
+    if solver == "lbfgs":
+        raise ValueError(
+            "solver='lbfgs' minimises one loss, but adversaries have one each: take 'adam'."
+        )
+    # Half the usual momentum: the other side moves, and old gradients mislead.
+    return {"betas": (0.5, 0.99)} if "adam" in solver else {}
+
+
+def adversarial_step(
+    module: nn.Module,
+    phases: Sequence[Phase],
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    on_gradients: Callable[[list[nn.Parameter]], None],
+) -> Tensor:
+    """Update each part in turn by its own loss; the other parts stay as they are.
+
+    Parameters
+    ----------
+    module : Module
+        Its method ``after_step``, if it has one, is called once all parts have been updated.
+    phases : sequence of Phase
+    optimizer : Optimizer
+        Has the parameters of all parts; those without a gradient it leaves alone.
+    batch : Batch
+    on_gradients : callable
+        Called with the parameters of a part once they have gradients: clips them, for one.
+
+    Returns
+    -------
+    Tensor
+        Loss of the first part; not finite if that of any part is not.
+    """
+    losses = []
+    for phase in phases:
+        parameters = [p for p in module.get_submodule(phase.part).parameters() if p.requires_grad]
+        for _ in range(phase.repeats):
+            optimizer.zero_grad()
+            loss = phase.objective(module, batch)
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+            on_gradients(parameters)
+            losses.append(loss.detach())
+            if not losses[-1].isfinite():
+                return losses[-1]
+            optimizer.step()
+    if after_step := getattr(module, "after_step", None):
+        after_step()
+    return losses[0]

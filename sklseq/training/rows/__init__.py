@@ -1,0 +1,1 @@
+"""Training data of every kind under one protocol."""
