@@ -1,13 +1,25 @@
-"""What every estimator shares: a fit that succeeds or changes nothing."""
+"""What every estimator shares: fits that succeed or change nothing, and a stamp of the version."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from sklearn.base import BaseEstimator
 
-from sklseq._compat.sklearn import CallbackSupportMixin
+from sklseq import __version__
+from sklseq._compat.sklearn import CallbackSupportMixin, callback_attributes
+from sklseq.base.index import check_index
 
-__all__ = ["Estimator"]
+__all__ = ["Estimator", "Fit"]
+
+
+class Fit(NamedTuple):
+    """A fit under way, as scikit-learn's callbacks know it."""
+
+    context: Any
+    data: dict[str, Any]
+    """The user's ``X``, ``y`` and ``metadata``."""
 
 
 class Estimator(CallbackSupportMixin, BaseEstimator):
@@ -15,15 +27,66 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
 
     _attributes: dict[str, tuple[str, str]] = {}
 
+    @property
+    def _per_step(self) -> bool:
+        """Whether a row, which gets one target, is a part of what X holds: a step or a node."""
+        return False
+
+    @contextmanager
+    def _fitting(self, X: Any, y: Any = None, *, n_epochs: int = 0, **beside: Any) -> Iterator[Fit]:
+        """The outer half of every fit: all or nothing, rows in one order, callbacks told.
+
+        Parameters
+        ----------
+        X, y : object
+            As the user gave them.
+        n_epochs : int, default=0
+            What callbacks will see of subtasks.
+        **beside : object
+            What else has a value for each row of X, such as ``sample_weight``.
+        """
+        with self._all_or_nothing():
+            check_index(X, self._per_step, y=y, **beside)
+            context = self._init_callback_context(max_subtasks=n_epochs)
+            fit = Fit(context, {"X": X, "y": y, "metadata": beside})
+            context.call_on_fit_task_begin(estimator=self, **fit.data)
+            yield fit
+            running = callback_attributes(self)
+            learned = {
+                name: value
+                for name, value in vars(self).items()
+                if name not in running and name not in self.get_params(deep=False)
+            }
+            context.call_on_fit_task_end(
+                estimator=self, **fit.data, reconstruction_attributes=learned
+            )
+
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """Run a fit: if it fails, the estimator is left exactly as it was before."""
-        before = dict(self.__dict__)
+        """Whatever fails inside leaves the estimator exactly as it was before."""
+        before = dict(vars(self))
         try:
             yield
         except BaseException:
             # The callback context belongs to the running fit and is torn down by its owner.
-            running = {k: v for k, v in self.__dict__.items() if "callback" in k}
-            self.__dict__.clear()
-            self.__dict__.update(before | running)
+            running = callback_attributes(self)
+            vars(self).clear()
+            vars(self).update(before | running)
             raise
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is stored, with the version that it was stored by."""
+        return dict(super().__getstate__()) | {"_sklseq_version": __version__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was stored; another version's is taken with a warning."""
+        state = dict(state)
+        version = state.pop("_sklseq_version", __version__)
+        if version != __version__:
+            warnings.warn(
+                f"This {type(self).__name__} was saved by sklseq {version} and is loaded by "
+                f"{__version__}; its results may differ.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
