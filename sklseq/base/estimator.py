@@ -70,8 +70,8 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
         except BaseException:
             # The callback context belongs to the running fit and is torn down by its owner.
             running = callback_attributes(self)
-            vars(self).clear()
-            vars(self).update(before | running)
+            self.__dict__.clear()
+            self.__dict__.update(before | running)
             raise
 
     def __getstate__(self) -> dict[str, Any]:
