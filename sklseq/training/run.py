@@ -77,7 +77,7 @@ def run_sequences(
     module : Module
         Put into evaluation mode.
     function : callable
-        ``(steps, lengths)`` to outputs, a method of the module.
+        ``(steps, packing)`` to outputs, a method of the module.
     steps, lengths : ndarray
         Stacked sequences.
     per_step : bool

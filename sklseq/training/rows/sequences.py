@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sklseq.nn.ragged.packing import Packing
 from sklseq.training.rows.batch import Batch
 
 __all__ = ["SequenceRows"]
@@ -47,8 +48,8 @@ class SequenceRows:
     def subset(self, rows: NDArray[np.int64]) -> "SequenceRows":
         """These rows as data of their own."""
         batch = self.take(rows)
-        steps, lengths = batch.inputs
-        return SequenceRows(steps, lengths, batch.target, batch.weight, self.per_step)
+        steps, packing = batch.inputs
+        return SequenceRows(steps, packing.lengths, batch.target, batch.weight, self.per_step)
 
     def step_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of all steps of these rows among the stacked steps."""
@@ -56,9 +57,10 @@ class SequenceRows:
         offsets = self._starts[rows] - (np.cumsum(lengths) - lengths)
         return np.repeat(offsets, lengths) + np.arange(lengths.sum())
 
-    def inputs(self, rows: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
-        """Stacked steps and lengths of these rows."""
-        return self.steps.index_select(0, self._index(self.step_index(rows))), self.lengths[rows]
+    def inputs(self, rows: NDArray[np.int64]) -> tuple[Tensor, Packing]:
+        """Stacked steps of these rows, and their packing."""
+        steps = self.steps.index_select(0, self._index(self.step_index(rows)))
+        return steps, Packing(self.lengths[rows], steps.device)
 
     def take(self, rows: NDArray[np.int64]) -> Batch:
         """The batch of these rows, in their order."""
