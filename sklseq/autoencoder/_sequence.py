@@ -94,15 +94,15 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
         middle = np.average(logs, weights=counted)
         spread = np.sqrt(np.average((logs - middle) ** 2, weights=counted))
         length_scale = mean.new_tensor([middle, spread if spread > 1e-6 else 1.0])
-        module.start_at(mean, scale, length_scale)
+        module.initialize(mean, scale, length_scale)
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
-        steps, lengths = batch.inputs
-        raw, code = module(steps, lengths)
-        loss = mean_loss((raw - module.standardised(steps)).square().mean(dim=1), batch)
+        steps, packing = batch.inputs
+        raw, code = module(steps, packing)
+        loss = mean_loss((raw - module.standardize(steps)).square().mean(dim=1), batch)
         if self.length_weight == 0:
             return loss
-        wrong = module.length_errors(code, lengths) * sequence_weights(batch)
+        wrong = module.length_errors(code, packing.lengths) * sequence_weights(batch)
         return loss + self.length_weight * wrong.sum() / batch.n_rows
 
     def _finish(self, X: Sequences, weights: NDArray[np.float64]) -> None:

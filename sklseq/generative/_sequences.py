@@ -170,10 +170,10 @@ class SequenceVAE(
 
     def _initialise(self, module: Any, rows: SequenceRows) -> None:
         check_enough_rows(length_weights(rows), n_components=self.n_components)
-        module.standardised.start_at(*scales_of(rows, self._n_step_features))
+        module.standardize.initialize(*scales_of(rows, self._n_step_features))
         starts = np.cumsum(rows.lengths) - rows.lengths
         classes = rows.steps[starts, self._n_step_features :].cpu().numpy()
-        module.length_model.start_at(rows.lengths, length_weights(rows), classes)
+        module.length_model.initialize(rows.lengths, length_weights(rows), classes)
         module.n_rows.fill_(len(rows))
 
     def _row_weights(self, batch: Batch) -> Tensor:

@@ -24,7 +24,7 @@ __all__ = ["RaggedEstimator", "length_weights", "scales_of", "sequence_weights"]
 class RaggedEstimator(NeuralEstimator, SequenceEstimator):
     """What `TableEstimator` is to rows of a table, for sequences of any length.
 
-    A batch has the inputs ``(steps, lengths)`` and one weight for each step: its sequence's,
+    A batch has the inputs ``(steps, packing)`` and one weight for each step: its sequence's,
     over the number of steps, so that sequences count alike whatever their length.
     """
 
@@ -117,7 +117,7 @@ def length_weights(rows: SequenceRows) -> NDArray[np.float64]:
 
 def sequence_weights(batch: Batch) -> Tensor:
     """Weight of each sequence of a batch whose weights are those of steps."""
-    lengths = batch.inputs[1]
-    starts = torch.from_numpy(np.cumsum(lengths) - lengths).to(batch.weight.device)
-    counts = torch.from_numpy(lengths).to(batch.weight.device, batch.weight.dtype)
+    packing = batch.inputs[1]
+    starts = torch.from_numpy(packing.starts).to(batch.weight.device)
+    counts = torch.from_numpy(packing.lengths).to(batch.weight.device, batch.weight.dtype)
     return batch.weight.index_select(0, starts) * counts

@@ -14,7 +14,7 @@ from sklseq.base import choice, estimator, param
 from sklseq.base.sequences import SequenceTransformerMixin
 from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences
-from sklseq.nn.recurrent.network import NeighbourNetwork
+from sklseq.nn.recurrent.network import NeighborNetwork
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
 from sklseq.training.rows.batch import Batch
 
@@ -57,19 +57,18 @@ class RecurrentTransformer(SequenceTransformerMixin, AnyCell, BaseRecurrent):
         choice("last", "mean", "max"),
     )
 
-    _network: ClassVar[type[nn.Module]] = NeighbourNetwork
+    _network: ClassVar[type[nn.Module]] = NeighborNetwork
 
     @staticmethod
     def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        lengths = batch.inputs[1]
-        ends = np.cumsum(lengths)
+        ends = np.cumsum(batch.inputs[1].lengths)
         has_next = np.ones(ends[-1], dtype=bool)
         has_next[ends - 1] = False
         now = torch.from_numpy(np.flatnonzero(has_next)).to(batch.weight.device)
         # Forward, the step now predicts the next; backward, the next predicts the one now.
         losses = [
-            _losses(predicted[step], batch.target[neighbour])
-            for predicted, (step, neighbour) in zip(
+            _losses(predicted[step], batch.target[neighbor])
+            for predicted, (step, neighbor) in zip(
                 module(*batch.inputs), ((now, now + 1), (now + 1, now)), strict=False
             )
         ]

@@ -41,12 +41,12 @@ def test_a_batch_holds_its_rows_in_their_order(lengths, per_step, symbolic, data
     chosen = data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=10))
     batch = rows.take(np.array(chosen))
     chosen_lengths = [lengths[i] for i in chosen]
-    assert batch.inputs[1].tolist() == chosen_lengths
+    assert batch.inputs[1].lengths.tolist() == chosen_lengths
     whole = unpack(rows.take(np.arange(len(lengths))), lengths, per_step)
     assert same(unpack(batch, chosen_lengths, per_step), [whole[i] for i in chosen])
-    steps, batch_lengths = rows.inputs(np.array(chosen))
+    steps, packing = rows.inputs(np.array(chosen))
     assert torch.equal(steps, batch.inputs[0])
-    assert batch_lengths.tolist() == chosen_lengths
+    assert packing.lengths.tolist() == chosen_lengths
 
 
 @quick
@@ -58,7 +58,7 @@ def test_a_subset_is_data_of_its_own(lengths, per_step, data):
     assert len(part) == len(chosen)
     mine, theirs = part.take(np.arange(len(chosen))), rows.take(chosen)
     assert torch.equal(mine.inputs[0], theirs.inputs[0])
-    assert mine.inputs[1].tolist() == theirs.inputs[1].tolist()
+    assert mine.inputs[1].lengths.tolist() == theirs.inputs[1].lengths.tolist()
     assert torch.equal(mine.target, theirs.target)
     assert mine.n_rows == theirs.n_rows == len(chosen)
     torch.testing.assert_close(mine.weight.sum(), torch.tensor(float(len(chosen))))

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 
 import sklseq.training.run as inference
 from sklseq.nn.layers.feedforward import FeedForward
+from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.training.context import seeded_construction
 from sklseq.training.run import run_rows, run_sequences
@@ -42,7 +43,7 @@ def test_any_cut_into_batches_gives_the_same_outputs_in_order(pooling, lengths, 
             assert len(rows) == 1 or len(rows) * lengths[rows].max() <= max_steps
         assert_allclose(run(net, steps, lengths), whole, rtol=0, atol=1e-13)
     with torch.no_grad():
-        direct = net.eval()(torch.from_numpy(steps), lengths).numpy()
+        direct = net.eval()(torch.from_numpy(steps), Packing(lengths)).numpy()
     assert_allclose(whole, direct, rtol=0, atol=1e-13)
 
 
@@ -55,7 +56,7 @@ def test_running_leaves_gradients_mode_and_random_state_alone():
     assert torch.is_grad_enabled()
     assert all(p.grad is None for p in net.parameters())
     # Weights must stay usable in training: inference mode must not leak into them.
-    net.train()(torch.ones(4, 3, dtype=torch.float64), lengths).sum().backward()
+    net.train()(torch.ones(4, 3, dtype=torch.float64), Packing(lengths)).sum().backward()
 
 
 def test_outputs_have_the_type_of_the_module():

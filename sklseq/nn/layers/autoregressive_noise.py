@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.nn.layers.likelihoods import Gaussian
@@ -57,16 +56,17 @@ class AutoregressiveNoise(nn.Module):
         explained = torch.cat([left.flip(0).cumsum(dim=0).flip(0), left.new_zeros(1, n_values)])
         return torch.stack(rows), self.innovations.log_scale() - 0.5 * explained
 
-    def log_prob(self, noise: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def log_prob(self, noise: Tensor, packing: Packing) -> Tensor:
         """Log-density of each step given those before, ``(sum of lengths,)``.
 
         Parameters
         ----------
         noise : Tensor of shape (sum of lengths, n_values)
-        lengths : ndarray of shape (n,)
+        packing : Packing
+            Of the n sequences.
         """
         coefficients, log_scales = self.predictors()
-        known = torch.from_numpy(np.minimum(_time(lengths), self.order)).to(noise.device)
+        known = torch.from_numpy(np.minimum(packing.time, self.order)).to(noise.device)
         innovation = noise
         for lag in range(1, self.order + 1):
             earlier = torch.cat([torch.zeros_like(noise[:lag]), noise[:-lag]])[: len(noise)]
@@ -77,10 +77,9 @@ class AutoregressiveNoise(nn.Module):
         squares = (innovation * (-log_scale).exp()).square()
         return -(0.5 * squares + log_scale + 0.5 * math.log(2 * math.pi)).sum(dim=1)
 
-    def draw(self, normal: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def draw(self, normal: Tensor, packing: Packing) -> Tensor:
         """Noise ``(sum of lengths, n_values)``, of as many standard normal numbers."""
         coefficients, log_scales = self.predictors()
-        packing = Packing(lengths, normal.device)
         drawn: list[Tensor] = []
         parts = normal.index_select(0, packing.to_packed).split(packing.batch_sizes)
         for t, part in enumerate(parts):
@@ -90,9 +89,3 @@ class AutoregressiveNoise(nn.Module):
                 now = torch.addcmul(now, coefficients[known, lag - 1], drawn[t - lag][: len(part)])
             drawn.append(now)
         return torch.cat(drawn).index_select(0, packing.to_stacked)
-
-
-def _time(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of each step within its sequence."""
-    starts = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) - np.repeat(starts, lengths)

@@ -48,7 +48,7 @@ class LengthModel(nn.Module):
         # Share of the geometric distribution, and its parameter.
         self.register_buffer("tail", torch.tensor([0.5, 0.5]))
 
-    def start_at(
+    def initialize(
         self,
         lengths: NDArray[np.int64],
         weights: NDArray[np.float64],

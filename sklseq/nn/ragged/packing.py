@@ -49,14 +49,28 @@ class Packing:
         time = np.repeat(np.arange(len(self._sizes)), self._sizes)
         return time, np.arange(len(time)) - self._offsets[time]
 
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Stacked position of the first step of each sequence."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    @cached_property
+    def time(self) -> NDArray[np.int64]:
+        """Number of each stacked step within its sequence, from 0."""
+        return np.arange(self.lengths.sum()) - np.repeat(self.starts, self.lengths)
+
+    @cached_property
+    def sequence_of_step(self) -> Tensor:
+        """Index of the sequence that each stacked step belongs to."""
+        return self._index(np.repeat(np.arange(len(self)), self.lengths))
+
     def _index(self, index: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(index).to(self.device, non_blocking=True)
 
     @cached_property
     def _stacked_of_packed(self) -> NDArray[np.int64]:
         time, rank = self._time_and_rank
-        starts = np.cumsum(self.lengths) - self.lengths
-        return starts[self._rank_to_sequence][rank] + time
+        return self.starts[self._rank_to_sequence][rank] + time
 
     @cached_property
     def to_packed(self) -> Tensor:

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
 from sklseq.nn.recurrent.stack import RecurrentStack
 
-__all__ = ["NeighbourNetwork", "RecurrentNetwork"]
+__all__ = ["NeighborNetwork", "RecurrentNetwork"]
 
 
 class RecurrentNetwork(nn.Module):
@@ -57,30 +55,30 @@ class RecurrentNetwork(nn.Module):
         )
         self.head = nn.Linear(self.stack.output_size, n_outputs)
 
-    def states(self, steps: Tensor, lengths: NDArray[np.int64]) -> tuple[Tensor, Packing]:
+    def states(self, steps: Tensor, packing: Packing) -> Tensor:
         """States of the last layer in packed order."""
         if self.embedding is not None:
             steps = self.embedding(steps)
-        packing = Packing(lengths, steps.device)
-        return self.stack(steps.index_select(0, packing.to_packed), packing), packing
+        return self.stack(steps.index_select(0, packing.to_packed), packing)
 
-    def features(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def features(self, steps: Tensor, packing: Packing) -> Tensor:
         """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled.
 
         Parameters
         ----------
         steps : Tensor of shape (sum of lengths, n_features) or, of symbols, (sum of lengths,)
-        lengths : ndarray of shape (n,)
+        packing : Packing
+            Of the n sequences.
         """
-        states, packing = self.states(steps, lengths)
+        states = self.states(steps, packing)
         if self.pooling == "last":
             return self._last(states, packing)
         stacked = states.index_select(0, packing.to_stacked)
         if self.pooling is None:
             return stacked
         if self.attention is not None:
-            return self.attention(stacked, lengths)
-        return (mean_pool if self.pooling == "mean" else max_pool)(stacked, lengths)
+            return self.attention(stacked, packing)
+        return (mean_pool if self.pooling == "mean" else max_pool)(stacked, packing)
 
     def _last(self, states: Tensor, packing: Packing) -> Tensor:
         """The state that has read the whole sequence: the backward one is at the first step."""
@@ -91,12 +89,12 @@ class RecurrentNetwork(nn.Module):
         first = states.index_select(0, packing.reverse.index_select(0, packing.last))
         return torch.cat([last[:, :size], first[:, size:]], dim=1)
 
-    def forward(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def forward(self, steps: Tensor, packing: Packing) -> Tensor:
         """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling."""
-        return self.head(self.features(steps, lengths))
+        return self.head(self.features(steps, packing))
 
 
-class NeighbourNetwork(RecurrentNetwork):
+class NeighborNetwork(RecurrentNetwork):
     """Predicts each step's successor from the forward states, its predecessor from the backward.
 
     No direction sees what it predicts, so that states learn what a sequence is like without
@@ -117,11 +115,10 @@ class NeighbourNetwork(RecurrentNetwork):
         self.backward_head = nn.Linear(size, n_outputs) if self.stack.backward_layers else None
 
     def forward(  # type: ignore[override]
-        self, steps: Tensor, lengths: NDArray[np.int64]
+        self, steps: Tensor, packing: Packing
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        states, packing = self.states(steps, lengths)
-        stacked = states.index_select(0, packing.to_stacked)
+        stacked = self.states(steps, packing).index_select(0, packing.to_stacked)
         size = self.head.in_features
         predicted = [self.head(stacked[:, :size])]
         if self.backward_head is not None:
