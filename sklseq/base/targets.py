@@ -215,12 +215,12 @@ def check_partial_classes(
     """
     if known is None and announced is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
-    if known is not None and announced is not None:
-        if not np.array_equal(np.unique(announced), known):
-            raise ValueError(
-                f"classes={announced!r} is not the same as on the last call to partial_fit, "
-                f"{known.tolist()}."
-            )
+    both = known is not None and announced is not None
+    if both and not np.array_equal(np.unique(announced), known):
+        raise ValueError(
+            f"classes={announced!r} is not the same as on the last call to partial_fit, "
+            f"{known.tolist()}."
+        )
     if isinstance(class_weight, str) and class_weight == "balanced":
         raise ValueError(
             "class_weight='balanced' is not supported for partial_fit, which does not see all "

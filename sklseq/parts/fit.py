@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
 from sklseq.base.estimator import Fit
+from sklseq.base.targets import TargetRows, read_weights
 from sklseq.training.context import seeded_construction
 from sklseq.training.engine import Result, StopTraining, Trainer
 from sklseq.training.hold_out import hold_out
@@ -153,7 +154,7 @@ class NeuralEstimator(Estimator):
         What differs between families stands in these hooks, called in this order:
 
         1. ``_read(X, fresh) -> data``: validated X; a fresh fit learns what X looks like.
-        2. ``_read_weights(sample_weight, data) -> weights``: one for each target.
+        2. ``_target_rows(data) -> TargetRows``: what targets and weights belong to.
         3. ``_read_targets(y, data, weights, fresh, **known) -> Targets``
         4. ``_settings(data, targets) -> dict``: what `_network` is made with.
         5. ``_rows(data, like, targets) -> Rows``: training data on the device of `like`.
@@ -167,7 +168,7 @@ class NeuralEstimator(Estimator):
         n_epochs = 1 if partial else self.max_epochs
         with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight) as fit:
             data = self._read(X, fresh)
-            weights = self._read_weights(sample_weight, data)
+            weights = read_weights(sample_weight, self._target_rows(data))
             targets = self._read_targets(y, data, weights, fresh, **known)
             module = self._start_module(fresh, self._settings(data, targets))
             rows = self._rows(data, parameter_of(module), targets)
@@ -189,8 +190,8 @@ class NeuralEstimator(Estimator):
         """Validated X; a fresh fit learns what X looks like, others compare with that."""
 
     @abstractmethod
-    def _read_weights(self, sample_weight: Any, data: Any) -> NDArray[np.float64]:
-        """Weight of each target, of one for each where there are none."""
+    def _target_rows(self, data: Any) -> TargetRows:
+        """What targets and weights belong to."""
 
     def _read_targets(
         self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
@@ -324,6 +325,12 @@ class NeuralEstimator(Estimator):
         """X of a fitted estimator."""
         check_is_fitted(self)
         return self._read(X, fresh=False)
+
+    def _float_type(self, fresh: bool) -> str:
+        """Type in which X is read: that of the weights, whatever `dtype` says since."""
+        if fresh:
+            return self.dtype
+        return str(parameter_of(self.module_).dtype).removeprefix("torch.")
 
     # -- persistence -----------------------------------------------------------------------
 

@@ -1,23 +1,40 @@
 """Regressors of sequences and of steps."""
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
+from sklseq.base.index import check_index
+from sklseq.base.targets import read_values, read_weights, score_values, weighted_scale
 from sklseq.data import Sequences
-from sklseq.parts.supervised import SquaredErrorMixin
-from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
+from sklseq.parts.supervised import SCALE_ATTRIBUTES, scaled, squared_error_loss, unscaled
+from sklseq.recurrent._base import BaseRecurrent, cell_param
 from sklseq.recurrent._from_reservoir import check_trainable, weights_of
+from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
 
 
 @estimator
-class BaseRecurrentRegressor(SquaredErrorMixin, BaseRecurrent):
+class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     """Linear output over a recurrent network, trained by squared error."""
+
+    _attributes = SCALE_ATTRIBUTES
+    _objective = staticmethod(squared_error_loss)
+
+    if TYPE_CHECKING:  # not annotations at run time: they would become parameters
+        target_mean_: NDArray[np.float64]
+        target_scale_: NDArray[np.float64]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -65,11 +82,19 @@ class BaseRecurrentRegressor(SquaredErrorMixin, BaseRecurrent):
         return self._fit(X, y, sample_weight, partial=True)
 
     def _read_targets(
-        self, y: Any, X: Sequences, weights: NDArray[np.float64], fresh: bool
+        self,
+        y: Any,
+        data: Sequences,
+        weights: NDArray[np.float64],
+        fresh: bool,
+        **known: Any,
     ) -> Targets:
-        values, weights = self._read_values(y, X, weights)
-        scaled = self._scale_targets(values, weights, fresh)
-        return Targets(scaled, weights, scaled.shape[1], self._per_step)
+        values = read_values(y, self._target_rows(data), weights)
+        if fresh:
+            self.target_mean_, self.target_scale_ = weighted_scale(values.values, values.weights)
+            self._n_target_dims = values.n_dims
+        network_values = scaled(values.values, self.target_mean_, self.target_scale_)
+        return Targets(values.weights, network_values, network_values.shape[1])
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted values.
@@ -86,12 +111,36 @@ class BaseRecurrentRegressor(SquaredErrorMixin, BaseRecurrent):
             n_outputs)``, without the first axis for one series, or an object array of them for
             ragged X.
         """
-        sequences, outputs = self._run(X)
-        return self._restore(sequences, self._unscale(outputs))
+        return self._predicted(self._read_fitted(X))
+
+    def _predicted(self, data: Sequences) -> NDArray[Any]:
+        outputs = self._outputs(data)
+        values = unscaled(outputs, self.target_mean_, self.target_scale_, self._n_target_dims)
+        return self._restore(data, values)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination of ``predict(X)``; over all steps that have a target.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+        y : array-like
+            True values, one (or k) for each sequence or step.
+        sample_weight : array-like or None, default=None
+
+        Returns
+        -------
+        float
+        """
+        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
+        data = self._read_fitted(X)
+        rows = self._target_rows(data)
+        return score_values(y, self._predicted(data), rows, read_weights(sample_weight, rows))
 
 
 @estimator
-class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
+class RecurrentRegressor(BaseRecurrentRegressor):
     """Predict real values of sequences, or of their steps, by a recurrent network of any cell.
 
     Sequences may differ in length; no padding enters a result. The network is trained to
@@ -114,6 +163,8 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
     >>> bool(model.score(X, y) > 0.95)
     True
     """
+
+    cell: Any = cell_param()
 
     @classmethod
     def from_reservoir(cls, esn: Any, **params: Any) -> Self:
@@ -165,9 +216,13 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
                 setattr(model, name, getattr(esn, name))
         model.target_mean_, model.target_scale_ = esn.target_mean_, esn.target_scale_
         weights = weights_of(esn)
-        module = model._new_module(
-            n_features=weights["stack.forward_layers.0.weight_ih"].shape[1],
-            n_outputs=len(weights["head.bias"]),
+        n_outputs, n_features = (
+            len(weights["head.bias"]),
+            weights["stack.forward_layers.0.weight_ih"].shape[1],
+        )
+        example = Sequences(np.zeros((1, n_features)), np.ones(1, dtype=np.int64), "ragged")
+        module = model._start_module(
+            True, model._settings(example, Targets(np.ones(1), None, n_outputs))
         )
         module.load_state_dict(weights)
         model.module_ = module.eval()

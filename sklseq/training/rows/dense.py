@@ -36,7 +36,10 @@ class DenseRows(Rows):
     """
 
     def __init__(
-        self, arrays: tuple[NDArray[Any] | Tensor, ...], like: Tensor, targets: Targets | None = None
+        self,
+        arrays: tuple[NDArray[Any] | Tensor, ...],
+        like: Tensor,
+        targets: Targets | None = None,
     ):
         self.arrays, self.like = arrays, like
         if targets is not None:
