@@ -25,7 +25,7 @@ from sklseq.reservoir._shared_work import is_sharing, shared, shared_rows
 from sklseq.reservoir._states import FEATURES, StateFeatures
 from sklseq.reservoir._sums import Source
 from sklseq.reservoir._threads import one_blas_thread
-from sklseq.training.context import resolve_device
+from sklseq.training.placement import resolve_device
 
 __all__ = ["BaseESN"]
 

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
-from sklseq.base.targets import SequenceClassifierMixin
+from sklseq.reservoir._legacy_targets import SequenceClassifierMixin
 from sklseq.reservoir._readout import ESNWithReadout
 from sklseq.reservoir._threads import one_blas_thread
 

@@ -13,7 +13,7 @@ from sklseq.base.exogenous import first_steps, layout_of, read_exogenous, withou
 from sklseq.data import Sequences
 from sklseq.reservoir._feedback import FeedbackNetwork
 from sklseq.reservoir._threads import one_blas_thread
-from sklseq.training.context import resolve_device
+from sklseq.training.placement import resolve_device
 
 __all__ = ["ESNForecaster"]
 

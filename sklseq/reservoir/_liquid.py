@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.base.sequences import SequenceEstimator, SequenceTransformerMixin
+from sklseq.base.sequences import SequenceEstimator, SequenceTransformer
 from sklseq.data import Sequences
 from sklseq.nn.reservoir.liquid import Liquid, liquid_traces, liquid_weights
 
@@ -18,7 +18,7 @@ __all__ = ["LiquidStateTransformer"]
 
 
 @estimator
-class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
+class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
     """Turn sequences, or their steps, into the activity of a liquid of spiking neurons.
 
     A liquid is a random network of leaky integrate-and-fire neurons, excitatory and inhibitory,

@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
-from sklseq.base.targets import SequenceRegressorMixin
+from sklseq.reservoir._legacy_targets import SequenceRegressorMixin
 from sklseq.reservoir._readout import ESNWithReadout
 from sklseq.reservoir._threads import one_blas_thread
 

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
-from sklseq.base.sequences import SequenceTransformerMixin
+from sklseq.base.sequences import SequenceTransformer
 from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._threads import one_blas_thread
 
@@ -16,7 +16,7 @@ __all__ = ["ESNTransformer"]
 
 
 @estimator
-class ESNTransformer(SequenceTransformerMixin, BaseESN):
+class ESNTransformer(SequenceTransformer, BaseESN):
     """Turn sequences, or their steps, into the states of a random recurrent network.
 
     Nothing is learnt: `fit` draws the reservoir for the number of features of X. `transform`
