@@ -302,7 +302,7 @@ class NeuralEstimator(Estimator):
 
     # -- inference -------------------------------------------------------------------------
 
-    def _run(self, function: str, data: Any, *, per_part: bool = False) -> NDArray[Any]:
+    def _run(self, function: str, data: Any, *, per_part: bool | None = None) -> NDArray[Any]:
         """Outputs of a method of the trained module for all rows, or parts of rows, of read data.
 
         Parameters
@@ -310,16 +310,15 @@ class NeuralEstimator(Estimator):
         function : str
         data : object
             As `_read` gives it.
-        per_part : bool, default=False
-            Whether the method gives results of steps or nodes.
+        per_part : bool or None, default=None
+            Whether the method gives results of steps or nodes; None if targets are theirs.
         """
-        return run(
+        rows = self._rows(data, parameter_of(self.module_))
+        method, per_part = (
             getattr(self.module_, function),
-            self.module_,
-            self._rows(data, parameter_of(self.module_)),
-            per_part=per_part,
-            n_threads=self.n_threads,
+            rows.per_part if per_part is None else per_part,
         )
+        return run(method, self.module_, rows, per_part=per_part, n_threads=self.n_threads)
 
     def _read_fitted(self, X: Any) -> Any:
         """X of a fitted estimator."""

@@ -117,10 +117,6 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
         return SequenceRows(data.steps, data.lengths, like, targets, self._per_step)
 
-    def _outputs(self, data: Sequences, function: str = "forward") -> NDArray[Any]:
-        """Outputs of the network for sequences, or for their stacked steps."""
-        return self._run(function, data, per_part=self._per_step)
-
 
 def _as_array(symbols: list[Any]) -> NDArray[Any]:
     array = np.array(symbols)

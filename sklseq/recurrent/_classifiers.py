@@ -121,7 +121,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
             n_classes)`` for one series, or an object array of them for ragged X.
         """
         sequences = self._read_fitted(X)
-        return self._restore(sequences, softmax(self._outputs(sequences), axis=1))
+        return self._restore(sequences, softmax(self._run("forward", sequences), axis=1))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.
@@ -137,10 +137,9 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
             With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series,
             or an object array of them for ragged X.
         """
-        return self._predicted(self._read_fitted(X))
-
-    def _predicted(self, data: Sequences) -> NDArray[Any]:
-        return self._restore(data, self.classes_[self._outputs(data).argmax(axis=1)])
+        sequences = self._read_fitted(X)
+        logits = self._run("forward", sequences)
+        return self._restore(sequences, self.classes_[logits.argmax(axis=1)])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Mean accuracy of ``predict(X)``; over all labelled steps with ``target="step"``.
@@ -158,9 +157,8 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         float
         """
         check_index(X, self._per_step, y=y, sample_weight=sample_weight)
-        data = self._read_fitted(X)
-        rows = self._target_rows(data)
-        return score_labels(y, self._predicted(data), rows, read_weights(sample_weight, rows))
+        predicted, rows = self.predict(X), self._target_rows(self._read_fitted(X))
+        return score_labels(y, predicted, rows, read_weights(sample_weight, rows))
 
 
 @estimator

@@ -111,12 +111,10 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
             n_outputs)``, without the first axis for one series, or an object array of them for
             ragged X.
         """
-        return self._predicted(self._read_fitted(X))
-
-    def _predicted(self, data: Sequences) -> NDArray[Any]:
-        outputs = self._outputs(data)
+        sequences = self._read_fitted(X)
+        outputs = self._run("forward", sequences)
         values = unscaled(outputs, self.target_mean_, self.target_scale_, self._n_target_dims)
-        return self._restore(data, values)
+        return self._restore(sequences, values)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination of ``predict(X)``; over all steps that have a target.
@@ -134,9 +132,8 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         float
         """
         check_index(X, self._per_step, y=y, sample_weight=sample_weight)
-        data = self._read_fitted(X)
-        rows = self._target_rows(data)
-        return score_values(y, self._predicted(data), rows, read_weights(sample_weight, rows))
+        predicted, rows = self.predict(X), self._target_rows(self._read_fitted(X))
+        return score_values(y, predicted, rows, read_weights(sample_weight, rows))
 
 
 @estimator

@@ -163,7 +163,8 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
             n_features_out)`` for one series, or an object array of them for ragged X.
         """
         sequences = self._read_fitted(X)
-        return self._as_output(X, sequences, self._outputs(sequences, "features"))
+        states = self._run("features", sequences, per_part=self._per_step)
+        return self._as_output(X, sequences, states)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

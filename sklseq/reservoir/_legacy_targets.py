@@ -15,8 +15,8 @@ from sklearn.utils import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklseq.base import attribute, choice, estimator, param
 from sklseq._compat.sklearn import check_sample_weight
+from sklseq.base import attribute, choice, estimator, param
 from sklseq.data import Sequences, as_labels, stack_steps, unlabelled
 
 __all__ = ["SequenceClassifierMixin", "SequenceRegressorMixin", "weighted_scale"]

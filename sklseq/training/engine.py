@@ -257,9 +257,10 @@ class _Net(NeuralNet):
         elif trainer.solver == "lbfgs":
             loss = optimizer.step(self._repeatable(batch))
         else:
-            loss = self._gradients(batch)
+            loss = self.objective(module, batch)
+            self._backpropagate(loss, batch)
             optimizer.step()
-        return {"loss": loss, "y_pred": None}
+        return {"loss": loss.detach(), "y_pred": None}
 
     def _repeatable(self, batch: Batch) -> Callable[[], Tensor]:
         """For a line search, which compares losses: all it asks for meet the same noise."""
@@ -269,18 +270,18 @@ class _Net(NeuralNet):
 
         def gradients() -> Tensor:
             layers.set_state(state)
-            return self._gradients(batch)
+            loss = self.objective(self.module_, batch)
+            self._backpropagate(loss, batch)
+            return loss.detach()
 
         return gradients
 
-    def _gradients(self, batch: Batch) -> Tensor:
-        """Loss of a batch, once its gradients are those of the parameters."""
+    def _backpropagate(self, loss: Tensor, batch: Batch) -> None:
+        """Make the gradients of the parameters those of this loss."""
         for parameter in self.parameters:
             parameter.grad = None
-        loss = self.objective(self.module_, batch)
         loss.backward()
         self._computed(batch, self.parameters)
-        return loss.detach()
 
     def _computed(self, batch: Batch, parameters: Iterable[nn.Parameter]) -> None:
         """Clip new gradients, and show them to callbacks."""

@@ -54,6 +54,7 @@ def hold_out(
             "early_stopping holds out a part of the rows that have a target and weight, but X has "
             f"{len(candidates)} of them: set it to False."
         )
+    n_held = int(np.clip(np.ceil(share * len(candidates)), 1, len(candidates) - 1))
     if groups is not None:
         splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
         parts = next(splitter.split(candidates, groups=groups[candidates]))
@@ -61,21 +62,20 @@ def hold_out(
     else:
         train, validation = train_test_split(
             candidates,
-            test_size=share,
+            test_size=n_held,
             random_state=seed,
-            stratify=_strata(targets.stratify, candidates, share),
+            stratify=_strata(targets.stratify, candidates, n_held),
         )
     return rows.subset(np.sort(train)), rows.subset(np.sort(validation))
 
 
 def _strata(
-    classes: NDArray[Any] | None, candidates: NDArray[np.int64], share: float
+    classes: NDArray[Any] | None, candidates: NDArray[np.int64], n_held: int
 ) -> NDArray[Any] | None:
     """Classes of the candidates, if each part can have every class."""
     if classes is None:
         return None
     of_candidates = classes[candidates]
     sizes = np.unique(of_candidates, return_counts=True)[1]
-    n_held = int(np.ceil(share * len(candidates)))
     smaller_part = min(n_held, len(candidates) - n_held)
     return of_candidates if sizes.min() >= 2 and smaller_part >= len(sizes) else None

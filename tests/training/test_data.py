@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklseq.training.rows.batch import batches
+from sklseq.training.rows.batch import Targets, batches
 from sklseq.training.rows.sequences import SequenceRows
 
 quick = settings(max_examples=40, deadline=None)
@@ -16,9 +16,10 @@ def make_rows(lengths, per_step, symbolic=False):
     """Every step, target and weight is a number of its own."""
     n_steps = sum(lengths)
     n_targets = n_steps if per_step else len(lengths)
-    steps = torch.arange(n_steps) if symbolic else torch.arange(2.0 * n_steps).reshape(-1, 2)
-    target = torch.arange(n_targets) + 1000
-    return SequenceRows(steps, np.array(lengths), target, target + 1000.0, per_step)
+    steps = np.arange(n_steps) if symbolic else np.arange(2.0 * n_steps).reshape(-1, 2)
+    target = np.arange(n_targets) + 1000
+    targets = Targets(target + 1000.0, target)
+    return SequenceRows(steps, np.array(lengths), torch.zeros(1), targets, per_step)
 
 
 def unpack(batch, lengths, per_step):

@@ -83,6 +83,8 @@ class Rows(ABC):
 
     target: Tensor | None = None
     weight: Tensor | None = None
+    per_part: bool = False
+    """Whether targets belong to parts of rows, steps or nodes."""
 
     def _set_targets(self, like: Tensor, targets: Targets | None) -> None:
         if targets is None:

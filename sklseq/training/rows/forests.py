@@ -55,7 +55,7 @@ class ForestRows(Rows):
             None if values is None else as_tensor(values, like)
             for values in (symbols, forest.features)
         )
-        self.per_node, self.trees_per_row = per_node, trees_per_row
+        self.per_part, self.trees_per_row = per_node, trees_per_row
         self.rows = np.arange(len(forest) // trees_per_row)
         self._set_targets(like, targets)
 
@@ -85,12 +85,12 @@ class ForestRows(Rows):
 
     def _target_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         rows = self.rows[rows]
-        return self.forest.result_index(rows) if self.per_node else rows
+        return self.forest.result_index(rows) if self.per_part else rows
 
     def has_target(self, targets: Targets) -> NDArray[np.bool_]:
         """Which rows have a target with weight, at some node at least."""
         known = targets.weights.reshape(len(targets.weights), -1).any(axis=1)
-        if not self.per_node:
+        if not self.per_part:
             return known
         counts = self.forest.n_results
         return np.logical_or.reduceat(known, np.cumsum(counts) - counts)

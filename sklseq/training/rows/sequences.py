@@ -41,7 +41,7 @@ class SequenceRows(Rows):
         targets: Targets | None = None,
         per_step: bool = False,
     ):
-        self.steps, self.lengths, self.per_step = as_tensor(steps, like), lengths, per_step
+        self.steps, self.lengths, self.per_part = as_tensor(steps, like), lengths, per_step
         self.like = like
         self._starts = np.cumsum(lengths) - lengths
         self._set_targets(like, targets)
@@ -61,17 +61,17 @@ class SequenceRows(Rows):
         return np.repeat(offsets, lengths) + np.arange(lengths.sum())
 
     def _target_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        return self.step_index(rows) if self.per_step else rows
+        return self.step_index(rows) if self.per_part else rows
 
     def has_target(self, targets: Targets) -> NDArray[np.bool_]:
         """Which sequences have a target with weight, at some step at least."""
         known = targets.weights.reshape(len(targets.weights), -1).any(axis=1)
-        return np.logical_or.reduceat(known, self._starts) if self.per_step else known
+        return np.logical_or.reduceat(known, self._starts) if self.per_part else known
 
     def subset(self, rows: NDArray[np.int64]) -> Self:
         """These rows as data of their own, whose weights sum to their number."""
         batch = self.take(rows)
-        part = type(self)(batch.inputs[0], self.lengths[rows], self.like, None, self.per_step)
+        part = type(self)(batch.inputs[0], self.lengths[rows], self.like, None, self.per_part)
         part.target = None if self.target is None else batch.target
         part.weight = part._scaled(batch.weight)
         return part
@@ -84,7 +84,7 @@ class SequenceRows(Rows):
         ValueError
             If it has fewer than two targets.
         """
-        if len(self) > 1 or not self.per_step:
+        if len(self) > 1 or not self.per_part:
             return None
         known = np.flatnonzero(targets.weights.reshape(len(targets.weights), -1).any(axis=1))
         if len(known) < 2:
