@@ -5,6 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sklseq._compat.torch import segment_max
+
 __all__ = ["POOLINGS", "AttentionPooling", "max_pool", "mean_pool"]
 
 
@@ -23,7 +25,7 @@ def mean_pool(states: Tensor, lengths: NDArray[np.int64]) -> Tensor:
 def max_pool(states: Tensor, lengths: NDArray[np.int64]) -> Tensor:
     """Maximum over the steps of each sequence: ``(sum of lengths, h)`` to ``(n, h)``."""
     on_device = torch.from_numpy(lengths).to(states.device)
-    return torch.segment_reduce(states, "max", lengths=on_device, axis=0, unsafe=True)
+    return segment_max(states, on_device)
 
 
 class AttentionPooling(nn.Module):
