@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, get_scorer, r2_score
+from sklearn.metrics import accuracy_score, r2_score
 
-import sklseq.metrics  # makes the scorers known by name
+from sklseq.metrics import masked_r2
 from sklseq.recurrent import RNNClassifier, RNNRegressor
 
 SMALL = {"target": "step", "hidden_size": 3, "max_epochs": 5, "random_state": 0}
@@ -83,8 +83,7 @@ def test_the_r2_scorer_agrees_with_score_on_one_series_with_two_outputs():
     y[::3, 0] = np.nan
     y[1::3, 1] = np.nan
     model = RNNRegressor(target="step", max_epochs=3, random_state=0).fit(X, y)
-    assert sklseq.metrics.masked_r2 is not None
-    assert get_scorer("masked_r2")(model, X, y) == pytest.approx(model.score(X, y), abs=1e-12)
+    assert masked_r2(model, X, y) == pytest.approx(model.score(X, y), abs=1e-12)
 
 
 def test_missing_labels_beside_strings_are_no_class():

@@ -7,7 +7,6 @@ from typing import Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin
-from sklearn.metrics._scorer import _SCORERS as SCORERS
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -20,7 +19,6 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names, _check_sample_weight
 
 __all__ = [
-    "SCORERS",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",

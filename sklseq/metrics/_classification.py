@@ -7,15 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
-from sklseq.metrics._steps import (
-    Steps,
-    StepTargets,
-    check_weights,
-    match_steps,
-    missing_values,
-    stack_steps,
-    step_weights,
-)
+from sklseq.data import read_steps, stack_steps, unlabelled
+from sklseq.metrics._steps import StepTargets, check_weights, place_of, step_weights
 
 
 def step_accuracy_score(
@@ -203,18 +196,20 @@ def _labelled_steps(
     y_true: StepTargets, y_pred: StepTargets, sample_weight: StepTargets | None = None
 ) -> _LabelledSteps:
     """Match labels with predictions and drop the unlabelled steps."""
-    true = stack_steps(y_true, "y_true")
-    pred = match_steps(true, stack_steps(y_pred, "y_pred"), "y_pred")
-    for steps, name in ((true, "y_true"), (pred, "y_pred")):
-        if steps.values.ndim > 1:
-            raise ValueError(
-                f"{name} must hold one label for each step, got {steps.values.shape[1:]}."
-            )
-    labelled = ~_unlabelled(true.values)
+    true = read_steps(_column(y_true), "y_true")
+    pred = stack_steps(_column(y_pred), true, "y_pred", "y_true")
+    for values, name in ((true.steps, "y_true"), (pred, "y_pred")):
+        if values.ndim > 1:
+            raise ValueError(f"{name} must hold one label for each step, got {values.shape[1:]}.")
+    labelled = ~unlabelled(true.steps)
     if not labelled.any():
         raise ValueError("y_true has no labelled step.")
-    _check_predicted(pred, labelled)
-    labels, predictions = _plain(true.values[labelled]), _plain(pred.values[labelled])
+    for absent in np.flatnonzero(unlabelled(pred) & labelled)[:1]:
+        raise ValueError(
+            f"{place_of(true, int(absent))}: the prediction is None, NaN or -1 where y_true has a "
+            "label. -1 marks an unlabelled step and cannot be a class."
+        )
+    labels, predictions = _plain(true.steps[labelled]), _plain(pred[labelled])
     if (labels.dtype.kind == "U") != (predictions.dtype.kind == "U"):
         raise ValueError("Labels and predictions must both be str or both be numbers.")
     weights = step_weights(sample_weight, true)
@@ -222,26 +217,14 @@ def _labelled_steps(
         y_true=labels,
         y_pred=predictions,
         sample_weight=None if weights is None else weights[labelled],
-        sequence=np.repeat(np.arange(len(true.lengths)), true.lengths)[labelled],
-        n_sequences=len(true.lengths),
+        sequence=np.repeat(np.arange(len(true)), true.lengths)[labelled],
+        n_sequences=len(true),
     )
 
 
-def _unlabelled(values: NDArray[Any]) -> NDArray[np.bool_]:
-    if values.dtype == object:
-        return missing_values(values) | [_is_number(v) and v == -1 for v in values]
-    if values.dtype.kind in "if":
-        return missing_values(values) | (values == -1)
-    return np.zeros(len(values), dtype=bool)
-
-
-def _check_predicted(pred: Steps, labelled: NDArray[np.bool_]) -> None:
-    absent = np.flatnonzero(_unlabelled(pred.values) & labelled)
-    if absent.size:
-        raise ValueError(
-            f"{pred.locate(int(absent[0]))}: the prediction is None, NaN or -1 where y_true "
-            "has a label. -1 marks an unlabelled step and cannot be a class."
-        )
+def _column(y: Any) -> Any:
+    """The column of a DataFrame that has one; all else as it is."""
+    return y.iloc[:, 0] if hasattr(y, "columns") and len(y.columns) == 1 else y
 
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:

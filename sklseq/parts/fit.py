@@ -314,10 +314,8 @@ class NeuralEstimator(Estimator):
             Whether the method gives results of steps or nodes; None if targets are theirs.
         """
         rows = self._rows(data, parameter_of(self.module_))
-        method, per_part = (
-            getattr(self.module_, function),
-            rows.per_part if per_part is None else per_part,
-        )
+        method = getattr(self.module_, function)
+        per_part = rows.per_part if per_part is None else per_part
         return run(method, self.module_, rows, per_part=per_part, n_threads=self.n_threads)
 
     def _read_fitted(self, X: Any) -> Any:

@@ -79,13 +79,10 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         Raises
         ------
         ValueError
-            If X is not valid, naming the sequence, step and feature; if there are weights that
-            the transformer cannot take.
+            If X is not valid, naming the sequence, step and feature; if y or weights have an index
+            in another order than X; if there are weights that the transformer cannot take.
         """
-        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        with self._all_or_nothing():
-            context = self._init_callback_context()
-            context.call_on_fit_task_begin(estimator=self, **data)
+        with self._fitting(X, y, sample_weight=sample_weight):
             sequences = self._read(X, reset=True)
             transformer = self._new_transformer()
             table = self._table(X, sequences)
@@ -95,9 +92,6 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
                 table, rows = _at(table, known), {k: _at(v, known) for k, v in rows.items()}
             transformer.fit(table, **rows)
             self.transformer_ = transformer
-            context.call_on_fit_task_end(
-                estimator=self, **data, reconstruction_attributes={"transformer_": transformer}
-            )
         return self
 
     def transform(self, X: Any) -> Any:
@@ -157,7 +151,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         return restored
 
     def _table(self, X: Any, sequences: Sequences) -> Any:
-        """The steps as the transformer shall see them: a DataFrame of steps as it is."""
+        """The steps as the transformer gets them: a DataFrame of steps as it is."""
         of_steps = sequences.layout == "frame" or (self._per_step and hasattr(X, "columns"))
         return X if of_steps else sequences.steps
 
@@ -183,7 +177,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         return self._read_X(X, reset=reset, allow_nan=self._allow_nan)
 
     def _step_targets(self, y: Any, X: Sequences, transformer: Any) -> dict[str, NDArray[Any]]:
-        """Targets of the rows; none where a transformer that can do without has none that fit.
+        """Targets of the rows; none where the transformer does not need them and none fit.
 
         In a pipeline y may be meant for what comes after: targets of steps, when this has targets
         of sequences.
@@ -209,7 +203,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         if not has_fit_parameter(transformer, "sample_weight"):
             raise ValueError(
                 f"{type(transformer).__name__}.fit takes no sample_weight: leave it out, or choose "
-                "a transformer that weighs its rows, such as StandardScaler."
+                "a transformer with sample weights, such as StandardScaler."
             )
         weights = self._read_weights(sample_weight, X)
         return {"sample_weight": weights if self._per_step else np.repeat(weights, X.lengths)}

@@ -15,7 +15,6 @@ from sklseq.data import (
     is_nested_table,
     is_table,
     read_sequences,
-    valid_steps,
 )
 
 quick = settings(max_examples=30, deadline=None)
@@ -138,15 +137,6 @@ def test_with_steps_changes_values_alone():
         read.lengths,
         read.feature_names,
     )
-
-
-@quick
-@given(lengths=lengths_of, extra=st.integers(0, 3))
-def test_valid_steps_are_those_before_the_end(lengths, extra):
-    n_steps = max(lengths) + extra
-    expected = [[t < length for t in range(n_steps)] for length in lengths]
-    assert_array_equal(valid_steps(lengths, n_steps), expected)
-    assert valid_steps(np.array(lengths)).shape == (len(lengths), max(lengths))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", np.float32])

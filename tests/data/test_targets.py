@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklseq.data import Sequences, read_sequences, stack_steps, unlabelled
+from sklseq.data import Sequences, read_sequences, read_steps, stack_steps, unlabelled
 
 quick = settings(max_examples=30, deadline=None)
 
@@ -48,7 +48,9 @@ def test_targets_of_a_series_or_panel_stay_as_they_are():
         for y in ([1, 2, 3], np.array([1, 2, 3]), pd.Series([1, 2, 3])):
             assert_array_equal(stack_steps(y, X), [1, 2, 3])
         assert stack_steps(np.ones((3, 2)), X).shape == (3, 2)
-        for y in ([1, 2], 1, np.ones((2, 3))):
+        with pytest.raises(ValueError, match="y must hold a value for each step"):
+            stack_steps(1, X)
+        for y in ([1, 2], np.ones((2, 3))):
             with pytest.raises(ValueError, match=r"y has shape .*, but X has 3 steps"):
                 stack_steps(y, X)
 
@@ -60,7 +62,7 @@ def test_targets_of_a_series_or_panel_stay_as_they_are():
         ([[1, 2], [3], [4]], "y has 3 sequences, but X has 2"),
         ([[1, 2], [3, 4]], "y, sequence 1 has 2 values, but X has 1 steps there"),
         ([[1], [3]], "y, sequence 0 has 1 values, but X has 2 steps there"),
-        ([[1, 2], 3], "y, sequence 1 has one value, but X has 1 steps there"),
+        ([[1, 2], 3], "y, sequence 1 has one value, 3, where each step needs one"),
         (np.array([1, 3]), "y, sequence 0 has one value"),
         (np.array([[1, 2], [3, 4]]), "y, sequence 1 has 2 values"),
         ([[1, 2], [[3, 4]]], r"y, sequence 1 has values of shape \(2,\) per step"),
@@ -70,6 +72,25 @@ def test_targets_of_a_series_or_panel_stay_as_they_are():
 def test_targets_that_do_not_match_the_steps_are_named(values, message):
     with pytest.raises(ValueError, match=message):
         stack_steps(values, ragged([2, 1]))
+
+
+def test_one_value_for_each_sequence_is_none_for_each_step():
+    for lengths in ([2, 2], [1, 1]):
+        with pytest.raises(ValueError, match="y, sequence 0 has one value"):
+            stack_steps([0, 1], ragged(lengths))
+
+
+@quick
+@given(lengths=st.lists(st.integers(1, 4), min_size=1, max_size=4))
+def test_steps_are_read_with_or_without_a_reference(lengths):
+    values = [np.arange(n) for n in lengths]
+    index = pd.MultiIndex.from_tuples([(i, t) for i, n in enumerate(lengths) for t in range(n)])
+    indexed = pd.Series(np.concatenate(values), index=index)
+    for container in (values, [v.tolist() for v in values], indexed):
+        found = read_steps(container)
+        assert_array_equal(found.lengths, lengths)
+        for reference in (ragged(lengths), found):
+            assert_array_equal(stack_steps(container, reference), found.steps)
 
 
 def test_messages_use_the_name_given():

@@ -10,7 +10,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklseq.generative import SequenceVAE
-from sklseq.metrics import SyntheticTrainingScorer, energy_distance, sequence_summaries
+from sklseq.metrics import (
+    SyntheticTrainingScorer,
+    energy_distance,
+    neg_energy_distance,
+    sequence_summaries,
+)
 from sklseq.preprocessing import PerStep
 
 
@@ -120,7 +125,7 @@ QUICK = {
 @pytest.mark.filterwarnings("ignore:Posterior collapse")
 @pytest.mark.parametrize(
     ("scoring", "dense"),
-    [(None, False), ("neg_energy_distance", False), ("neg_energy_distance", True)],
+    [(None, False), (neg_energy_distance, False), (neg_energy_distance, True)],
 )
 def test_model_selection_by_likelihood_and_by_samples(scoring, dense):
     """The trained model wins, whatever the score and the container."""

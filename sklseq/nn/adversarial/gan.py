@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
+from sklseq._compat.torch import lerp_all_
 from sklseq.nn.adversarial.mixed_rows import Frequencies, MixedRows
 from sklseq.nn.codes.conditional import beside
 from sklseq.nn.layers.feedforward import FeedForward
@@ -327,9 +328,8 @@ class AdversarialNetwork(nn.Module):
         self.n_steps += 1
         # Early on the average forgets faster, or it would remember the start.
         decay = min(_DECAY, 1 - 10 / (10 + self.n_steps.item()))
-        torch._foreach_lerp_(
-            list(self.average.parameters()), list(self.generator.parameters()), 1 - decay
-        )
+        averages, latest = self.average.parameters(), self.generator.parameters()
+        lerp_all_(list(averages), list(latest), 1 - decay)
 
     @torch.no_grad()
     def distance(

@@ -13,20 +13,15 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from sklseq._compat.torch import relu_backward_, tanh_backward_
 from sklseq.nn.layers.feedforward import FeedForward
 
 __all__ = ["AffineKernel", "is_fast", "weights_of"]
 
 # In place: the values of an activation, and from them its gradient.
 _ACTIVATIONS: dict[type[nn.Module], tuple[Callable[..., Any], Callable[..., Any]]] = {
-    nn.ReLU: (
-        torch.relu_,
-        lambda g, h: torch.ops.aten.threshold_backward.grad_input(g, h, 0, grad_input=g),
-    ),
-    nn.Tanh: (
-        torch.tanh_,
-        lambda g, h: torch.ops.aten.tanh_backward.grad_input(g, h, grad_input=g),
-    ),
+    nn.ReLU: (torch.relu_, relu_backward_),
+    nn.Tanh: (torch.tanh_, tanh_backward_),
 }
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from sklseq._compat.torch import segment_max
 from sklseq.nn.ragged.packing import Packing
 
 __all__ = ["POOLINGS", "AttentionPooling", "max_pool", "mean_pool"]
@@ -18,7 +19,7 @@ def mean_pool(states: Tensor, packing: Packing) -> Tensor:
 def max_pool(states: Tensor, packing: Packing) -> Tensor:
     """Maximum over the steps of each sequence: stacked ``(sum of lengths, h)`` to ``(n, h)``."""
     on_device = torch.from_numpy(packing.lengths).to(states.device)
-    return torch.segment_reduce(states, "max", lengths=on_device, axis=0, unsafe=True)
+    return segment_max(states, on_device)
 
 
 class AttentionPooling(nn.Module):

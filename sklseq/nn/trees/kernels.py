@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-__all__ = ["ChildSumLSTMStep", "NaryLSTMStep"]
+from sklseq._compat.torch import sigmoid_backward, tanh_backward
 
-_sigmoid_backward = torch.ops.aten.sigmoid_backward
-_tanh_backward = torch.ops.aten.tanh_backward
+__all__ = ["ChildSumLSTMStep", "NaryLSTMStep"]
 
 
 def _new_states(gates: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,10 +33,10 @@ def _gate_gradients(grad: Tensor, gates: Tensor, squashed: Tensor) -> tuple[Tens
     size = squashed.shape[1]
     i, o, u = gates.split(size, dim=1)
     grad_h, grad_c = grad.split(size, dim=1)
-    grad_c = grad_c + _tanh_backward(grad_h * o, squashed)
+    grad_c = grad_c + tanh_backward(grad_h * o, squashed)
     out = torch.cat([grad_c * u, grad_h * squashed, grad_c * i], dim=1)
-    out[:, : 2 * size] = _sigmoid_backward(out[:, : 2 * size], gates[:, : 2 * size])
-    out[:, 2 * size :] = _tanh_backward(out[:, 2 * size :], gates[:, 2 * size :])
+    out[:, : 2 * size] = sigmoid_backward(out[:, : 2 * size], gates[:, : 2 * size])
+    out[:, 2 * size :] = tanh_backward(out[:, 2 * size :], gates[:, 2 * size :])
     return out, grad_c
 
 
@@ -70,7 +69,7 @@ class ChildSumLSTMStep(Function):
         h, c = states.split(size, dim=1)
         grad_gates, grad_kept = _gate_gradients(grad, gates, squashed)
         grad_kept = grad_kept.index_select(0, parents)
-        grad_forget = _sigmoid_backward(grad_kept * c, forget)
+        grad_forget = sigmoid_backward(grad_kept * c, forget)
         grad_states = torch.empty_like(states)
         torch.mul(grad_kept, forget, out=grad_states[:, size:])
         from_sum = (grad_gates @ w.t()).index_select(0, parents)
@@ -112,7 +111,7 @@ class NaryLSTMStep(Function):
         n, arity, size = c.shape
         grad_gates, grad_kept = _gate_gradients(grad, gates, squashed)
         grad_kept = grad_kept[:, None]
-        grad_forget = _sigmoid_backward(grad_kept * c, forget)
+        grad_forget = sigmoid_backward(grad_kept * c, forget)
         grad_sums = torch.cat([grad_gates, grad_forget.view(n, arity * size)], dim=1)
         # A slot holds at most one child: what flows back is a gather, by the slots turned around.
         # Empty slots all write the row behind the children, which is dropped.

@@ -95,6 +95,7 @@ def _product(matrix: Any) -> Any:
 
 
 def dense(matrix: Any) -> Array:
+    """A matrix of any kind as a dense array of floats."""
     if isinstance(matrix, StructuredMatrix) or sp.issparse(matrix):
         return np.asarray(matrix.toarray(), dtype=float)
     return np.asarray(matrix, dtype=float)

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.linalg
 from sklearn.utils import check_random_state
 
-from sklseq.inspection._tangent import Array, Tangent, dense, layers_of
+from sklseq.inspection.reservoirs.tangent import Array, Tangent, dense, layers_of
 from sklseq.nn.reservoir import Reservoir, map_states
 from sklseq.ridge import RidgeStatistics, merged
 

@@ -11,7 +11,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from sklseq.inspection._tangent import Tangent, layers_of
+from sklseq.inspection.reservoirs.tangent import Tangent, layers_of
 from sklseq.nn.reservoir import all_states
 
 __all__ = ["echo_state_index", "jacobian_eigenvalues", "largest_lyapunov_exponent"]
