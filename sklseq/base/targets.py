@@ -29,6 +29,7 @@ __all__ = [
     "read_labels",
     "read_values",
     "read_weights",
+    "require_y",
     "score_labels",
     "score_values",
     "weighted_scale",
@@ -255,7 +256,7 @@ def score_labels(
 
 
 def _one_label_each(y: Any, rows: TargetRows) -> NDArray[Any]:
-    _require(y)
+    require_y(y)
     if rows.per_part:
         return _column(rows.stack(y, "y"), rows)
     _refuse_ragged(y, rows)
@@ -265,7 +266,8 @@ def _one_label_each(y: Any, rows: TargetRows) -> NDArray[Any]:
     return y
 
 
-def _require(y: Any) -> None:
+def require_y(y: Any) -> None:
+    """Refuse a missing y, as scikit-learn words it."""
     if y is None:
         raise ValueError("This estimator requires y to be passed, but the target y is None.")
 
@@ -376,7 +378,7 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
     ValueError
         If y does not fit, or has no value with weight.
     """
-    _require(y)
+    require_y(y)
     if rows.per_part:
         y = rows.stack(y, "y")
         y = y.astype(np.float64) if y.dtype == object else y
