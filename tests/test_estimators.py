@@ -241,6 +241,7 @@ def first_fit(cls):
 
 
 @each
+@pytest.mark.filterwarnings("ignore:Each row of a DataFrame")
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "score"])
 def test_values_in_another_order_than_the_rows_are_refused(cls, method):
     X, y = table()
