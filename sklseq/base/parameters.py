@@ -18,7 +18,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from sklseq._compat.sklearn import Interval, StrOptions
-from sklseq.base.docstrings import assemble_docstring, fitted_attributes
+from sklseq.base.docstrings import assemble_docstring, fill_paragraphs, fitted_attributes
 
 __all__ = [
     "attribute",
@@ -119,6 +119,7 @@ def estimator(cls: type[_T]) -> type[_T]:
     nearest_first = [name for klass in cls.__mro__ for name in inspect.get_annotations(klass)]
     declared = [by_name[name] for name in dict.fromkeys(nearest_first) if name in by_name]
     cls._parameter_constraints = {f.name: f.metadata["allowed"] for f in declared}  # type: ignore[attr-defined]
+    fill_paragraphs(cls)
     if own_doc is not None:
         cls.__doc__ = assemble_docstring(own_doc, declared, fitted_attributes(cls))
     return cls

@@ -44,10 +44,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences;
-            ``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex. With
-            ``target="step"`` also ``(n_steps, n_features)``, one series.
+            {{X: sequences or symbols}} {{X: one series}}
         y : array-like
             A label for each sequence, ``(n_sequences,)``; with ``target="step"`` one for each
             step, in a container of the shape of X. None, NaN and -1 are steps without a label.
@@ -61,8 +58,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         Raises
         ------
         ValueError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as
-            it was before.
+            {{unchanged}}
         """
         return self._fit(X, y, sample_weight)
 

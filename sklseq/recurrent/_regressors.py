@@ -43,10 +43,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences;
-            ``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex. With
-            ``target="step"`` also ``(n_steps, n_features)``, one series.
+            {{X: sequences or symbols}} {{X: one series}}
         y : array-like
             ``(n_sequences,)`` or ``(n_sequences, n_outputs)``; with ``target="step"`` one value
             (or n_outputs) for each step, in a container of the shape of X. NaN is a step
@@ -61,8 +58,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
         Raises
         ------
         ValueError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as
-            it was before.
+            {{unchanged}}
         """
         return self._fit(X, y, sample_weight)
 

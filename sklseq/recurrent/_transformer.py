@@ -83,10 +83,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences;
-            ``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex. With
-            ``target="step"`` also ``(n_steps, n_features)``, one series.
+            {{X: sequences or symbols}} {{X: one series}}
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like or None, default=None
@@ -99,8 +96,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         Raises
         ------
         ValueError
-            If X or a parameter is not valid, or training diverges; the estimator is then as it
-            was before.
+            {{unchanged}}
         """
         return self._fit(X, None, sample_weight)
 
