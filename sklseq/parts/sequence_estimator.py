@@ -79,11 +79,11 @@ class RaggedEstimator(NeuralEstimator, SequenceEstimator):
 
     def _run(self, function: str, X: Sequences, *, per_step: bool) -> NDArray[Any]:
         """Outputs of a method of the trained module, for all sequences or all of their steps."""
+        steps = as_tensor(X.steps, next(self.module_.parameters()))
         return run_sequences(
             self.module_,
             getattr(self.module_, function),
-            X.steps,
-            X.lengths,
+            SequenceRows(steps, X.lengths),
             per_step=per_step,
             n_threads=self.n_threads,
         )

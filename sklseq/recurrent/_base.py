@@ -12,8 +12,8 @@ from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences, Vocabulary
 from sklseq.nn.ragged.pooling import POOLINGS
+from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
-from sklseq.nn.recurrent.stack import CELLS
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.training.rows.batch import Batch, as_tensor
 from sklseq.training.rows.sequences import SequenceRows
@@ -227,11 +227,11 @@ class BaseRecurrent(NeuralEstimator, SequenceEstimator):
                 "fit it again."
             )
         sequences = self._coded(self._read_X(X, reset=False, **self._reading))
+        steps = as_tensor(sequences.steps, next(self.module_.parameters()))
         outputs = run_sequences(
             self.module_,
             getattr(self.module_, function),
-            sequences.steps,
-            sequences.lengths,
+            SequenceRows(steps, sequences.lengths),
             per_step=self.module_.pooling is None,
             n_threads=self.n_threads,
         )

@@ -1,21 +1,20 @@
 """Running a trained module over rows, in batches of bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sklseq.nn.recurrent.kernels.dispatch import lanes_for
 from sklseq.training.context import threads
 from sklseq.training.rows.batch import as_tensor
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["run_rows", "run_sequences"]
 
-# Numbers in the widest activation of a batch of sequences: 32 MB in float32, and a few of them.
-_MAX_NUMBERS = 1 << 23
-# The same for rows, which nothing carries from one to the next: what the cache holds (measured).
+# Numbers in the widest activation of a batch of rows: what the cache holds (measured).
 _CACHED_NUMBERS = 1 << 18
 # Products with fewer rows are computed by other kernels, which round otherwise.
 _LEAST_ROWS = 8
@@ -64,8 +63,7 @@ def run_rows(
 def run_sequences(
     module: nn.Module,
     function: Callable[..., Tensor],
-    steps: NDArray,
-    lengths: NDArray[np.int64],
+    rows: SequenceRows,
     *,
     per_step: bool,
     n_threads: int | None,
@@ -78,36 +76,23 @@ def run_sequences(
         Put into evaluation mode.
     function : callable
         ``(steps, packing)`` to outputs, a method of the module.
-    steps, lengths : ndarray
-        Stacked sequences.
+    rows : SequenceRows
     per_step : bool
         Whether `function` gives one row a step, stacked, or one a sequence.
     n_threads : int or None
     """
-    parameter = next(module.parameters())
-    on_device = as_tensor(steps, parameter)
-    unused = on_device.new_empty(0)
-    rows = SequenceRows(on_device, lengths, unused, unused, per_step)
     result: NDArray | None = None
     module.eval()
-    max_steps = _MAX_NUMBERS // max(max(p.shape) for p in module.parameters())
-    work = min(len(lengths), max_steps) * sum(p.numel() for p in module.parameters())
+    # As many multiply-adds as a step has with the lanes of a short sequence.
+    (lanes,) = lanes_for(module, np.ones(1, dtype=np.int64))
+    width = len(rows) if lanes is None else lanes.rows
+    work = width * sum(p.numel() for p in module.parameters())
     with torch.inference_mode(), threads(n_threads, work):
-        for chosen in _batches(lengths, max_steps):
-            output = function(*rows.inputs(chosen)).cpu().numpy()
+        for inputs, places in rows.tiles(module, per_step):
+            output = function(*inputs)[: len(places)].cpu().numpy()
             if result is None:
-                n = len(steps) if per_step else len(lengths)
+                n = len(rows.steps) if per_step else len(rows)
                 result = np.empty((n, *output.shape[1:]), dtype=output.dtype)
-            result[rows.step_index(chosen) if per_step else chosen] = output
+            result[places] = output
     assert result is not None
     return result
-
-
-def _batches(lengths: NDArray[np.int64], max_steps: int) -> Iterator[NDArray[np.int64]]:
-    """Sequences of similar length together, at most `max_steps` in a batch (or one sequence)."""
-    order = np.argsort(-lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        rows = max(1, max_steps // int(lengths[order[start]]))
-        yield order[start : start + rows]
-        start += rows

@@ -7,11 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+import sklseq.training.rows.sequences as sequences
 import sklseq.training.run as inference
 from sklseq.nn.layers.feedforward import FeedForward
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.training.context import seeded_construction
+from sklseq.training.rows.batch import as_tensor
+from sklseq.training.rows.sequences import SequenceRows
 from sklseq.training.run import run_rows, run_sequences
 
 
@@ -24,9 +27,8 @@ def network(pooling=None, **kwargs):
 
 
 def run(net, steps, lengths):
-    return run_sequences(
-        net, net.forward, steps, lengths, per_step=net.pooling is None, n_threads=1
-    )
+    rows = SequenceRows(as_tensor(steps, next(net.parameters())), lengths)
+    return run_sequences(net, net.forward, rows, per_step=net.pooling is None, n_threads=1)
 
 
 @pytest.mark.parametrize("pooling", [None, "last"])
@@ -38,10 +40,11 @@ def test_any_cut_into_batches_gives_the_same_outputs_in_order(pooling, lengths, 
     whole = run(net, steps, lengths)
     with pytest.MonkeyPatch.context() as patch:
         widest = max(max(p.shape) for p in net.parameters())
-        patch.setattr(inference, "_MAX_NUMBERS", max_steps * widest)
-        for rows in inference._batches(lengths, max_steps):
-            assert len(rows) == 1 or len(rows) * lengths[rows].max() <= max_steps
-        assert_allclose(run(net, steps, lengths), whole, rtol=0, atol=1e-13)
+        patch.setattr(sequences, "_MAX_NUMBERS", max_steps * widest)
+        rows = sequences.SequenceRows(torch.from_numpy(steps), lengths)
+        for _, chosen in rows.tiles(net, per_step=False):
+            assert len(chosen) == 1 or len(chosen) * lengths[chosen].max() <= max_steps
+        np.testing.assert_array_equal(run(net, steps, lengths), whole)
     with torch.no_grad():
         direct = net.eval()(torch.from_numpy(steps), Packing(lengths)).numpy()
     assert_allclose(whole, direct, rtol=0, atol=1e-13)
