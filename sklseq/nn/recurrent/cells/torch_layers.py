@@ -1,6 +1,6 @@
 """Layers with the equations and the parameters of torch's own: RNN, GRU, LSTM."""
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
