@@ -14,7 +14,7 @@ from sklseq.base.outliers import OutlierScoreMixin
 from sklseq.base.sequences import SequenceTransformerMixin, check_lengths, holds_vectors, unpacked
 from sklseq.data import Sequences
 from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
-from sklseq.nn.recurrent.stack import CELLS
+from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.parts.sequence_estimator import (
     RaggedEstimator,
     length_weights,

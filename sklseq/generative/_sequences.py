@@ -14,7 +14,7 @@ from sklseq.generative._codes import CodesMixin, check_enough_rows
 from sklseq.generative._density import DensityMixin
 from sklseq.generative._variational import VariationalMixin
 from sklseq.nn.codes.sequence_variational import SequenceVariationalNetwork
-from sklseq.nn.recurrent.stack import CELLS
+from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.parts.conditions import ConditionalSampler
 from sklseq.parts.latent_priors import LatentPriorMixin
 from sklseq.parts.sequence_estimator import (

@@ -10,8 +10,8 @@ from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences, Vocabulary
 from sklseq.nn.ragged.pooling import POOLINGS
+from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
-from sklseq.nn.recurrent.stack import CELLS
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows

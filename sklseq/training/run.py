@@ -17,6 +17,9 @@ from sklseq.training.rows.batch import Rows
 
 __all__ = ["run"]
 
+# A usual tile.
+_ROWS_AT_ONCE = 64
+
 
 def run(
     function: Callable[..., Tensor],
@@ -42,8 +45,9 @@ def run(
     """
     result: NDArray | None = None
     module.eval()
-    n_parameters = sum(p.numel() for p in module.parameters())
-    with torch.inference_mode(), threads(n_threads, n_parameters * min(len(rows), 1024)):
+    # The number of threads changes how products are cut, so it does not hang on that of rows.
+    work = _ROWS_AT_ONCE * sum(p.numel() for p in module.parameters())
+    with torch.inference_mode(), threads(n_threads, work):
         for inputs, places, n in rows.tiles(module, per_part):
             output = function(*inputs)[:n].cpu().numpy()
             if result is None:

@@ -7,8 +7,8 @@ from torch import nn
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import POOLINGS
+from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import NeighborNetwork, RecurrentNetwork
-from sklseq.nn.recurrent.stack import CELLS
 
 ALL_CELLS = [*CELLS, nn.GRUCell, nn.LSTMCell]
 LENGTHS = np.array([3, 1, 5, 3])

@@ -6,7 +6,7 @@ import torch
 
 from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.recurrent.stack import CELLS
+from sklseq.nn.recurrent.cells.registry import CELLS
 
 LENGTHS = np.array([4, 1, 7, 3])
 PACKING = Packing(LENGTHS)

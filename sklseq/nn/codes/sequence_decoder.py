@@ -42,8 +42,9 @@ class SequenceDecoder(nn.Module):
     def forward(self, code_of_step: Tensor, packing: Packing) -> Tensor:
         """Steps ``(sum of lengths, n_features)``, from the code of its sequence at each step."""
         inputs = torch.cat([code_of_step, position_features(packing, code_of_step)], dim=1)
-        states = self.stack(inputs.index_select(0, packing.to_packed), packing)
-        return self.head(states.index_select(0, packing.to_stacked))
+        x = inputs.index_select(0, packing.to_packed)
+        states, _ = self.stack(x, packing, need_last=False)
+        return packing.map(self.head, states.index_select(0, packing.to_stacked))
 
 
 def position_features(packing: Packing, like: Tensor) -> Tensor:

@@ -72,20 +72,22 @@ class AutoregressiveNoise(nn.Module):
             earlier = torch.cat([torch.zeros_like(noise[:lag]), noise[:-lag]])[: len(noise)]
             # Of lags before the start, which reach into the sequence before, coefficients are 0.
             weight = coefficients[:, lag - 1].index_select(0, known)
-            innovation = torch.addcmul(innovation, weight, earlier, value=-1)
+            innovation = innovation - weight * earlier
         log_scale = log_scales.index_select(0, known)
-        squares = (innovation * (-log_scale).exp()).square()
+        squares = (innovation * (-log_scales).exp().index_select(0, known)).square()
         return -(0.5 * squares + log_scale + 0.5 * math.log(2 * math.pi)).sum(dim=1)
 
     def draw(self, normal: Tensor, packing: Packing) -> Tensor:
         """Noise ``(sum of lengths, n_values)``, of as many standard normal numbers."""
         coefficients, log_scales = self.predictors()
+        if packing.lanes is not None:
+            packing = Packing(packing.lengths, packing.device)
         drawn: list[Tensor] = []
         parts = normal.index_select(0, packing.to_packed).split(packing.batch_sizes)
         for t, part in enumerate(parts):
             known = min(t, self.order)
             now = part * log_scales[known].exp()
             for lag in range(1, known + 1):
-                now = torch.addcmul(now, coefficients[known, lag - 1], drawn[t - lag][: len(part)])
+                now = now + coefficients[known, lag - 1] * drawn[t - lag][: len(part)]
             drawn.append(now)
         return torch.cat(drawn).index_select(0, packing.to_stacked)

@@ -92,7 +92,7 @@ class LengthModel(nn.Module):
         share, stop = self.tail
         geometric = stop.log() + (counts - 1) * torch.log1p(-stop)
         known = self.log_probabilities(code)
-        index = (counts - 1).clamp(max=known.shape[1] - 1)
+        index = (counts - 1).clamp(0, known.shape[1] - 1)
         seen = known.gather(1, index.unsqueeze(1)).squeeze(1)
         seen = torch.where(counts <= known.shape[1], seen, _NEVER)
         return torch.logaddexp(torch.log1p(-share) + seen, share.log() + geometric)

@@ -41,13 +41,16 @@ class AttentionPooling(nn.Module):
 
     def forward(self, states: Tensor, packing: Packing) -> Tensor:
         owner, n = packing.sequence_of_step, len(packing)
-        scores = self.score(torch.tanh(self.hidden(states)))
+        scores = packing.map(self._scores, states)
         # The largest score is subtracted for range only: it cancels, and so does its gradient.
         largest = max_pool(scores.detach(), packing)
-        weights = torch.exp(scores - largest.index_select(0, owner))
+        weights = packing.map(torch.exp, scores - largest.index_select(0, owner))
         totals = weights.new_zeros(n, 1).index_add(0, owner, weights)
         sums = states.new_zeros(n, states.shape[1]).index_add(0, owner, weights * states)
         return sums / totals
+
+    def _scores(self, states: Tensor) -> Tensor:
+        return self.score(torch.tanh(self.hidden(states)))
 
 
 POOLINGS = ("last", "mean", "max", "attention")

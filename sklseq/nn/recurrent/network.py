@@ -1,5 +1,6 @@
 """Whole networks: what an estimator trains."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
+from sklseq.nn.recurrent.layer import State
 from sklseq.nn.recurrent.stack import RecurrentStack
 
 __all__ = ["NeighborNetwork", "RecurrentNetwork"]
@@ -23,7 +25,7 @@ class RecurrentNetwork(nn.Module):
     embedding_size : int or None, default=None
         Steps are symbols, embedded with this size; index 0, the unknown symbol, is the zero
         vector and stays so.
-    cell, hidden_size, num_layers, bidirectional, dropout
+    cell, hidden_size, num_layers, bidirectional, dropout, cell_options
         As in `RecurrentStack`.
     pooling : {"last", "mean", "max", "attention"} or None, default="last"
         None gives an output for each step.
@@ -41,13 +43,20 @@ class RecurrentNetwork(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         pooling: str | None = "last",
+        cell_options: dict[str, Any] | None = None,
     ):
         super().__init__()
         self.embedding = (
             None if embedding_size is None else nn.Embedding(n_features, embedding_size, 0)
         )
         self.stack = RecurrentStack(
-            cell, embedding_size or n_features, hidden_size, num_layers, bidirectional, dropout
+            cell,
+            embedding_size or n_features,
+            hidden_size,
+            num_layers,
+            bidirectional,
+            dropout,
+            cell_options,
         )
         self.pooling = pooling
         self.attention = (
@@ -55,11 +64,18 @@ class RecurrentNetwork(nn.Module):
         )
         self.head = nn.Linear(self.stack.output_size, n_outputs)
 
-    def states(self, steps: Tensor, packing: Packing) -> Tensor:
-        """States of the last layer in packed order."""
+    def states(
+        self,
+        steps: Tensor,
+        packing: Packing,
+        state: Sequence[State] | None = None,
+        need_last: bool = True,
+    ) -> tuple[Tensor, list[State | None]]:
+        """What the recurrent layers make of stacked steps; see `RecurrentStack.forward`."""
         if self.embedding is not None:
             steps = self.embedding(steps)
-        return self.stack(steps.index_select(0, packing.to_packed), packing)
+        x = steps.index_select(0, packing.to_packed)
+        return self.stack(x, packing, state, need_last=need_last)
 
     def features(self, steps: Tensor, packing: Packing) -> Tensor:
         """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled.
@@ -70,7 +86,7 @@ class RecurrentNetwork(nn.Module):
         packing : Packing
             Of the n sequences.
         """
-        states = self.states(steps, packing)
+        states, _ = self.states(steps, packing, need_last=False)
         if self.pooling == "last":
             return self._last(states, packing)
         stacked = states.index_select(0, packing.to_stacked)
@@ -91,7 +107,8 @@ class RecurrentNetwork(nn.Module):
 
     def forward(self, steps: Tensor, packing: Packing) -> Tensor:
         """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling."""
-        return self.head(self.features(steps, packing))
+        features = self.features(steps, packing)
+        return packing.map(self.head, features) if self.pooling is None else self.head(features)
 
 
 class NeighborNetwork(RecurrentNetwork):
@@ -118,7 +135,8 @@ class NeighborNetwork(RecurrentNetwork):
         self, steps: Tensor, packing: Packing
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        stacked = self.states(steps, packing).index_select(0, packing.to_stacked)
+        states, _ = self.states(steps, packing, need_last=False)
+        stacked = states.index_select(0, packing.to_stacked)
         size = self.head.in_features
         predicted = [self.head(stacked[:, :size])]
         if self.backward_head is not None:

@@ -1,6 +1,7 @@
 """Ragged sequences as rows."""
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, Self
 
 import numpy as np
@@ -8,14 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.ragged.packing import Lanes, Packing
+from sklseq.nn.recurrent.kernels.dispatch import lanes_for
 from sklseq.training.placement import as_tensor
 from sklseq.training.rows.batch import Rows, Targets, Tile
 
 __all__ = ["SequenceRows"]
 
-# Numbers in the widest activation of a batch: 32 MB in float32, and a few of them.
+# Numbers in the widest activation of a tile: 32 MB in float32, and a few of them.
 _MAX_NUMBERS = 1 << 23
+# Sequences in a tile with lanes.
+_TILE_ROWS = 256
 
 
 class SequenceRows(Rows):
@@ -49,10 +53,13 @@ class SequenceRows(Rows):
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def inputs(self, rows: NDArray[np.int64]) -> tuple[Tensor, Packing]:
-        """Stacked steps of these rows, and their packing."""
+    def inputs(self, rows: NDArray[np.int64], lanes: Lanes | None = None) -> tuple[Tensor, Packing]:
+        """Stacked steps of these rows, and their packing; in lanes, filled up with empty ones."""
         index = torch.from_numpy(self.step_index(rows)).to(self.steps.device, non_blocking=True)
-        return self.steps.index_select(0, index), Packing(self.lengths[rows], self.steps.device)
+        lengths = self.lengths[rows]
+        if lanes is not None:
+            lengths = np.pad(lengths, (0, _TILE_ROWS - len(rows)))
+        return self.steps.index_select(0, index), Packing(lengths, self.steps.device, lanes)
 
     def step_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of all steps of these rows among the stacked steps."""
@@ -100,12 +107,32 @@ class SequenceRows(Rows):
         return len(self.steps) if per_part else len(self)
 
     def tiles(self, module: nn.Module, per_part: bool) -> Iterator[Tile]:
-        """Sequences of similar length together."""
-        max_steps = _MAX_NUMBERS // max(max(p.shape) for p in module.parameters())
+        """All rows in parts for inference, in which each is computed as if it were alone.
+
+        Sequences of similar length come together, in as many steps as memory allows. On the CPU
+        they are laid in lanes, so that the shapes of all calls follow from the module and the
+        sequence's own length.
+        """
+        widest = max(max(p.shape, default=1) for p in module.parameters())
+        for lanes, chosen in self._classes(module):
+            lengths = self.lengths[chosen]
+            size = len(chosen) if lanes is None else _TILE_ROWS
+            start = 0
+            while start < len(chosen):
+                end = start + min(size, max(1, _MAX_NUMBERS // widest // int(lengths[start])))
+                rows = chosen[start:end]
+                places = self.step_index(rows) if per_part else rows
+                yield Tile(self.inputs(rows, lanes), places, len(places))
+                start = end
+
+    def _classes(self, module: nn.Module) -> Iterator[tuple[Lanes | None, NDArray[np.int64]]]:
+        """Rows of one shape of lanes, longest first."""
         order = np.argsort(-self.lengths, kind="stable")
+        unique, counts = np.unique(-self.lengths, return_counts=True)
+        ends = np.cumsum(counts)
         start = 0
-        while start < len(order):
-            rows = order[start : start + max(1, max_steps // int(self.lengths[order[start]]))]
-            places = self.step_index(rows) if per_part else rows
-            yield Tile(self.inputs(rows), places, len(places))
-            start += len(rows)
+        pairs = zip(lanes_for(module, -unique), ends, strict=True)
+        for lanes, group in groupby(pairs, key=lambda pair: pair[0]):
+            *_, (_, end) = group
+            yield lanes, order[start:end]
+            start = end
