@@ -192,7 +192,7 @@ class AdversarialNetwork(nn.Module):
         if isinstance(self.generator, MixedRows):
             heads = self.generator.heads
             uniform = torch.empty_like(x[:, heads.n_values :])
-            return heads.spread(x, uniform.uniform_(generator=current_generator()))
+            return heads.drawn_from_intervals(x, uniform.uniform_(generator=current_generator()))
         return (x - self.mean) / self.scale
 
     def _packed(self, rows: Tensor, context: Tensor | None) -> Tensor:

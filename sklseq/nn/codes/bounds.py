@@ -76,7 +76,9 @@ class VariationalBounds(nn.Module):
         The draws have mean zero and unit covariance, so that it is exact for a linear decoder.
         """
         mean, log_variance = self.posterior(*rows)
-        terms = [self.log_likelihood(z, *rows) for z in _at(mean, log_variance, self.even_draws)]
+        terms = []
+        for z in _at(mean, log_variance, self.even_draws):
+            terms.append(self.log_likelihood(z, *rows))
         return torch.stack(terms).mean(dim=0), divergence(mean, log_variance)
 
     def iwae(self, *rows: Any) -> Tensor:

@@ -77,7 +77,7 @@ class Mixed(Likelihood):
         """1 for each of the `n_values` that is observed, 0 where its column is missing."""
         return 1 - pad(x[:, : self.n_values], (0, 1)).index_select(1, self.owner)
 
-    def spread(self, x: Tensor, uniform: Tensor) -> Tensor:
+    def drawn_from_intervals(self, x: Tensor, uniform: Tensor) -> Tensor:
         """The values of rows, each number drawn from its interval.
 
         Parameters
