@@ -160,7 +160,8 @@ class NeuralEstimator(Estimator):
         5. ``_rows(data, like, targets) -> Rows``: training data on the device of `like`.
         6. ``_initialize(module, rows)``: what a new module takes from its training rows.
         7. ``_objective(module, batch) -> loss``: of each training step, or `_phases`.
-        8. ``_finish(data, targets)``: what is computed from the trained network.
+        8. ``_training_rows(rows) -> Rows``: what epochs go through; the training rows by default.
+        9. ``_finish(data, targets)``: what is computed from the trained network.
 
         Whatever fails on the way leaves the estimator as it was before.
         """
@@ -180,7 +181,13 @@ class NeuralEstimator(Estimator):
                 with torch.no_grad():
                     self._initialize(module, train)
             trainer = self._trainer(fit, len(train), partial)
-            result = trainer.run(module, self._objective, train, validation, self._optimizer_state)
+            result = trainer.run(
+                module,
+                self._objective,
+                self._training_rows(train),
+                validation,
+                self._optimizer_state,
+            )
             self._keep(module, result)
             self._finish_uninterrupted(data, targets)
         return self
@@ -213,6 +220,10 @@ class NeuralEstimator(Estimator):
     @abstractmethod
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         """Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
+
+    def _training_rows(self, rows: Rows) -> Rows:
+        """The rows that epochs go through, once the module was initialized from `rows`."""
+        return rows
 
     def _phases(self) -> list[Phase]:
         """Parts that are trained against each other, each by its own loss; none by default."""

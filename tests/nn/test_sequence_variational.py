@@ -96,7 +96,7 @@ def test_each_class_has_its_lengths():
 
 def test_every_length_has_a_probability_and_they_sum_to_one():
     model = length_model()
-    torch.nn.init.normal_(model.tilt.output.weight, generator=generator())
+    torch.nn.init.normal_(model.log_weights.output.weight, generator=generator())
     code = torch.randn(1, 2, generator=generator()).double().expand(500, -1)
     log_prob = model.log_prob(code, np.arange(1, 501))
     assert log_prob.isfinite().all()

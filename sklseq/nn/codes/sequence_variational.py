@@ -17,7 +17,7 @@ __all__ = ["SequenceVariationalNetwork"]
 
 
 class SequenceVariationalNetwork(VariationalBounds):
-    """Latent variables of a sequence give its length and its expected steps; noise is added.
+    """Latent variables give a sequence's length and expected steps; its noise is autoregressive.
 
     Sequences are ``(steps, packing)``; the columns of steps are features, and then, the same at
     all steps of a sequence, its class as a one-hot row.
@@ -32,8 +32,8 @@ class SequenceVariationalNetwork(VariationalBounds):
     noise, noise_order
         See `AutoregressiveNoise`.
     max_length : int, default=1
-        The longest training sequence.
-    n_draws, seed : int
+        Length of the longest training sequence.
+    n_importance_samples, seed : int
         See `VariationalBounds`.
     """
 
@@ -51,7 +51,7 @@ class SequenceVariationalNetwork(VariationalBounds):
         noise: str | float = "diagonal",
         noise_order: int = 1,
         max_length: int = 1,
-        n_draws: int = 8,
+        n_importance_samples: int = 8,
         seed: int = 0,
     ):
         super().__init__()
@@ -68,15 +68,15 @@ class SequenceVariationalNetwork(VariationalBounds):
             bidirectional=bidirectional,
             **shared,
         )
-        # Codes of different sequences start apart (a variance of about 0.1): as long as they tell
-        # little, the decoder learns to do without them.
+        # Codes of different sequences start apart (a variance of about 0.1): while they hold
+        # little information, the decoder learns to ignore them.
         with torch.no_grad():
             self.encoder.head.weight[:n_components] *= 4
         self.decoder = SequenceDecoder(self.n_code, n_features, **shared)
         self.noise = AutoregressiveNoise(n_features, noise, noise_order)
         self.length_model = LengthModel(n_components, n_context, max_length)
         self.standardize = Standardizer(n_features)
-        self.make_draws(n_draws, n_components, seed)
+        self.make_draws(n_importance_samples, n_components, seed)
 
     def posterior(self, steps: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latent variables, ``(n, n_components)`` each."""
@@ -92,9 +92,9 @@ class SequenceVariationalNetwork(VariationalBounds):
         codes = torch.cat([z.index_select(0, owner), context], dim=1)
         noise = self.standardize(x) - self.decoder(codes, packing)
         by_step = self.noise.log_prob(noise, packing) - self.standardize.scale.log().sum()
-        fit = by_step.new_zeros(len(packing)).index_add(0, owner, by_step)
+        log_likelihood = by_step.new_zeros(len(packing)).index_add(0, owner, by_step)
         code = codes.index_select(0, torch.from_numpy(packing.starts).to(codes.device))
-        return fit + self.length_model.log_prob(code, packing.lengths)
+        return log_likelihood + self.length_model.log_prob(code, packing.lengths)
 
     def decode(self, code_of_step: Tensor, packing: Packing) -> Tensor:
         """Expected steps, from code and class of its sequence at each step."""

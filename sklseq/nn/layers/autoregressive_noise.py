@@ -1,4 +1,4 @@
-"""Noise of sequences that goes on from step to step."""
+"""Autoregressive noise of sequences."""
 
 import math
 
@@ -16,11 +16,11 @@ _LARGEST_PARTIAL = 0.999
 
 
 class AutoregressiveNoise(nn.Module):
-    """Stationary Gaussian noise, of each feature for itself, that depends on earlier steps.
+    """Stationary autoregressive Gaussian noise, independent between features.
 
-    ``e_t = phi_1 e_(t-1) + ... + phi_p e_(t-p) + innovation``. What is learned are the partial
+    ``e_t = phi_1 e_(t-1) + ... + phi_p e_(t-p) + innovation``. The parameters are the partial
     autocorrelations, so that the process is stationary whatever they are; the first steps have
-    the distribution that it has there (Barndorff-Nielsen and Schou 1973, On the parametrization
+    its stationary distribution (Barndorff-Nielsen and Schou 1973, On the parametrization
     of autoregressive models by partial autocorrelations, equations 2 and 3).
 
     Parameters
@@ -29,7 +29,7 @@ class AutoregressiveNoise(nn.Module):
     noise : {"learned", "diagonal"} or float
         Standard deviation of the innovations; see `Gaussian`.
     order : int
-        Earlier steps that count; with 0 the noise is independent from step to step.
+        Order of the process: earlier steps that the noise depends on; 0 for independent noise.
     """
 
     def __init__(self, n_values: int, noise: str | float = "diagonal", order: int = 1):
@@ -41,8 +41,8 @@ class AutoregressiveNoise(nn.Module):
     def predictors(self) -> tuple[Tensor, Tensor]:
         """Coefficients ``(order + 1, order, n_values)`` and log-deviations ``(order + 1, ...)``.
 
-        Of the best prediction from 0, 1, ..., `order` earlier steps (the Durbin-Levinson
-        recursion), and of what it leaves.
+        Of the best linear prediction from 0, 1, ..., `order` earlier steps, and of its error (the
+        Durbin-Levinson recursion).
         """
         partial = _LARGEST_PARTIAL * torch.tanh(self.raw_partial)
         n_values = self.innovations.n_values
@@ -63,7 +63,7 @@ class AutoregressiveNoise(nn.Module):
         ----------
         noise : Tensor of shape (sum of lengths, n_values)
         packing : Packing
-            Of the n sequences.
+            Packing of the n sequences.
         """
         coefficients, log_scales = self.predictors()
         known = torch.from_numpy(np.minimum(packing.time, self.order)).to(noise.device)

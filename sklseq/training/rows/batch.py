@@ -85,6 +85,8 @@ class Rows(ABC):
     weight: Tensor | None = None
     per_part: bool = False
     """Whether targets belong to parts of rows, steps or nodes."""
+    mean_weight: float = 1.0
+    """Mean of the user's weights, which `weight` is divided by."""
 
     def _set_targets(self, like: Tensor, targets: Targets | None) -> None:
         if targets is None:
@@ -95,8 +97,11 @@ class Rows(ABC):
 
     def _scaled(self, weight: Tensor) -> Tensor:
         """Weights that sum to the number of rows."""
-        total = weight.sum()
-        return weight * (len(self) / total) if total > 0 else weight
+        mean = float(weight.sum()) / len(self)
+        if mean <= 0:
+            return weight
+        self.mean_weight *= mean
+        return weight * (len(self) / weight.sum())
 
     @abstractmethod
     def __len__(self) -> int: ...

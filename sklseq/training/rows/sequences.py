@@ -80,6 +80,7 @@ class SequenceRows(Rows):
         batch = self.take(rows)
         part = type(self)(batch.inputs[0], self.lengths[rows], self.like, None, self.per_part)
         part.target = None if self.target is None else batch.target
+        part.mean_weight = self.mean_weight
         part.weight = part._scaled(batch.weight)
         return part
 
