@@ -118,7 +118,7 @@ def ridge(n_rows: int = 5000, units: int = 500) -> None:
     seconds, got = turns(
         one=lambda: path().coef(1.0),
         cholesky=by_cholesky,
-        many=lambda: path().coefs(alphas),
+        many=lambda: list(map(path().coef, alphas)),
         gcv=gcv,
         loo=lambda: LeaveOneOut(path(), alphas).update(x, y).errors,
         refits=lambda: [path().coef(a) for a in alphas],

@@ -25,7 +25,7 @@ def memory_capacity(
     alpha: float = 1e-7,
     random_state: Any = None,
 ) -> Array:
-    """How well the state tells the input of k steps ago, for each delay k; measured.
+    """Measured memory capacity: how well the state determines the input of k steps ago.
 
     The reservoir is driven by numbers uniform on [-r, r]. For each delay a linear readout is
     fitted by ridge; its capacity is the squared correlation of what it says with the truth, on
@@ -113,7 +113,7 @@ def memory_capacity(
 
 
 def linear_memory_capacity(reservoir: Any, *, n_delays: int | None = None) -> Array:
-    """How well the state of a linear reservoir tells the input of k steps ago; exact.
+    """Exact memory capacity of a linear reservoir for the input of k steps ago.
 
     For white input and ``x <- A x + v u`` the state's covariance C solves
     ``C = A C A^T + v v^T`` and the capacity of delay k is ``(A^k v)^T C^-1 (A^k v)``. Over

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_scalar
 from skorch.callbacks import Callback
 from torch import nn
 
 from sklseq import __version__
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
+from sklseq.base.randomness import draw_seed
 from sklseq.training.context import resolve_device, seeded_construction
 from sklseq.training.engine import Objective, StopTraining, Trainer
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
@@ -304,13 +304,6 @@ class _EpochReporter(Callback):
             }
 
         return self.data | {"reconstruction_attributes": as_if_stopped_here}
-
-
-def draw_seed(random_state: Any) -> int:
-    """A seed; None takes fresh entropy and leaves numpy's global generator alone."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def sampling_generator(model: Any, n_samples: Any, random_state: Any) -> np.random.Generator:
