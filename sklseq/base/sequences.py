@@ -157,6 +157,10 @@ class SequenceEstimator(Estimator):
             sample_weight, np.empty(n_rows), dtype=np.float64, ensure_non_negative=True
         )
 
+    def _score_weights(self, sample_weight: Any, X: Sequences) -> NDArray[np.float64]:
+        """Weight of each target row in `score`."""
+        return self._read_weights(sample_weight, X)
+
     def _check_index(self, X: Any, **beside: Any) -> None:
         """What stands beside a DataFrame and has an index must have that of the rows."""
         if not hasattr(X, "iloc") or (not self._per_step and X.index.nlevels != 2):

@@ -86,9 +86,10 @@ class SequenceClassifierMixin(ClassifierMixin):
             )
         return codes, weights
 
-    def _check_partial(self: Any, classes: Any) -> None:
-        """Whether `partial_fit` may go on with these classes."""
-        fresh = not self.__sklearn_is_fitted__()
+    def _check_partial(self: Any, classes: Any, fresh: bool | None = None) -> None:
+        """Whether `partial_fit` may go on with these classes; `fresh` if nothing is learned yet."""
+        if fresh is None:
+            fresh = not self.__sklearn_is_fitted__()
         if fresh and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if (
@@ -168,7 +169,7 @@ class SequenceClassifierMixin(ClassifierMixin):
         true = _one_label_each(stack_steps(y, X), self._row_words[1])
         predicted = stack_steps(predicted, X, "prediction")
         known = ~unlabelled(true)
-        weights = None if sample_weight is None else self._read_weights(sample_weight, X)[known]
+        weights = self._score_weights(sample_weight, X)[known]
         return accuracy_score(_one_type(true[known]), predicted[known], sample_weight=weights)
 
 
@@ -275,9 +276,7 @@ class SequenceRegressorMixin(RegressorMixin):
         X = self._read_X(X, reset=False, **self._reading)
         true = stack_steps(y, X).astype(np.float64).reshape(len(X.steps), -1)
         predicted = stack_steps(predicted, X, "prediction").reshape(true.shape)
-        weights = np.ones(len(true))
-        if sample_weight is not None:
-            weights = self._read_weights(sample_weight, X)
+        weights = self._score_weights(sample_weight, X)
         # Each output has its own missing targets.
         scores = [
             r2_score(t[known], p[known], sample_weight=weights[known])

@@ -10,7 +10,6 @@ from sklseq.base import estimator
 from sklseq.data import Sequences
 from sklseq.parts.supervised import SquaredErrorMixin
 from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
-from sklseq.recurrent._from_reservoir import check_trainable, weights_of
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
 
@@ -121,8 +120,8 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
 
         Units are leaky; recurrent, input and output weights, biases and leak rates are those of
         the network given, and `fit` (``warm_start`` is True) or `partial_fit` trains them all by
-        gradient. Choose a small `learning_rate`: the readout is the best there is already for
-        the states as they are.
+        gradient. Choose a small `learning_rate`: the readout is already optimal for the initial
+        states.
 
         Parameters
         ----------
@@ -130,7 +129,7 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
             Fitted, with one layer of tanh units without `rotation`, ``features="state"`` and the
             ridge readout. It is not changed.
         **params
-            Of the new estimator, those of training.
+            Parameters of the new estimator, such as those of training.
 
         Returns
         -------
@@ -140,7 +139,7 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
         Raises
         ------
         TypeError, ValueError
-            If `esn` is not such a network.
+            If `esn` is not such a network, or a parameter contradicts it.
 
         Examples
         --------
@@ -156,19 +155,27 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
         >>> bool(model.fit(X, y).score(X, y) > esn.score(X, y))
         True
         """
-        check_trainable(esn)
-        fixed = {"cell": "leaky", "hidden_size": esn.reservoir_size, "warm_start": True}
-        taken = {name: getattr(esn, name) for name in ("target", "pooling", "bidirectional")}
-        model = cls(**{"dtype": esn.dtype} | params | fixed | taken)
-        for name in ("n_features_in_", "_n_step_features", "feature_names_in_", "_n_target_dims"):
-            if hasattr(esn, name):
-                setattr(model, name, getattr(esn, name))
+        if not hasattr(esn, "recurrent_equivalent"):
+            raise TypeError(
+                f"from_reservoir needs a fitted ESNRegressor with a ridge readout, got {esn!r}."
+            )
+        equivalent, weights = esn.recurrent_equivalent()
+        equivalent["warm_start"] = True
+        other = [name for name, value in equivalent.items() if params.get(name, value) != value]
+        if other:
+            given, settled = (
+                ", ".join(f"{name}={values[name]!r}" for name in other)
+                for values in (params, equivalent)
+            )
+            raise ValueError(f"{given}: a network from this reservoir has {settled}.")
+        model = cls(**{"dtype": esn.dtype} | params | equivalent)
+        model.n_features_in_ = esn.n_features_in_
+        if hasattr(esn, "feature_names_in_"):
+            model.feature_names_in_ = esn.feature_names_in_
         model.target_mean_, model.target_scale_ = esn.target_mean_, esn.target_scale_
-        weights = weights_of(esn)
-        module = model._new_module(
-            n_features=weights["stack.forward_layers.0.weight_ih"].shape[1],
-            n_outputs=len(weights["head.bias"]),
-        )
+        n_inputs = weights["stack.forward_layers.0.weight_ih"].shape[1]
+        model._n_step_features, model._n_target_dims = n_inputs, np.ndim(esn.coef_)
+        module = model._new_module(n_features=n_inputs, n_outputs=len(weights["head.bias"]))
         module.load_state_dict(weights)
         model.module_ = module.eval()
         model.best_loss_ = np.inf

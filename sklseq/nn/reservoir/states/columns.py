@@ -88,19 +88,11 @@ class StateColumns:
         self._tile_steps = max(1, _TILE_BYTES // step)
         self._room = np.empty(0, dtype=initial.dtype)
 
-    def __iter__(self) -> Iterator[StateBlock]:
-        """Yield ``(rows, states)`` with shapes (n,) and (n, units), valid until the next."""
-        for start, tiles in self._tiles():
-            yield self._block(start, tiles)
+    def blocks(self, needed: bool = True) -> Iterator[StateBlock]:
+        """Yield ``(rows, states)`` with shapes (n,) and (n, units), valid until the next.
 
-    def finish(self) -> Array:
-        """Run for the final states alone."""
-        for _ in self._tiles():
-            pass
-        return self.final
-
-    def _tiles(self) -> Iterator[tuple[int, list[Tensor]]]:
-        """The first step and the states (n_steps, units, width) of each layer, tile by tile."""
+        Where they are not `needed`, it yields nothing, but has to be exhausted all the same.
+        """
         missing = self.width - len(self.first)
         states = split_layers(self.kernels, np.pad(self.final, ((0, missing), (0, 0))))
         columns = np.pad(self.first, (0, missing))
@@ -118,7 +110,8 @@ class StateColumns:
                 tiles.append(drive)
             states = [tile[-1] for tile in tiles]
             self._keep_final(start, tiles)
-            yield start, tiles
+            if needed:
+                yield self._block(start, tiles)
 
     def _keep_final(self, start: int, tiles: list[Tensor]) -> None:
         left = self.lengths - 1 - start

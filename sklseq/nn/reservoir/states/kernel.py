@@ -142,10 +142,8 @@ class _SparseProduct:
     kind = "sparse"
 
     def __init__(self, weights: sp.csr_array, dtype: torch.dtype, device: torch.device):
-        ends, columns = (
-            torch.as_tensor(index.astype(np.int32), device=device)
-            for index in (weights.indptr, weights.indices)
-        )
+        ends = torch.as_tensor(weights.indptr.astype(np.int32), device=device)
+        columns = torch.as_tensor(weights.indices.astype(np.int32), device=device)
         values = torch.as_tensor(weights.data, dtype=dtype, device=device)
         self.bag = (columns, ends, values)
         self.bags_win = device.type == "cpu" and dtype == torch.float32
@@ -224,7 +222,11 @@ class Kernel:
         self.inputs = _product(inputs * factor, dtype, device)
         bias = np.zeros(self.units) if reservoir.bias is None else np.asarray(reservoir.bias)
         self.bias = torch.as_tensor(bias * factor, dtype=dtype, device=device)[:, None]
-        self.leak = reservoir.leak_rate
+        rate = reservoir.leak_rate
+        self.leak: Any = (
+            torch.as_tensor(rate, dtype=dtype, device=device)[:, None] if np.ndim(rate) else rate
+        )
+        self.forgets_all = np.ndim(rate) == 0 and rate == 1
         self.rotation = None
         if reservoir.rotation is not None:
             self.rotation = _product(reservoir.rotation, dtype, device)
@@ -240,23 +242,26 @@ class Kernel:
         inputs : Tensor of shape (n_steps, n_inputs, batch)
             What drives them.
         """
-        flat, states = self._room(len(inputs) + 1, inputs.shape[2])
-        states[0].copy_(x)
-        self._drive(inputs, states[1:])
-        leak, turned = self._spread_leak(flat, states), torch.zeros_like(flat[0])
-        turned_states = self._as_states(turned, states.shape[2])
-        before, *rows = flat.unbind()
-        x, *tiles = states.unbind()
+        # Before the steps stands the state that they start from; behind them, room for more.
+        flat, states = self._room(1 + len(inputs) + 2, inputs.shape[2])
+        before, *rows, turned_row, leak = flat.unbind()
+        start, *tiles, turned, leak_states = states.unbind()
+        x = start.copy_(x)
+        if isinstance(self.leak, Tensor):
+            leak_states.copy_(self.leak)
+        else:
+            leak = self.leak
+        self._drive(inputs, states[1:-2])
         for row, new in zip(rows, tiles, strict=True):
             self.recurrent.add(x, new)
             self.activate(row)
             if self.rotation is not None:
-                self.rotation.add(x, turned_states.zero_())
-                torch.lerp(turned, row, leak, out=row)
-            elif leak is not None:
+                self.rotation.add(x, turned.zero_())
+                torch.lerp(turned_row, row, leak, out=row)
+            elif not self.forgets_all:
                 torch.lerp(before, row, leak, out=row)
             before, x = row, new
-        return states[1:]
+        return states[1:-2]
 
     def _room(self, n_steps: int, batch: int) -> tuple[Tensor, Tensor]:
         """Memory for states: a row for each step, and a view of it (n_steps, units, batch).
@@ -269,14 +274,10 @@ class Kernel:
         if self._memory.numel() < n_steps * row:
             self._memory = self._memory.new_zeros(n_steps * row)
         flat = self._memory[: n_steps * row].view(n_steps, row)
-        return flat, self._as_states(flat, batch)
-
-    def _as_states(self, flat: Tensor, batch: int) -> Tensor:
-        used = flat[..., : self.units * batch]
         if self.recurrent.kind == "dense":
             # A dense product is up to twice as fast with a state in one piece of memory.
-            return used.unflatten(-1, (batch, self.units)).transpose(-1, -2)
-        return used.unflatten(-1, (self.units, batch))
+            return flat, flat[:, :size].view(n_steps, batch, self.units).transpose(1, 2)
+        return flat, flat[:, :size].view(n_steps, self.units, batch)
 
     def _drive(self, inputs: Tensor, states: Tensor) -> None:
         """Write ``W_in u + b`` of all steps: inputs (n_steps, n_inputs, batch)."""
@@ -290,12 +291,3 @@ class Kernel:
         else:
             torch.matmul(self.inputs.weights, inputs, out=states)
             states.add_(self.bias)
-
-    def _spread_leak(self, flat: Tensor, states: Tensor) -> Any:
-        """The leak rates of a row of memory: None where they are 1, else a number or a row."""
-        if np.ndim(self.leak) == 0:
-            return None if self.leak == 1 and self.rotation is None else float(self.leak)
-        row = torch.ones_like(flat[0])
-        rates = torch.as_tensor(np.asarray(self.leak), dtype=self.dtype, device=self.device)
-        self._as_states(row, states.shape[2]).copy_(rates[:, None])
-        return row

@@ -7,6 +7,7 @@ last state of the chunk to its left: where they differ, the chunks are run again
 warm-up and in the end one after the other.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,13 +63,17 @@ class Segment:
         """As of `StatePart`: another attempt follows where chunks did not meet."""
         with one_thread():
             kernels = self.data.kernels()
-            guess, n_steps = self.start, self.stop - self.first
+            inputs, n_steps, guess = self.data.inputs, self.stop - self.first, self.start
             while self.warm_up is not None:
                 n_chunks = _n_chunks(kernels, n_steps, self.warm_up)
                 if n_chunks < 2:
                     break
                 bounds = np.linspace(self.first, self.stop, n_chunks + 1).astype(int)
-                starts = self._warmed_up(kernels, bounds[:-1])
+                begin = np.maximum(bounds[:-1] - self.warm_up, self.origin)
+                zero = np.zeros((n_chunks, sum(k.units for k in kernels)), inputs.dtype)
+                starts = _final_states(kernels, inputs, begin, bounds[:-1], zero)
+                if self.start is not None:
+                    starts[0] = self.start
                 yield from self._attempt(kernels, bounds[:-1], bounds[1:], starts)
                 if self._chunks_meet:
                     self.data.give_back(kernels)
@@ -91,16 +96,6 @@ class Segment:
         self.start, self.warm_up = before.ended, None
         return True
 
-    def _warmed_up(self, kernels: Sequence[Kernel], first: NDArray[np.int64]) -> Array:
-        """States before rows `first`, from zero some steps earlier."""
-        assert self.warm_up is not None
-        zero = np.zeros((len(first), sum(k.units for k in kernels)), self.data.initial.dtype)
-        begin = np.maximum(first - self.warm_up, self.origin)
-        starts = _final_states(kernels, self.data.inputs, begin, first, zero)
-        if self.start is not None:
-            starts[0] = self.start
-        return starts
-
     def _attempt(
         self,
         kernels: Sequence[Kernel],
@@ -112,7 +107,7 @@ class Segment:
         columns = StateColumns(
             kernels, self.data.inputs, first[order], (stop - first)[order], starts[order]
         )
-        blocks = iter(columns)
+        blocks = columns.blocks()
         yield blocks
         for _ in blocks:
             pass  # The last states are needed even if the consumer stopped early.
@@ -203,4 +198,5 @@ def _final_states(
     """States after rows `first` to `stop` of each column, in any order of length."""
     order = np.argsort(first - stop, kind="stable")
     columns = StateColumns(kernels, inputs, first[order], (stop - first)[order], starts[order])
-    return columns.finish()[np.argsort(order)]
+    deque(columns.blocks(needed=False), maxlen=0)
+    return columns.final[np.argsort(order)]

@@ -67,7 +67,10 @@ class Prepared:
         """Kernels for one worker, to be given back."""
         if self._spare:
             return self._spare.pop()
-        return [Kernel(r, self.feedback and i == 0) for i, r in enumerate(self.layers)]
+        kernels: list[Kernel] = []
+        for reservoir in self.layers:
+            kernels.append(Kernel(reservoir, self.feedback and not kernels))
+        return kernels
 
     def give_back(self, kernels: list[Kernel]) -> None:
         """Leave kernels for the next worker."""
@@ -94,7 +97,7 @@ class _Groups:
                     data.lengths[group],
                     data.initial[group],
                     self.width,
-                )
+                ).blocks()
                 for group in self.groups
             )
             data.give_back(kernels)
