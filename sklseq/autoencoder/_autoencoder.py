@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import choice, estimator, param, real
+from sklseq.base.randomness import sampling_generator
 from sklseq.nn.codes.autoencoder import AutoencoderNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
-from sklseq.parts.fit import sampling_generator
 from sklseq.parts.latent_priors import LatentPriorMixin
 from sklseq.parts.table_estimator import layer_sizes
 

@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from sklseq.base import attribute
-from sklseq.parts.fit import sampling_generator
+from sklseq.base.randomness import sampling_generator
 
 __all__ = [
     "CONDITION_ATTRIBUTES",

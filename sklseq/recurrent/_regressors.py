@@ -14,7 +14,6 @@ from sklseq.base.targets import read_values, read_weights, score_values, weighte
 from sklseq.data import Sequences
 from sklseq.parts.supervised import SCALE_ATTRIBUTES, scaled, squared_error_loss, unscaled
 from sklseq.recurrent._base import BaseRecurrent, cell_param
-from sklseq.recurrent._from_reservoir import check_trainable, weights_of
 from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
@@ -165,8 +164,8 @@ class RecurrentRegressor(BaseRecurrentRegressor):
 
         Units are leaky; recurrent, input and output weights, biases and leak rates are those of
         the network given, and `fit` (``warm_start`` is True) or `partial_fit` trains them all by
-        gradient. Choose a small `learning_rate`: the readout is the best there is already for
-        the states as they are.
+        gradient. Choose a small `learning_rate`: the readout is already optimal for the initial
+        states.
 
         Parameters
         ----------
@@ -174,7 +173,7 @@ class RecurrentRegressor(BaseRecurrentRegressor):
             Fitted, with one layer of tanh units without `rotation`, ``features="state"`` and the
             ridge readout. It is not changed.
         **params
-            Of the new estimator, those of training.
+            Parameters of the new estimator, such as those of training.
 
         Returns
         -------
@@ -184,7 +183,7 @@ class RecurrentRegressor(BaseRecurrentRegressor):
         Raises
         ------
         TypeError, ValueError
-            If `esn` is not such a network.
+            If `esn` is not such a network, or a parameter contradicts it.
 
         Examples
         --------
@@ -200,19 +199,27 @@ class RecurrentRegressor(BaseRecurrentRegressor):
         >>> bool(model.fit(X, y).score(X, y) > esn.score(X, y))
         True
         """
-        check_trainable(esn)
-        fixed = {"cell": "leaky", "hidden_size": esn.reservoir_size, "warm_start": True}
-        taken = {name: getattr(esn, name) for name in ("target", "pooling", "bidirectional")}
-        model = cls(**{"dtype": esn.dtype} | params | fixed | taken)
-        for name in ("n_features_in_", "_n_step_features", "feature_names_in_", "_n_target_dims"):
-            if hasattr(esn, name):
-                setattr(model, name, getattr(esn, name))
+        if not hasattr(esn, "recurrent_equivalent"):
+            raise TypeError(
+                f"from_reservoir needs a fitted ESNRegressor with a ridge readout, got {esn!r}."
+            )
+        equivalent, weights = esn.recurrent_equivalent()
+        equivalent["warm_start"] = True
+        other = [name for name, value in equivalent.items() if params.get(name, value) != value]
+        if other:
+            given, settled = (
+                ", ".join(f"{name}={values[name]!r}" for name in other)
+                for values in (params, equivalent)
+            )
+            raise ValueError(f"{given}: a network from this reservoir has {settled}.")
+        model = cls(**{"dtype": esn.dtype} | params | equivalent)
+        model.n_features_in_ = esn.n_features_in_
+        if hasattr(esn, "feature_names_in_"):
+            model.feature_names_in_ = esn.feature_names_in_
         model.target_mean_, model.target_scale_ = esn.target_mean_, esn.target_scale_
-        weights = weights_of(esn)
-        n_outputs, n_features = (
-            len(weights["head.bias"]),
-            weights["stack.forward_layers.0.weight_ih"].shape[1],
-        )
+        model._n_target_dims = np.ndim(esn.coef_)
+        n_outputs = len(weights["head.bias"])
+        n_features = model._n_step_features = weights["stack.forward_layers.0.weight_ih"].shape[1]
         example = Sequences(np.zeros((1, n_features)), np.ones(1, dtype=np.int64), "ragged")
         module = model._start_module(
             True, model._settings(example, Targets(np.ones(1), None, n_outputs))
