@@ -1,27 +1,33 @@
-"""Distributions of codes, learnt once an autoencoder is trained, for its samples to start from."""
+"""Ex-post density estimation: distributions of latent representations, fitted after training."""
 
 import warnings
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
-from sklseq.parts.flow_density import FlowMixin
-from sklseq.parts.table_estimator import TableEstimator
-from sklseq.training.rows.batch import as_often_as_they_weigh
+from sklseq.base.tables import of_table
+from sklseq.base.targets import TargetRows
+from sklseq.nn.flows.coupling_flow import CouplingFlow
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.training.rows.batch import Batch, Targets, mean_loss, systematic_resampling
+from sklseq.training.rows.dense import DenseRows
 
-__all__ = ["LatentPriorMixin"]
+__all__ = ["LatentDistribution", "LatentPriorParameters", "fit_latent_prior"]
+
+Arrays = tuple[NDArray[Any], ...]
 
 # Tried in turn, until the criterion has risen twice.
 _N_COMPONENTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-# Of noise on the codes that a flow learns, in their standard deviations: where many codes are
-# equal there is no density.
+# Deviation of noise on what a flow learns, in units of its scale: where many latent
+# representations are equal there is no density.
 _JITTER = 1e-3
-# Codes are few: without decay a flow learns them by heart (measured on codes of digits).
+# Rows are few: without decay a flow overfits (measured on latent representations of digits).
 _FLOW_TRAINING: dict[str, Any] = {
     "solver": "adamw",
     "weight_decay": 1.0,
@@ -30,71 +36,68 @@ _FLOW_TRAINING: dict[str, Any] = {
     "max_epochs": 200,
     "n_iter_no_change": 20,
 }
-# With fewer rows a held-out part says nothing of when to stop.
+# Fewer rows are too few for a held-out part to stop training by.
 _FEWEST_TO_HOLD_OUT = 50
 
 
-class _CodeDistribution(Protocol):
-    """What codes are drawn from."""
-
-    def draw(
-        self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Codes ``(n, n_components)``; the condition is () or one-hot rows ``(n, n_classes)``."""
-        ...
-
-
 @estimator
-class LatentPriorMixin:
-    """The parameter `latent_prior`, and the distribution that it asks for."""
+class LatentPriorParameters:
+    """The parameter `latent_prior`, declared for all that have it; not a base."""
 
     latent_prior: str | None = param(
         None,
-        "What is fitted to the codes of the training rows after training, class by class, for "
-        "`sample` to draw codes from: a 'normal' distribution of full covariance, a Gaussian "
-        "mixture ('gmm') with as many parts as the Bayesian information criterion wants, or a "
-        "'flow' of affine couplings. None fits nothing.",
+        "Distribution fitted to the latent representations of the training rows after training, "
+        "class by class, from which `sample` draws: 'normal', of full covariance; 'gmm', a "
+        "Gaussian mixture whose number of components minimizes the Bayesian information "
+        "criterion; or 'flow', affine couplings. None fits nothing.",
         choice("normal", "gmm", "flow"),
         None,
     )
 
-    def _refit_prior(
-        self: Any,
-        codes: NDArray[Any],
-        weights: NDArray[np.float64],
-        condition: tuple[NDArray[Any], ...] = (),
-    ) -> None:
-        """Learn how the codes of the training rows are distributed, if that is asked for."""
-        self._code_distribution: _CodeDistribution | None = None
-        if self.latent_prior is None:
-            return
-        if np.ptp(weights):
-            chosen = as_often_as_they_weigh(weights, self._seed)
-            codes, condition = codes[chosen], tuple(values[chosen] for values in condition)
-        if self.latent_prior == "flow":
-            shared = {p: getattr(self, p) for p in ("dtype", "device", "n_threads")}
-            flow = _CodeFlow(random_state=self._seed, **_FLOW_TRAINING, **shared)
-            self._code_distribution = flow.fit(codes, *condition)
-        else:
-            self._code_distribution = _Mixtures.fit(
-                codes, condition[0] if condition else None, self.latent_prior, self._seed
-            )
 
-    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
-        """Codes of the prior that training has kept to."""
-        raise NotImplementedError
+class LatentDistribution(Protocol):
+    """A fitted distribution of latent representations."""
 
-    def _sampled_codes(
-        self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Codes for these conditions: of what was fitted to them, else of the prior."""
-        if self._code_distribution is None:
-            return self._draw_codes(n, rng)
-        return self._code_distribution.draw(n, condition, rng)
+    def draw(self, n: int, condition: Arrays, rng: np.random.Generator) -> NDArray[Any]:
+        """Draws ``(n, n_components)``; the condition is () or one-hot rows ``(n, n_classes)``."""
+        ...
+
+
+def fit_latent_prior(
+    kind: str,
+    codes: NDArray[Any],
+    weights: NDArray[np.float64],
+    condition: Arrays = (),
+    *,
+    seed: int,
+    dtype: str = "float32",
+    device: str = "cpu",
+    n_threads: int | None = None,
+) -> LatentDistribution:
+    """Fit a distribution to the latent representations of training rows.
+
+    Parameters
+    ----------
+    kind : {"normal", "gmm", "flow"}
+    codes : ndarray of shape (n, n_components)
+    weights : ndarray of shape (n,)
+    condition : tuple, default=()
+        One-hot classes ``(n, n_classes)`` in it make a distribution of each class.
+    seed : int
+    dtype, device, n_threads
+        As in `NeuralEstimator`, for a flow.
+    """
+    if np.ptp(weights):
+        chosen = systematic_resampling(weights, seed)
+        codes, condition = codes[chosen], tuple(values[chosen] for values in condition)
+    if kind == "flow":
+        shared: dict[str, Any] = {"dtype": dtype, "device": device, "n_threads": n_threads}
+        return _LatentFlow(random_state=seed, **_FLOW_TRAINING, **shared).fit(codes, *condition)
+    return _Mixtures.fit(codes, condition[0] if condition else None, kind, seed)
 
 
 class _Mixtures:
-    """A mixture of normal distributions for all codes, or one for those of each class.
+    """A mixture of normal distributions for all rows, or one for those of each class.
 
     Parameters
     ----------
@@ -107,15 +110,13 @@ class _Mixtures:
 
     @classmethod
     def fit(cls, codes: NDArray[Any], classes: NDArray[Any] | None, kind: str, seed: int) -> Self:
-        """Fit to codes ``(n, d)``, with one-hot rows for classes."""
+        """Fit to latent representations ``(n, d)``, with one-hot rows for classes."""
         groups = [codes] if classes is None else [codes[of == 1] for of in classes.T]
-        # A class without rows takes the codes of all.
+        # A class without rows takes those of all.
         return cls([_fit_mixture(g if len(g) else codes, kind, seed) for g in groups])
 
-    def draw(
-        self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Codes for these conditions."""
+    def draw(self, n: int, condition: Arrays, rng: np.random.Generator) -> NDArray[Any]:
+        """Draws for these conditions."""
         classes = condition[0].argmax(axis=1) if condition else np.zeros(n, dtype=int)
         uniform, codes = rng.random(n), rng.standard_normal((n, self.mixtures[0][1].shape[1]))
         for c, (weights, means, factors) in enumerate(self.mixtures):
@@ -155,30 +156,42 @@ def _fit_mixture(
 
 
 @estimator
-class _CodeFlow(FlowMixin, TableEstimator):
-    """A flow of codes, conditional on classes if there are any."""
+class _LatentFlow(NeuralEstimator):
+    """A flow of latent representations, conditional on classes if there are any."""
+
+    _network: ClassVar[type[nn.Module]] = CouplingFlow
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, codes: NDArray[Any], classes: NDArray[Any] | None = None) -> Self:
-        """Fit to codes ``(n, d)``, with one-hot rows for classes."""
+        """Fit to latent representations ``(n, d)``, with one-hot rows for classes."""
         self.early_stopping = len(codes) >= _FEWEST_TO_HOLD_OUT
-        return self._fit(codes, classes, None)
+        return self._fit((codes,) if classes is None else (codes, classes))
 
-    def _read_training(self, X: Any, y: Any, fresh: bool) -> tuple[NDArray[Any], ...]:
-        self.n_features_in_ = X.shape[1]
-        noise = np.random.default_rng(0).standard_normal(X.shape)
-        scale = X.std(axis=0)
-        X = X + _JITTER * np.where(scale > 0, scale, 1) * noise
-        return (X,) if y is None else (X, y)
+    def _read(self, X: Arrays, fresh: bool) -> Arrays:
+        codes, *condition = X
+        self.n_features_in_ = codes.shape[1]
+        noise = np.random.default_rng(0).standard_normal(codes.shape)
+        scale = codes.std(axis=0)
+        return codes + _JITTER * np.where(scale > 0, scale, 1) * noise, *condition
 
-    def _module_settings(
-        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        n_context = inputs[1].shape[1] if len(inputs) > 1 else 0
-        return {"n_features": inputs[0].shape[1], "n_context": n_context, "n_layers": 4}
+    def _target_rows(self, data: Arrays) -> TargetRows:
+        return of_table(len(data[0]))
 
-    def draw(
-        self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Codes for these conditions."""
-        return self._decoded_noise(n, condition, rng)
+    def _settings(self, data: Arrays, targets: Targets) -> dict[str, Any]:
+        n_context = data[1].shape[1] if len(data) > 1 else 0
+        return {"n_features": data[0].shape[1], "n_context": n_context, "n_layers": 4}
+
+    def _rows(self, data: Arrays, like: Tensor, targets: Targets | None = None) -> DenseRows:
+        return DenseRows(data, like, targets)
+
+    def _initialize(self, module: Any, rows: DenseRows) -> None:
+        codes, *condition = rows.arrays
+        module.transform.initialise(codes, condition[0] if condition else None, rows.weight)
+
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        return mean_loss(-module(*batch.inputs), batch)
+
+    def draw(self, n: int, condition: Arrays, rng: np.random.Generator) -> NDArray[Any]:
+        """Draws for these conditions."""
+        noise = rng.standard_normal((n, self.n_features_in_))
+        return self._run("decode", (noise, *condition))

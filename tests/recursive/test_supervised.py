@@ -211,7 +211,7 @@ def test_too_many_children_for_weights_by_position():
 def test_other_target_or_symbols_than_fitted():
     X, y, nodes = data(20)
     model = quick().fit(X, y)
-    with pytest.raises(ValueError, match="was fitted with target=.tree.: set it back"):
+    with pytest.raises(ValueError, match="was fitted with target='tree': set"):
         model.set_params(target="node").predict(X)
     numbers = quick(composition="childsum-lstm").fit(
         np.random.default_rng(0).normal(size=(20, 3)), y
