@@ -1,7 +1,7 @@
 """What all autoencoders of tables and images share: latent representations, scores, compression."""
 
 import warnings
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,9 @@ class BaseAutoencoder(
         "[0, 1].",
         choice(*LOSSES),
     )
+
+    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+        latent_range_: NDArray[Any]
 
     _attributes = {
         "latent_range_": attribute(
@@ -227,7 +230,8 @@ class BaseAutoencoder(
 
     def _quantizer(self, n_bits: int) -> Quantizer:
         check_is_fitted(self)
-        return Quantizer(*self.latent_range_, n_bits)
+        low, high = self.latent_range_
+        return Quantizer(low, high, n_bits)
 
     def compress(self, X: Any, n_bits: int = 8) -> NDArray[np.uint16]:
         """Quantized latent representations: whole numbers of `n_bits`, even over `latent_range_`.

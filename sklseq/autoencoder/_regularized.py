@@ -42,9 +42,7 @@ class DenoisingAutoencoder(DenseAutoencoder):
     (150, 4)
     """
 
-    n_components: int = param(
-        32, "Dimension of the latent space; may be above the number of features.", integer(1)
-    )
+    n_components: int = param(32, "Dimension of the latent space; any number.", integer(1))
     noise: str = param(
         "gaussian",
         "Kind of noise: 'gaussian' adds normal numbers, 'masking' sets values to zero, "
@@ -114,12 +112,8 @@ class SparseAutoencoder(DenseAutoencoder):
     3
     """
 
-    n_components: int = param(
-        64, "Dimension of the latent space; may be above the number of features.", integer(1)
-    )
-    sparsity: str = param(
-        "l1", "Constraint that makes the latent representation sparse.", choice("l1", "kl", "topk")
-    )
+    n_components: int = param(64, "Dimension of the latent space; any number.", integer(1))
+    sparsity: str = param("l1", "Sparsity constraint.", choice("l1", "kl", "topk"))
     sparsity_weight: float = param(
         0.01, "Weight of the penalty beside the loss, for 'l1' and 'kl'.", real(0)
     )
@@ -129,8 +123,8 @@ class SparseAutoencoder(DenseAutoencoder):
     n_active: int = param(8, "Activations of a row that 'topk' keeps.", integer(1))
     latent_activation: Any = param(
         None,
-        "Activation of the latent representation; None takes 'logistic' for 'kl', which needs values between 0 and "
-        "1, and 'relu' otherwise.",
+        "Activation of the latent representation; None takes 'logistic' for 'kl', which needs "
+        "values between 0 and 1, and 'relu' otherwise.",
         choice(*ACTIVATIONS),
         None,
     )
@@ -196,9 +190,7 @@ class ContractiveAutoencoder(DenseAutoencoder):
     (150, 8)
     """
 
-    n_components: int = param(
-        32, "Dimension of the latent space; may be above the number of features.", integer(1)
-    )
+    n_components: int = param(32, "Dimension of the latent space; any number.", integer(1))
     contraction: float = param(
         0.01, "Weight of the Jacobian's squared norm beside the loss.", real(0)
     )

@@ -114,14 +114,14 @@ class RecursiveClassifier(ClassifierMixin, SupervisedRecursive):
         data: Forest,
         weights: NDArray[np.float64],
         fresh: bool,
-        classes: Any = None,
+        **known: Any,
     ) -> Targets:
         labels = read_labels(
             y,
             self._target_rows(data),
             weights,
             class_weight=self.class_weight,
-            announced=classes,
+            announced=known.get("classes"),
             known=None if fresh else self.classes_,
         )
         self.classes_ = labels.classes

@@ -19,8 +19,8 @@ __all__ = ["SequenceAutoencoderNetwork"]
 class SequenceAutoencoderNetwork(nn.Module):
     """A latent representation of each sequence, from which its steps and length are decoded.
 
-    The latent representation comes from the state that has read the whole sequence (Srivastava et al.
-    2015, section 2.1); the decoder is a `SequenceDecoder`.
+    The encoder's last state has read the whole sequence (Srivastava et al. 2015, section 2.1); the
+    decoder is a `SequenceDecoder`.
 
     Parameters
     ----------

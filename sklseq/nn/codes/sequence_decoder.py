@@ -13,8 +13,8 @@ __all__ = ["SequenceDecoder", "position_features"]
 class SequenceDecoder(nn.Module):
     """All steps of sequences in one pass, from the latent representation at every step.
 
-    The recurrent layers read the latent representation at every step, and how far the step is from either end (the
-    unconditioned decoder of Srivastava et al. 2015, section 2.1).
+    The recurrent layers read the latent representation at every step, and how far the step is from
+    either end (the unconditioned decoder of Srivastava et al. 2015, section 2.1).
 
     Parameters
     ----------
