@@ -95,14 +95,14 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
     """
     if sample_weight is None or np.isscalar(sample_weight):
         return check_sample_weight(sample_weight, np.empty(len(rows)), dtype=np.float64)
-    nested = hasattr(sample_weight, "__len__") and any(np.ndim(w) for w in sample_weight)
+    nested = hasattr(sample_weight, "__len__") and not all(map(_is_scalar, sample_weight))
     if nested and not rows.per_part:
         raise ValueError(
             f"sample_weight must be one number for each of the {len(rows)} {rows.whole}s; weights "
             f"of {rows.part}s go with target={rows.part!r}."
         )
     if rows.per_part:
-        if len(rows.sizes) > 1 and _one_each(sample_weight, len(rows.sizes)):
+        if _one_each(sample_weight, len(rows.sizes)):
             sample_weight = np.repeat(np.asarray(sample_weight), rows.sizes)
         else:
             sample_weight = rows.stack(sample_weight, "sample_weight")
@@ -114,7 +114,11 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
 def _one_each(weights: Any, n: int) -> bool:
     """Whether there is one weight for each whole, rather than one for each part."""
     n_weights = len(weights) if hasattr(weights, "__len__") else 0
-    return n_weights == n and all(np.ndim(weight) == 0 for weight in weights)
+    return n_weights == n and all(map(_is_scalar, weights))
+
+
+def _is_scalar(value: Any) -> bool:
+    return not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
 
 
 # -- labels --------------------------------------------------------------------------------
@@ -230,7 +234,12 @@ def check_partial_classes(
 
 
 def score_labels(
-    y: Any, predicted: NDArray[Any], rows: TargetRows, weights: NDArray[np.float64] | None
+    y: Any,
+    predicted: NDArray[Any],
+    rows: TargetRows,
+    weights: NDArray[np.float64] | None,
+    *,
+    stacked: bool = False,
 ) -> float:
     """Mean accuracy over all targets that have a label.
 
@@ -242,15 +251,18 @@ def score_labels(
         In the container that `predict` gives.
     rows : TargetRows
     weights : ndarray of shape (n_targets,) or None
+    stacked : bool, default=False
+        Whether predictions are one after the other instead.
     """
     if not rows.per_part:
         true = _one_type(column_or_1d(as_labels(y)))
         return accuracy_score(true, predicted, sample_weight=weights)
     true = _column(rows.stack(y, "y"), rows)
     known = ~unlabelled(true)
+    predicted = predicted if stacked else rows.stack(predicted, "prediction")
     return accuracy_score(
         _one_type(true[known]),
-        rows.stack(predicted, "prediction")[known],
+        predicted[known],
         sample_weight=None if weights is None else weights[known],
     )
 
@@ -404,7 +416,12 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
 
 
 def score_values(
-    y: Any, predicted: NDArray[Any], rows: TargetRows, weights: NDArray[np.float64] | None
+    y: Any,
+    predicted: NDArray[Any],
+    rows: TargetRows,
+    weights: NDArray[np.float64] | None,
+    *,
+    stacked: bool = False,
 ) -> float:
     """Coefficient of determination over all targets that have a value.
 
@@ -416,11 +433,14 @@ def score_values(
         In the container that `predict` gives.
     rows : TargetRows
     weights : ndarray of shape (n_targets,) or None
+    stacked : bool, default=False
+        Whether predictions are one after the other instead.
     """
     if not rows.per_part:
         return r2_score(y, predicted, sample_weight=weights)
     true = rows.stack(y, "y").astype(np.float64).reshape(len(rows), -1)
-    predicted = rows.stack(predicted, "prediction").reshape(true.shape)
+    predicted = predicted if stacked else rows.stack(predicted, "prediction")
+    predicted = predicted.reshape(true.shape)
     weights = np.ones(len(true)) if weights is None else weights
     # Each output has its own missing targets.
     scores = [

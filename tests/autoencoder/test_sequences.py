@@ -114,7 +114,7 @@ def test_bad_sequences(trained):
 
 
 def test_bad_codes_and_lengths(trained):
-    with pytest.raises(ValueError, match=r"2 columns, but codes .* have 3"):
+    with pytest.raises(ValueError, match=r"2 columns, but the latent space .* has 3"):
         trained.inverse_transform(np.zeros((1, 2)))
     for lengths in ([1], [1, 0], [1.5, 2], np.ones((2, 1), dtype=int)):
         with pytest.raises(ValueError, match="2 whole numbers of at least 1"):

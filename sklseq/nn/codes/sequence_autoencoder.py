@@ -1,4 +1,4 @@
-"""Autoencoder of sequences of any length: recurrent encoder, code, recurrent decoder."""
+"""Autoencoder of sequences of any length: recurrent encoder and decoder."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ __all__ = ["SequenceAutoencoderNetwork"]
 
 
 class SequenceAutoencoderNetwork(nn.Module):
-    """A code of each sequence; from a code and a length the steps, from a code the length too.
+    """A latent representation of each sequence, from which its steps and length are decoded.
 
-    The encoder's code comes from the state that has read the whole sequence (Srivastava et al.
-    2015, section 2.1); the decoder is a `SequenceDecoder`.
+    The encoder's last state has read the whole sequence (Srivastava et al. 2015, section 2.1); the
+    decoder is a `SequenceDecoder`.
 
     Parameters
     ----------
@@ -64,20 +64,20 @@ class SequenceAutoencoderNetwork(nn.Module):
         self.length_scale.copy_(length_scale)
 
     def encode(self, steps: Tensor, packing: Packing) -> Tensor:
-        """Codes ``(n, n_components)`` of sequences."""
+        """Latent representations ``(n, n_components)`` of sequences."""
         return self.encoder(self.standardize(steps), packing)
 
-    def decode(self, code_of_step: Tensor, packing: Packing) -> Tensor:
-        """Steps ``(sum of lengths, n_features)``, from the code of its sequence at each step."""
-        return self.standardize.undo(self.decoder(code_of_step, packing))
+    def decode(self, latent_of_step: Tensor, packing: Packing) -> Tensor:
+        """Steps ``(sum of lengths, n_features)``, from the latent representation at each step."""
+        return self.standardize.undo(self.decoder(latent_of_step, packing))
 
     def forward(self, steps: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
-        """Standardized reconstructions of steps, and codes."""
-        code = self.encode(steps, packing)
-        return self.decoder(code.index_select(0, packing.sequence_of_step), packing), code
+        """Standardized reconstructions of steps, and latent representations."""
+        latent = self.encode(steps, packing)
+        return self.decoder(latent.index_select(0, packing.sequence_of_step), packing), latent
 
     def reconstruct(self, steps: Tensor, packing: Packing) -> Tensor:
-        """Steps of sequences that went through the code."""
+        """Reconstructed steps."""
         return self.standardize.undo(self(steps, packing)[0])
 
     def errors(self, steps: Tensor, packing: Packing) -> Tensor:
@@ -85,12 +85,12 @@ class SequenceAutoencoderNetwork(nn.Module):
         raw, _ = self(steps, packing)
         return mean_pool((raw - self.standardize(steps)).square(), packing).mean(dim=1)
 
-    def length_errors(self, code: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def length_errors(self, latent: Tensor, lengths: NDArray[np.int64]) -> Tensor:
         """Squared error of each length, of its standardized logarithm, ``(n,)``."""
-        logs = torch.from_numpy(np.log(lengths)).to(code.device, code.dtype)
+        logs = torch.from_numpy(np.log(lengths)).to(latent.device, latent.dtype)
         true = (logs - self.length_scale[0]) / self.length_scale[1]
-        return (self.length_head(code)[:, 0] - true).square()
+        return (self.length_head(latent)[:, 0] - true).square()
 
-    def lengths(self, code: Tensor) -> Tensor:
-        """The length that each code speaks of, a real number."""
-        return (self.length_head(code)[:, 0] * self.length_scale[1] + self.length_scale[0]).exp()
+    def lengths(self, latent: Tensor) -> Tensor:
+        """Predicted lengths, real numbers."""
+        return (self.length_head(latent)[:, 0] * self.length_scale[1] + self.length_scale[0]).exp()

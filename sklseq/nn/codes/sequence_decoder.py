@@ -1,4 +1,4 @@
-"""From codes to the steps of sequences: the decoder that all models of whole sequences share."""
+"""From latent representations to steps: the decoder of all models of whole sequences."""
 
 import numpy as np
 import torch
@@ -11,15 +11,15 @@ __all__ = ["SequenceDecoder", "position_features"]
 
 
 class SequenceDecoder(nn.Module):
-    """All steps of sequences in one pass, from what the code of each is at every step.
+    """All steps of sequences in one pass, from the latent representation at every step.
 
-    The recurrent layers read the code at every step, and how far the step is from either end (the
-    unconditioned decoder of Srivastava et al. 2015, section 2.1).
+    The recurrent layers read the latent representation at every step, and how far the step is from
+    either end (the unconditioned decoder of Srivastava et al. 2015, section 2.1).
 
     Parameters
     ----------
     n_inputs : int
-        Numbers in a code.
+        Dimension of the latent space.
     n_features : int
     cell, hidden_size, num_layers, dropout
         As in `RecurrentStack`.
@@ -39,9 +39,9 @@ class SequenceDecoder(nn.Module):
         self.stack = RecurrentStack(cell, n_inputs + 2, hidden_size, num_layers, dropout=dropout)
         self.head = nn.Linear(hidden_size, n_features)
 
-    def forward(self, code_of_step: Tensor, packing: Packing) -> Tensor:
-        """Steps ``(sum of lengths, n_features)``, from the code of its sequence at each step."""
-        inputs = torch.cat([code_of_step, position_features(packing, code_of_step)], dim=1)
+    def forward(self, latent_of_step: Tensor, packing: Packing) -> Tensor:
+        """Steps ``(sum of lengths, n_features)``, from the latent representation at each step."""
+        inputs = torch.cat([latent_of_step, position_features(packing, latent_of_step)], dim=1)
         x = inputs.index_select(0, packing.to_packed)
         states, _ = self.stack(x, packing, need_last=False)
         return packing.map(self.head, states.index_select(0, packing.to_stacked))
