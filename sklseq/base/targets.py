@@ -220,8 +220,8 @@ def check_partial_classes(
     """
     if known is None and announced is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
-    both = known is not None and announced is not None
-    if both and not np.array_equal(np.unique(announced), known):
+    same = known is None or announced is None or np.array_equal(np.unique(announced), known)
+    if known is not None and not same:
         raise ValueError(
             f"classes={announced!r} is not the same as on the last call to partial_fit, "
             f"{known.tolist()}."

@@ -63,7 +63,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
-        cell: Any
+
+        @property
+        def cell(self) -> Any: ...
+
         vocabulary_: NDArray[Any]
 
     # -- reading ---------------------------------------------------------------------------

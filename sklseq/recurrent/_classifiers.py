@@ -88,7 +88,9 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         data: Sequences,
         weights: NDArray[np.float64],
         fresh: bool,
+        *,
         classes: Any = None,
+        **known: Any,
     ) -> Targets:
         labels = read_labels(
             y,

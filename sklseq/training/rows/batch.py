@@ -54,6 +54,10 @@ class Targets(NamedTuple):
     n_outputs: int = 0
     stratify: NDArray[Any] | None = None
 
+    def counted(self) -> NDArray[np.bool_]:
+        """Which targets have weight, in one output at least."""
+        return np.any(self.weights.reshape(len(self.weights), -1) != 0, axis=1)
+
 
 class Tile(NamedTuple):
     """Rows that inference computes in one call, always of the same shape.
@@ -132,7 +136,7 @@ class Rows(ABC):
 
     def has_target(self, targets: Targets) -> NDArray[np.bool_]:
         """Which rows have a target with weight."""
-        return targets.weights.reshape(len(self), -1).any(axis=1)
+        return targets.counted()
 
     def split_end(self, targets: Targets, share: float) -> tuple[Self, Self] | None:
         """One row that has to be cut, where there is no other to hold out; else None."""

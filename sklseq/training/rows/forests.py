@@ -89,7 +89,7 @@ class ForestRows(Rows):
 
     def has_target(self, targets: Targets) -> NDArray[np.bool_]:
         """Which rows have a target with weight, at some node at least."""
-        known = targets.weights.reshape(len(targets.weights), -1).any(axis=1)
+        known = targets.counted()
         if not self.per_part:
             return known
         counts = self.forest.n_results

@@ -72,7 +72,7 @@ class SequenceRows(Rows):
 
     def has_target(self, targets: Targets) -> NDArray[np.bool_]:
         """Which sequences have a target with weight, at some step at least."""
-        known = targets.weights.reshape(len(targets.weights), -1).any(axis=1)
+        known = targets.counted()
         return np.logical_or.reduceat(known, self._starts) if self.per_part else known
 
     def subset(self, rows: NDArray[np.int64]) -> Self:
@@ -94,7 +94,7 @@ class SequenceRows(Rows):
         """
         if len(self) > 1 or not self.per_part:
             return None
-        known = np.flatnonzero(targets.weights.reshape(len(targets.weights), -1).any(axis=1))
+        known = np.flatnonzero(targets.counted())
         if len(known) < 2:
             raise ValueError("early_stopping needs at least two targets; set it to False.")
         cut = known[-int(np.clip(round(share * len(known)), 1, len(known) - 1))]
