@@ -17,7 +17,7 @@ __all__ = ["SequenceRows"]
 # Numbers in the widest activation of a tile: 32 MB in float32, and a few of them.
 _MAX_NUMBERS = 1 << 23
 # Sequences in a tile with lanes.
-_TILE_ROWS = 256
+_TILE_ROWS = 512
 
 
 class SequenceRows:
@@ -72,7 +72,7 @@ class SequenceRows:
         steps = self.steps.index_select(0, self._index(self.step_index(rows)))
         lengths = self.lengths[rows]
         if lanes is not None:
-            lengths = np.pad(lengths, (0, _TILE_ROWS - len(rows)))
+            lengths = np.append(lengths, np.zeros(_TILE_ROWS - len(rows), dtype=np.int64))
         return steps, Packing(lengths, steps.device, lanes)
 
     def tiles(

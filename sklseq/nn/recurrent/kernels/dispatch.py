@@ -53,16 +53,15 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
         return [None] * len(lengths)
     rnns = [m for m in module.modules() if isinstance(m, nn.RNNBase)]
     if any(isinstance(m, nn.LSTM) for m in rnns):
-        # oneDNN takes long to begin, so that blocks are as large as the sequences allow.
-        shapes = [Lanes(32, 16, 16) if n <= 16 else Lanes(16, 32, 32) for n in lengths.tolist()]
+        lanes = Lanes(16, 32, gap=1)  # large blocks, for oneDNN takes long to begin
     else:
         units = _UNITS["rnn" if any(isinstance(m, nn.RNN) for m in rnns) else "gru"]
         rows = units // max((m.hidden_size for m in rnns), default=64)
         rows = min(max(1 << max(rows, 1).bit_length() - 1, 32), units // 32)
-        shapes = [Lanes(rows, 16, 4)] * len(lengths)
+        lanes = Lanes(rows, 16, grid=4)
     widest = max(max(p.shape, default=1) for p in module.parameters())
     fitting = _MAX_NUMBERS // widest // np.maximum(lengths, 1)
     return [
         lanes if lanes.rows <= n else lanes._replace(rows=1 << max(n, 1).bit_length() - 1)
-        for lanes, n in zip(shapes, fitting.tolist(), strict=True)
+        for n in fitting.tolist()
     ]
