@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sklseq.nn.recurrent.kernels.dispatch import lanes_for
 from sklseq.training.context import threads
 from sklseq.training.rows.batch import as_tensor
 from sklseq.training.rows.sequences import SequenceRows
@@ -16,6 +15,8 @@ __all__ = ["run_rows", "run_sequences"]
 
 # Numbers in the widest activation of a batch of rows: what the cache holds (measured).
 _CACHED_NUMBERS = 1 << 18
+# Sequences that are computed side by side, about.
+_LANES = 64
 # Products with fewer rows are computed by other kernels, which round otherwise.
 _LEAST_ROWS = 8
 
@@ -83,10 +84,8 @@ def run_sequences(
     """
     result: NDArray | None = None
     module.eval()
-    # As many multiply-adds as a step has with the lanes of a short sequence.
-    (lanes,) = lanes_for(module, np.ones(1, dtype=np.int64))
-    width = len(rows) if lanes is None else lanes.rows
-    work = width * sum(p.numel() for p in module.parameters())
+    # The number of threads must not depend on that of sequences: it changes results.
+    work = _LANES * sum(p.numel() for p in module.parameters())
     with torch.inference_mode(), threads(n_threads, work):
         for inputs, places in rows.tiles(module, per_step):
             output = function(*inputs)[: len(places)].cpu().numpy()

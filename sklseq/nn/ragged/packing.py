@@ -118,7 +118,12 @@ class Packing:
 
     @cached_property
     def _packed_of_stacked(self) -> NDArray[np.int64]:
-        return self._position(self._owner, self.time)
+        if self.lanes is None:
+            return self._position(self._owner, self.time)
+        # Steps of a sequence lie one row of lanes apart: a quarter of the passes over the steps.
+        rows = self.lanes.rows
+        base = (self._first - self.starts) * rows + self._row
+        return np.arange(0, self.lengths.sum() * rows, rows) + np.repeat(base, self.lengths)
 
     @cached_property
     def to_stacked(self) -> Tensor:

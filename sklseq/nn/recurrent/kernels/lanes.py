@@ -15,10 +15,10 @@ from sklseq.nn.recurrent.kernels.cpu import weights_of
 __all__ = ["gru", "rnn"]
 
 
-def _blocks(x: Tensor, states: Tensor, n_cells: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Input of each block, of one size, and the part of `states` that is its own."""
-    for part, out in zip(x.split(n_cells), states.split(n_cells), strict=True):
-        yield part if len(part) == n_cells else pad(part, (0, 0, 0, n_cells - len(part))), out
+def _blocks(x: Tensor, n_cells: int) -> Iterator[Tensor]:
+    """Input of each block, all of one size."""
+    for part in x.split(n_cells):
+        yield part if len(part) == n_cells else pad(part, (0, 0, 0, n_cells - len(part)))
 
 
 def rnn(
@@ -29,18 +29,16 @@ def rnn(
     assert packing.lanes is not None
     rows, block = packing.lanes[:2]
     bias, w_hh_t = b_ih + b_hh, w_hh.t().contiguous()
-    beginnings = packing.beginnings
-    work = x.new_empty(block * rows, len(w_hh))
-    steps = work.split(rows)
-    states = x.new_empty(len(x), len(w_hh))
-    h, t = x.new_zeros(rows, len(w_hh)), 0
-    for x_block, out in _blocks(x, states, block * rows):
-        torch.addmm(bias, x_block, w_ih.t(), out=work)
-        for from_x, now in zip(steps, out.split(rows), strict=False):
-            if t in beginnings:
-                h = packing.carried(t, h, state)
-            h = torch.addmm(from_x, h, w_hh_t, out=now).tanh_()
-            t += 1
+    beginnings, n_cells = packing.beginnings, block * rows
+    states = x.new_empty(len(x) + -len(x) % n_cells, len(w_hh))
+    h = x.new_zeros(rows, len(w_hh))
+    for x_block, out in zip(_blocks(x, n_cells), states.split(n_cells), strict=True):
+        torch.addmm(bias, x_block, w_ih.t(), out=out)
+    states = states[: len(x)]
+    for t, now in enumerate(states.split(rows)):
+        if t in beginnings:
+            h = packing.carried(t, h, state)
+        h = now.addmm_(h, w_hh_t).tanh_()
     return states, states.index_select(0, packing.last) if need_last else None
 
 
@@ -63,10 +61,10 @@ def gru(
     r, z = parts[2].chunk(2, dim=1)
     steps = list(zip(*(part.split(rows) for part in (*parts, r, z)), strict=True))
     new = x.new_empty(rows, size)
-    beginnings = packing.beginnings
+    beginnings, n_cells = packing.beginnings, block * rows
     states = x.new_empty(len(x), size)
     h, t = x.new_zeros(rows, size), 0
-    for x_block, out in _blocks(x, states, block * rows):
+    for x_block, out in zip(_blocks(x, n_cells), states.split(n_cells), strict=True):
         torch.addmm(b_x, x_block, w_x, out=from_x)
         n_h.copy_(b_hh[2 * size :])
         for (x_n, from_h, rz, n_h_t, r_t, z_t), now in zip(steps, out.split(rows), strict=False):
