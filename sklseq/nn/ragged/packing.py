@@ -34,9 +34,11 @@ class Lanes(NamedTuple):
     rows: int
     """Sequences side by side."""
     block: int
-    """Steps of a kernel call; all lanes have a whole number of blocks."""
-    grid: int
-    """A sequence starts at a multiple of it; divides `block`."""
+    """Steps of a kernel call."""
+    grid: int = 1
+    """A sequence begins at a multiple of it; divides `block`."""
+    gap: int = 0
+    """Free steps between two sequences; a multiple of `grid`."""
 
 
 class Packing:
@@ -68,13 +70,12 @@ class Packing:
             self._row = _inverse(self._order)
             self._first = np.zeros(len(lengths), dtype=np.int64)
         else:
-            counts = -(-descending[descending > 0] // lanes.grid)
-            n_cells, _, starts, rows = _fill_rows(counts.tolist(), lanes.rows, gap=0)
             self._row, self._first = np.zeros((2, len(lengths)), dtype=np.int64)
             real = self._order[: np.count_nonzero(lengths)]
-            self._row[real], self._first[real] = rows, starts * lanes.grid
-            n_blocks = -(-n_cells * lanes.grid // lanes.block)
-            self._sizes = np.full(n_blocks * lanes.block, lanes.rows)
+            taken = -(-lengths[real] // lanes.grid) * lanes.grid + lanes.gap
+            self._row[real], self._first[real] = _back_and_forth(taken, lanes.rows)
+            n_steps = int((self._first[real] + taken).max()) - lanes.gap
+            self._sizes = np.full(n_steps, lanes.rows)
         self._offsets = np.cumsum(self._sizes) - self._sizes
         self.batch_sizes: list[int] = self._sizes.tolist()
         """Number of rows of each step; without lanes that of sequences that have such a step."""
@@ -117,7 +118,12 @@ class Packing:
 
     @cached_property
     def _packed_of_stacked(self) -> NDArray[np.int64]:
-        return self._position(self._owner, self.time)
+        if self.lanes is None:
+            return self._position(self._owner, self.time)
+        # Steps of a sequence lie one row of lanes apart: a quarter of the passes over the steps.
+        rows = self.lanes.rows
+        base = (self._first - self.starts) * rows + self._row
+        return np.arange(0, self.lengths.sum() * rows, rows) + np.repeat(base, self.lengths)
 
     @cached_property
     def to_stacked(self) -> Tensor:
@@ -173,11 +179,10 @@ class Packing:
             return {0: (torch.ones(len(self), 1, dtype=torch.bool).to(self.device), self.order)}
         real = np.flatnonzero(self.lengths)
         times, which = np.unique(self._first[real], return_inverse=True)
-        begins = np.zeros((len(times), self.lanes.rows, 1), dtype=bool)
-        sequence = np.zeros((len(times), self.lanes.rows), dtype=np.int64)
-        begins[which, self._row[real], 0] = True
+        sequence = np.full((len(times), self.lanes.rows), -1)
         sequence[which, self._row[real]] = real
-        both = zip(self._index(begins), self._index(sequence), strict=True)
+        begins = self._index(sequence[..., None] >= 0)
+        both = zip(begins.unbind(), self._index(sequence.clip(0)).unbind(), strict=True)
         return dict(zip(times.tolist(), both, strict=True))
 
     def carried(self, time: int, before: Tensor, initial: Tensor | None) -> Tensor:
@@ -286,20 +291,34 @@ _STEP_COST = 4
 
 
 def _fill_rows(
-    descending: list[int], n_rows: int, gap: int = 1
+    descending: list[int], n_rows: int
 ) -> tuple[int, int, NDArray[np.int64], NDArray[np.int64]]:
     """Steps, rows, and start and row of each length: always the row that is shortest so far.
 
-    "Longest processing time first" (Graham 1969), with `gap` free cells between two sequences.
+    "Longest processing time first" (Graham 1969).
     """
     ends = [(0, row) for row in range(n_rows)]
     placed = []
     for length in descending:
         placed.append(ends[0])
         start, row = ends[0]
-        heapreplace(ends, (start + length + gap, row))
+        heapreplace(ends, (start + length + 1, row))
     starts, rows = np.array(placed).T
-    return max(ends)[0] - gap, n_rows, starts, rows
+    return max(ends)[0] - 1, n_rows, starts, rows
+
+
+def _back_and_forth(
+    descending: NDArray[np.int64], n_rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and start of each length: rows are gone through forward, backward, forward, ..."""
+    n = len(descending)
+    rounds = np.zeros((-(-n // n_rows), n_rows), dtype=np.int64)
+    rounds.ravel()[:n] = descending
+    rows = np.tile(np.arange(n_rows), (len(rounds), 1))
+    rows[1::2], rounds[1::2] = rows[1::2, ::-1].copy(), rounds[1::2, ::-1].copy()
+    starts = rounds.cumsum(axis=0) - rounds
+    starts[1::2] = starts[1::2, ::-1].copy()
+    return rows.ravel()[:n], starts.ravel()[:n]
 
 
 def _inverse(permutation: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ __all__ = ["SequenceRows"]
 # Numbers in the widest activation of a tile: 32 MB in float32, and a few of them.
 _MAX_NUMBERS = 1 << 23
 # Sequences in a tile with lanes.
-_TILE_ROWS = 256
+_TILE_ROWS = 512
 
 
 class SequenceRows(Rows):
@@ -58,7 +58,7 @@ class SequenceRows(Rows):
         index = torch.from_numpy(self.step_index(rows)).to(self.steps.device, non_blocking=True)
         lengths = self.lengths[rows]
         if lanes is not None:
-            lengths = np.pad(lengths, (0, _TILE_ROWS - len(rows)))
+            lengths = np.append(lengths, np.zeros(_TILE_ROWS - len(rows), dtype=np.int64))
         return self.steps.index_select(0, index), Packing(lengths, self.steps.device, lanes)
 
     def step_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -31,9 +31,11 @@ def kernel_for(cell: str, x: Tensor, packing: Packing) -> Kernel:
         return LANES[cell]
     if x.is_cuda:
         return cudnn
-    if cell in ONE_DNN and x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
-        return ONE_DNN[cell]
-    return CPU[cell]
+    return ONE_DNN.get(cell, CPU[cell]) if _has_one_dnn(x.dtype) else CPU[cell]
+
+
+def _has_one_dnn(dtype: torch.dtype) -> bool:
+    return dtype == torch.float32 and torch.backends.mkldnn.is_available()
 
 
 # Numbers that a sequence may take in one activation: 128 MB in float32, of which inference in
@@ -49,18 +51,22 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
     It depends on nothing else, so that results do not depend on other sequences. Few rows make
     one sequence alone fast, many rows make many fast; None is for accelerators, which want all.
     """
-    if next(module.parameters()).device.type != "cpu":
+    parameters = list(module.parameters())
+    if parameters[0].device.type != "cpu":
         return [None] * len(lengths)
     rnns = [m for m in module.modules() if isinstance(m, nn.RNNBase)]
     if any(isinstance(m, nn.LSTM) for m in rnns):
-        # oneDNN takes long to begin, so that blocks are as large as the sequences allow.
-        shapes = [Lanes(32, 16, 16) if n <= 16 else Lanes(16, 32, 32) for n in lengths.tolist()]
+        # oneDNN takes long to begin and likes calls of about 1000 cells.
+        small, medium, large = Lanes(16, 32, gap=1), Lanes(16, 64, gap=1), Lanes(8, 128, gap=1)
+        if not _has_one_dnn(parameters[0].dtype):
+            small = medium = large = Lanes(32, 32, gap=1)
+        shapes = [small if n <= 32 else medium if n <= 64 else large for n in lengths.tolist()]
     else:
         units = _UNITS["rnn" if any(isinstance(m, nn.RNN) for m in rnns) else "gru"]
         rows = units // max((m.hidden_size for m in rnns), default=64)
         rows = min(max(1 << max(rows, 1).bit_length() - 1, 32), units // 32)
-        shapes = [Lanes(rows, 16, 4)] * len(lengths)
-    widest = max(max(p.shape, default=1) for p in module.parameters())
+        shapes = [Lanes(rows, 16, grid=4)] * len(lengths)
+    widest = max(max(p.shape, default=1) for p in parameters)
     fitting = _MAX_NUMBERS // widest // np.maximum(lengths, 1)
     return [
         lanes if lanes.rows <= n else lanes._replace(rows=1 << max(n, 1).bit_length() - 1)

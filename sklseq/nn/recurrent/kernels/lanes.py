@@ -1,12 +1,24 @@
-"""Recurrences in lanes, for inference: every call has one shape, and little memory is used."""
+"""Recurrences in lanes, for inference: every call has one shape, and little memory is used.
+
+What is computed of the input in a call is that of a whole block, the last of them filled up.
+"""
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.kernels.cpu import weights_of
 
 __all__ = ["gru", "rnn"]
+
+
+def _blocks(x: Tensor, n_cells: int) -> Iterator[Tensor]:
+    """Input of each block, all of one size."""
+    for part in x.split(n_cells):
+        yield part if len(part) == n_cells else pad(part, (0, 0, 0, n_cells - len(part)))
 
 
 def rnn(
@@ -15,17 +27,18 @@ def rnn(
     """``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``."""
     w_ih, w_hh, b_ih, b_hh = weights_of(rnn)
     assert packing.lanes is not None
-    rows, block, _ = packing.lanes
+    rows, block = packing.lanes[:2]
     bias, w_hh_t = b_ih + b_hh, w_hh.t().contiguous()
-    states = x.new_empty(len(x), len(w_hh))
-    h, t = x.new_zeros(rows, len(w_hh)), 0
-    for x_block, out in zip(x.split(block * rows), states.split(block * rows), strict=True):
+    beginnings, n_cells = packing.beginnings, block * rows
+    states = x.new_empty(len(x) + -len(x) % n_cells, len(w_hh))
+    h = x.new_zeros(rows, len(w_hh))
+    for x_block, out in zip(_blocks(x, n_cells), states.split(n_cells), strict=True):
         torch.addmm(bias, x_block, w_ih.t(), out=out)
-        for now in out.split(rows):
-            if t in packing.beginnings:
-                h = packing.carried(t, h, state)
-            h = now.addmm_(h, w_hh_t).tanh_()
-            t += 1
+    states = states[: len(x)]
+    for t, now in enumerate(states.split(rows)):
+        if t in beginnings:
+            h = packing.carried(t, h, state)
+        h = now.addmm_(h, w_hh_t).tanh_()
     return states, states.index_select(0, packing.last) if need_last else None
 
 
@@ -35,7 +48,7 @@ def gru(
     """The equations of `GRUKernel`; what a block works on is used again by the next."""
     w_ih, w_hh, b_ih, b_hh = weights_of(rnn)
     assert packing.lanes is not None
-    rows, block, _ = packing.lanes
+    rows, block = packing.lanes[:2]
     size = w_hh.shape[1]
     w_rz, w_n = w_ih[: 2 * size], w_ih[2 * size :]
     w_x = torch.cat([w_n, w_rz]).t().contiguous()
@@ -48,13 +61,14 @@ def gru(
     r, z = parts[2].chunk(2, dim=1)
     steps = list(zip(*(part.split(rows) for part in (*parts, r, z)), strict=True))
     new = x.new_empty(rows, size)
+    beginnings, n_cells = packing.beginnings, block * rows
     states = x.new_empty(len(x), size)
     h, t = x.new_zeros(rows, size), 0
-    for x_block, out in zip(x.split(block * rows), states.split(block * rows), strict=True):
+    for x_block, out in zip(_blocks(x, n_cells), states.split(n_cells), strict=True):
         torch.addmm(b_x, x_block, w_x, out=from_x)
         n_h.copy_(b_hh[2 * size :])
-        for (x_n, from_h, rz, n_h_t, r_t, z_t), now in zip(steps, out.split(rows), strict=True):
-            if t in packing.beginnings:
+        for (x_n, from_h, rz, n_h_t, r_t, z_t), now in zip(steps, out.split(rows), strict=False):
+            if t in beginnings:
                 h = packing.carried(t, h, state)
             from_h.addmm_(h, w_hh_t)
             rz.sigmoid_()

@@ -44,9 +44,8 @@ def folded(
     if equal or need_last or state is not None:
         return rectangles(rnn, x, packing, state, need_last)
     n_rows, to_cells, to_packed = packing.folded
-    weights = _with_gates(weights_of(rnn), input=-_SHUT, forget=-_SHUT)
-    x = pad(x, (0, 1, 0, 1))  # one more feature, 1 in the row that free cells take
-    x[-1, -1] = 1
+    real = torch.arange(len(x), device=x.device)
+    x, weights = _marked(pad(x, (0, 0, 0, 1)), real, weights_of(rnn), -_SHUT)
     cells = x.index_select(0, to_cells).unflatten(0, (-1, n_rows))
     n_calls = max(1, round(len(to_cells) * rnn.hidden_size / _CACHE_CELLS * 2))
     pair = (x.new_zeros(n_rows, rnn.hidden_size),) * 2
@@ -70,7 +69,7 @@ def rectangles(
         to_cells, to_packed = packing.block_index(blocks)
         x = x.index_select(0, to_cells)
         if need_last:
-            x, weights = _holding(x, to_packed, weights)
+            x, weights = _marked(x, to_packed, weights, _SHUT)
     if state is None:
         h = c = x.new_zeros(len(packing), size)
     else:
@@ -94,22 +93,31 @@ def rectangles(
 def lanes(
     rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Pair | None, need_last: bool
 ) -> tuple[Tensor, Pair | None]:
-    """Calls of one shape, for inference."""
+    """Calls of one shape, for inference.
+
+    With a gap between sequences, in which the state becomes zero, there is nothing to waste. But
+    a given or a last state can only be that at the ends of calls.
+    """
     assert packing.lanes is not None
-    rows, block, _ = packing.lanes
-    weights = weights_of(rnn)
-    if need_last:
-        x, weights = _holding(x, packing.to_stacked, weights)
+    rows, block, grid, gap = packing.lanes
+    if grid % block and (not gap or need_last or state is not None):
+        raise ValueError(
+            f"{packing.lanes} gives long short-term memory no way in or out for states: use lanes "
+            "whose grid is the block."
+        )
+    n_cells = len(x)
+    x, weights = _marked(x, packing.to_stacked, weights_of(rnn), -_SHUT if gap else _SHUT)
+    x = pad(x, (0, 0, 0, -n_cells % (block * rows)))
     h = c = x.new_zeros(rows, rnn.hidden_size)
     h0, c0 = (None, None) if state is None else state
     outputs, memories = [], []
     for i, cells in enumerate(x.unflatten(0, (-1, rows)).split(block)):
-        if i * block in packing.beginnings:
+        if not gap and i * block in packing.beginnings:
             h, c = packing.carried(i * block, h, h0), packing.carried(i * block, c, c0)
         output, (h, c) = call(cells, (h, c), weights, False)
         outputs.append(output)
         memories.append(c)
-    states = torch.cat(outputs)
+    states = _joined(outputs)[:n_cells]
     if not need_last:
         return states, None
     # Held from the last step of a sequence to the end of its block.
@@ -122,16 +130,16 @@ def _joined(outputs: list[Tensor]) -> Tensor:
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 
-def _holding(x: Tensor, real: Tensor, weights: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-    """Cells and weights with which the state stays as it is at cells that are not `real`."""
-    free = x.new_ones(len(x), 1).index_fill(0, real, 0)
-    return torch.cat([x, free], dim=1), _with_gates(weights, input=-_SHUT, forget=_SHUT)
+def _marked(
+    x: Tensor, real: Tensor, weights: list[Tensor], forget: float
+) -> tuple[Tensor, list[Tensor]]:
+    """Cells with one more feature, 1 where they are not `real`, and weights that know it.
 
-
-def _with_gates(weights: list[Tensor], *, input: float, forget: float) -> list[Tensor]:
-    """Weights for one more feature, which adds these numbers to input and forget gate."""
+    The state there is what the gate `forget` makes of it: it stays, or becomes zero.
+    """
     w_ih, *others = weights
     size = len(w_ih) // 4
     column = w_ih.new_zeros(len(w_ih), 1)
-    column[:size], column[size : 2 * size] = input, forget
-    return [torch.cat([w_ih, column], dim=1), *others]
+    column[:size], column[size : 2 * size] = -_SHUT, forget
+    free = x.new_ones(len(x), 1).index_fill(0, real, 0)
+    return torch.cat([x, free], dim=1), [torch.cat([w_ih, column], dim=1), *others]
