@@ -6,8 +6,8 @@ Eight clusters on a ring are a hard test of a GAN: a generator that maps one nor
 continuously cannot leave gaps between them, and loses some. Part of the noise of
 :class:`~sklseq.generative.GAN` is binary: it selects a cluster. The relativistic discriminator
 compares real and generated rows in pairs. After training, samples are picked among candidates by an
-estimated density ratio. The gray dots are the data. Training takes some twenty seconds; with 200 epochs,
-the default, the clusters become as narrow as they are.
+estimated density ratio. The gray dots are the data. Training takes some twenty seconds; with 200
+epochs, the default, the clusters become as narrow as those of the data.
 """
 
 import warnings

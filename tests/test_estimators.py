@@ -26,19 +26,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.table_estimator import TableEstimator
 from sklseq.training.engine import Trainer
 from sklseq.utils import all_estimators, sequence_checks
 from sklseq.utils._check_data import takes
 
 ESTIMATORS = dict(all_estimators())
 SEQUENTIAL = [c for c in ESTIMATORS.values() if issubclass(c, SequenceEstimator)]
-TABULAR = [c for c in ESTIMATORS.values() if issubclass(c, TableEstimator)]
 NEURAL = [c for c in ESTIMATORS.values() if issubclass(c, NeuralEstimator)]
+TABULAR = [c for c in NEURAL if get_tags(c()).input_tags.two_d_array and c not in SEQUENTIAL]
 
 
 def quick(cls, **params):
@@ -94,7 +94,7 @@ def exact(cls):
         batch_size=10_000,
         learning_rate=0.02,
         lr_schedule="cosine",
-        fixed_draws=True,
+        common_random_numbers=True,
         noise_level=0,  # repeated rows meet other noise than weighted rows
         adversarial_weight=0,  # or other draws of the prior
         **epochs,
