@@ -96,7 +96,7 @@ def exact(cls):
         batch_size=10_000,
         learning_rate=0.02,
         lr_schedule="cosine",
-        fixed_draws=True,
+        common_random_numbers=True,
         noise_level=0,  # repeated rows meet other noise than weighted rows
         adversarial_weight=0,  # or other draws of the prior
         **epochs,

@@ -186,7 +186,7 @@ class AAE(LatentVariableModel):
     def _finish(self, data: Arrays, targets: Targets) -> None:
         set_class_prior(self, targets.values, targets.weights)
         codes = self._run("encode", with_classes(data, targets.values))
-        self._latent_prior = self._fitted_prior(codes, targets)
+        self._latent_distribution = self._fitted_prior(codes, targets)
 
     def _density(self, x: NDArray[Any], classes: OneHot) -> NDArray[np.float64]:
         """Log-likelihood given the code; in place of a density it decides the likely class."""

@@ -61,7 +61,6 @@ class Generator(NeuralEstimator):
         n_features_in_: int
         _condition: ClassCondition
         _format: TableFormat
-        _n_features_out: int
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -239,8 +238,11 @@ def interpolated(n_steps: Any, codes: NDArray[Any], classes: OneHot) -> tuple[An
         If `n_steps` is not a whole number of at least 2.
     """
     check_scalar(n_steps, "n_steps", (int, np.integer), min_val=2)
-    between = np.linspace(*codes, n_steps)
-    return between, None if classes is None else np.linspace(*classes, n_steps)
+    between = [
+        None if ends is None else np.linspace(ends[0], ends[1], n_steps)
+        for ends in (codes, classes)
+    ]
+    return between[0], between[1]
 
 
 def fixed_noise(seed: int, device: torch.device) -> AbstractContextManager[None]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import qmc
-from torch import Tensor
 
 from sklseq.nn.layers.randomness import current_generator
 
@@ -37,7 +37,7 @@ class UniformDequantization:
         """Width of the noise on each feature: 1, or 0 on real numbers."""
         return self.whole.astype(np.float64)
 
-    def with_noise(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def with_noise(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """Rows with new noise, and their classes if there are any."""
         if not self.whole.any():
             return inputs

@@ -13,7 +13,7 @@ from sklseq.generative._base import Arrays, Generator, check_enough_rows
 from sklseq.nn.layers.feedforward import ACTIVATIONS
 from sklseq.parts.conditions import OneHot, rows_and_classes, with_classes
 from sklseq.parts.frames import TableFormat
-from sklseq.parts.latent_priors import LatentPrior, LatentPriorParameters, fit_latent_prior
+from sklseq.parts.latent_priors import LatentDistribution, LatentPriorParameters, fit_latent_prior
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.dense import DenseRows
 
@@ -52,7 +52,7 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
     batch_size: int = other_default(Generator, "batch_size", 128)
 
     if TYPE_CHECKING:
-        _latent_prior: LatentPrior | None
+        _latent_distribution: LatentDistribution | None
 
     # -- training --------------------------------------------------------------------------
 
@@ -98,14 +98,14 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
         check_enough_rows(rows.weight, **self._component_counts())
         module.initialize(*rows_and_classes(rows.arrays), rows.weight)
 
-    def _fitted_prior(self, codes: NDArray[Any], targets: Targets) -> LatentPrior | None:
+    def _fitted_prior(self, codes: NDArray[Any], targets: Targets) -> LatentDistribution | None:
         """The distribution that `latent_prior` fits to the codes of the training rows."""
         return fit_latent_prior(
             self.latent_prior,
             codes,
             targets.weights,
             targets.values,
-            self._seed,
+            seed=self._seed,
             dtype=self.dtype,
             device=self.device,
             n_threads=self.n_threads,
@@ -118,7 +118,7 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
         raise NotImplementedError
 
     def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
-        prior = self._latent_prior
+        prior = self._latent_distribution
         codes = self._draw_codes(n, rng) if prior is None else prior.draw(n, classes, rng)
         uniform = rng.random((n, self._module_kwargs["n_features"]))
         return self._run("draw", with_classes((codes, uniform), classes))

@@ -34,7 +34,7 @@ from sklseq.parts.conditions import (
     with_classes,
 )
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.latent_priors import LatentPrior, LatentPriorParameters, fit_latent_prior
+from sklseq.parts.latent_priors import LatentDistribution, LatentPriorParameters, fit_latent_prior
 from sklseq.parts.whole_sequences import read_numbers, scales_of
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Targets
@@ -167,7 +167,7 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
     if TYPE_CHECKING:
         _condition: ClassCondition
         _format: _SequenceFormat
-        _latent_prior: LatentPrior | None
+        _latent_distribution: LatentDistribution | None
 
     # -- training --------------------------------------------------------------------------
 
@@ -256,12 +256,12 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
         parameters = self._run("posterior_parameters", _with_columns(data, targets.values))
         means, deviations = np.split(parameters, 2, axis=1)
         self.active_units_ = active_units(means, targets.weights)
-        self._latent_prior = fit_latent_prior(
+        self._latent_distribution = fit_latent_prior(
             self.latent_prior,
             posterior_draws(means, deviations, self._seed),
             targets.weights,
             targets.values,
-            self._seed,
+            seed=self._seed,
             dtype=self.dtype,
             device=self.device,
             n_threads=self.n_threads,
@@ -414,7 +414,7 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
             was not seen in `fit`, or had no weight.
         """
         n, classes, rng = sampling_request(self, n_samples, y, random_state)
-        prior, shape = self._latent_prior, (n, self._n_features_out)
+        prior, shape = self._latent_distribution, (n, self._n_features_out)
         Z = rng.standard_normal(shape) if prior is None else prior.draw(n, classes, rng)
         codes = np.hstack(with_classes((Z,), classes))
         counts = self._lengths(codes, rng.random(n))

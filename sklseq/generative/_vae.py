@@ -108,7 +108,7 @@ class VAE(OutlierDetector, LatentVariableModel):
         parameters = self._run("posterior_parameters", with_classes(data, targets.values))
         means, deviations = np.split(parameters, 2, axis=1)
         draws = posterior_draws(means, deviations, self._seed)
-        self._latent_prior = self._fitted_prior(draws, targets)
+        self._latent_distribution = self._fitted_prior(draws, targets)
         self.active_units_ = active_units(means, targets.weights)
 
     def _density(self, x: NDArray[Any], classes: OneHot) -> NDArray[np.float64]:

@@ -73,23 +73,23 @@ class VariationalParameters:
     )
 
 
-def variational_loss(model: Any, network: Any, batch: Batch) -> Tensor:
-    """Negative evidence lower bound of a batch, with the weight of the KL divergence at this step.
+def variational_loss(model: Any, module: Any, batch: Batch) -> Tensor:
+    """Negative evidence lower bound of a batch, with KL annealing; the objective of estimators.
 
     Parameters
     ----------
     model : estimator
         With `VariationalParameters`, `solver` and `max_epochs`.
-    network : VariationalBounds
+    module : VariationalBounds
     batch : Batch
     """
-    terms = network.expected_terms if model.common_random_numbers else network
+    terms = module.expected_terms if model.common_random_numbers else module
     log_likelihood, divergence = terms(*batch.inputs)
     share = batch.weight / batch.n_rows
     by_unit = share @ divergence
     if model.free_bits:
         by_unit = by_unit.clamp(min=model.free_bits)
-    return _beta_now(model, network, batch) * by_unit.sum() - share @ log_likelihood
+    return _beta_now(model, module, batch) * by_unit.sum() - share @ log_likelihood
 
 
 def _beta_now(model: Any, network: Any, batch: Batch) -> Any:

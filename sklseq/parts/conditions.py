@@ -116,7 +116,7 @@ class ClassCondition:
         ValueError
             Naming the first of them.
         """
-        if self.classes is None or classes is None:
+        if self.classes is None or self.prior is None or classes is None:
             return
         if len(unlearned := np.flatnonzero(classes @ self.prior == 0)):
             name = self.classes.tolist()[classes[unlearned[0]].argmax()]

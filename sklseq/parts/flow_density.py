@@ -13,7 +13,7 @@ from sklseq.training.rows.batch import Batch, mean_loss
 __all__ = ["base_noise", "initialize_flow", "negative_log_likelihood"]
 
 
-def initialize_flow(module: Flow, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
+def initialize_flow(module: Flow, inputs: tuple[Any, ...], weight: Tensor) -> None:
     """Set what the layers take from training rows.
 
     Parameters

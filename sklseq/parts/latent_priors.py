@@ -20,7 +20,7 @@ from sklseq.parts.flow_density import base_noise, initialize_flow, negative_log_
 from sklseq.training.rows.batch import Batch, Targets, systematic_resampling
 from sklseq.training.rows.dense import DenseRows
 
-__all__ = ["LatentPrior", "LatentPriorParameters", "fit_latent_prior"]
+__all__ = ["LatentDistribution", "LatentPriorParameters", "fit_latent_prior"]
 
 # Numbers of mixture components, tried in turn until the criterion has risen twice.
 _N_COMPONENTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -56,7 +56,7 @@ class LatentPriorParameters:
     )
 
 
-class LatentPrior(Protocol):
+class LatentDistribution(Protocol):
     """A fitted distribution of latent codes."""
 
     def draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
@@ -68,10 +68,13 @@ def fit_latent_prior(
     kind: str | None,
     codes: NDArray[Any],
     weights: NDArray[np.float64],
-    classes: OneHot,
+    classes: OneHot = None,
+    *,
     seed: int,
-    **computation: Any,
-) -> LatentPrior | None:
+    dtype: str = "float32",
+    device: str = "cpu",
+    n_threads: int | None = None,
+) -> LatentDistribution | None:
     """Fit a distribution to latent codes.
 
     Parameters
@@ -80,10 +83,11 @@ def fit_latent_prior(
         None fits nothing.
     codes : ndarray of shape (n, n_components)
     weights : ndarray of shape (n,)
-    classes : ndarray of shape (n, n_classes) or None
+    classes : ndarray of shape (n, n_classes) or None, default=None
+        One-hot classes, each of which gets a distribution of its own.
     seed : int
-    **computation : object
-        `dtype`, `device` and `n_threads` of a flow.
+    dtype, device, n_threads
+        As in `NeuralEstimator`, for a flow.
     """
     if kind is None:
         return None
@@ -91,7 +95,9 @@ def fit_latent_prior(
         chosen = systematic_resampling(weights, seed)
         codes, classes = codes[chosen], None if classes is None else classes[chosen]
     if kind == "flow":
-        return _FlowPrior(random_state=seed, **_FLOW_TRAINING, **computation).fit(codes, classes)
+        computation: dict[str, Any] = {"dtype": dtype, "device": device, "n_threads": n_threads}
+        flow = _FlowPrior(random_state=seed, **_FLOW_TRAINING, **computation)
+        return flow.fit(codes, classes)
     return _MixturePrior.fit(codes, classes, kind, seed)
 
 

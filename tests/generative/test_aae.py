@@ -40,7 +40,7 @@ def test_codes_are_distributed_as_the_prior(digits):
     codes = digits.transform(DIGITS)[:200]
     draws = np.random.default_rng(0).normal(size=codes.shape)
     assert p_value(codes, draws) > 0.05
-    # What the test is worth: it finds the codes of an autoencoder without a critic.
+    # What the test is worth: it finds the codes of an autoencoder without a discriminator.
     plain = AAE(n_components=4, max_epochs=20, adversarial_weight=0, **SMALL).fit(DIGITS)
     assert p_value(plain.transform(DIGITS)[:200], draws) < 0.02
 
@@ -62,8 +62,8 @@ def test_digits_asked_for_are_digits_given():
     model = AAE(n_components=4, conditional=True, max_epochs=80, **SMALL).fit(DIGITS, LABELS)
     asked = np.repeat(np.arange(10), 30)
     rows = model.sample(300, y=asked, random_state=0)
-    judge = KNeighborsClassifier(5).fit(DIGITS, LABELS)
-    assert judge.score(rows, asked) >= 0.9
+    classifier = KNeighborsClassifier(5).fit(DIGITS, LABELS)
+    assert classifier.score(rows, asked) >= 0.9
     # Rows are given back as their own class where it is not told.
     back = model.inverse_transform(model.transform(DIGITS), LABELS)
     assert ((back - DIGITS) ** 2).mean() < 0.6 * DIGITS.var(axis=0).mean()

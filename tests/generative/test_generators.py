@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from sklseq._compat.sklearn import make_constraint
 from sklseq.autoencoder import Autoencoder
-from sklseq.generative import AAE, VAE, RealNVP, SequenceVAE
+from sklseq.generative import AAE, GAN, VAE, Glow, RealNVP, SequenceVAE
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.utils import all_estimators, check_generator, generator_checks
 
@@ -105,6 +105,46 @@ def test_settings_count_from_the_next_fit_on(name):
                 assert_array_equal(result, before[method], f"{method} by {parameter}={value!r}")
         model.set_params(**{parameter: was})
     assert getattr(model, "offset_", None) == scored
+
+
+def whole_numbers():
+    return np.random.default_rng(0).integers(0, 9, size=(70, 16))
+
+
+OF_ROWS = {name: (model, None) for name, model in MODELS.items() if "Sequence" not in name}
+OF_ROWS |= {
+    "RealNVP-spline": (quick(RealNVP, coupling="spline", base="student"), None),
+    "RealNVP-whole": (quick(RealNVP), whole_numbers()),
+    "Glow-images": (quick(Glow, image_shape=(4, 4), hidden_layer_sizes=(4,)), whole_numbers()),
+    "VAE-iwae": (quick(VAE, bound="iwae"), None),
+    "VAE-frame": (
+        quick(VAE),
+        pd.DataFrame(whole_numbers()[:, :4], columns=list("abcd")).assign(x=list("abcdefg") * 10),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_a_row_has_the_same_bits_in_any_company(name, dtype):
+    """Alone, in another order and among others; so equal rows have one label."""
+    model, X = OF_ROWS[name]
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(70, 3)) if X is None else X
+    model = clone(model).set_params(max_epochs=1, dtype=dtype).fit(X, np.arange(70) % 2)
+
+    def rows(index):
+        return X.iloc[index] if hasattr(X, "iloc") else X[index]
+
+    methods = ["predict", "decision_function", "score_samples", "transform", "predict_clusters"]
+    order = rng.permutation(70)
+    for method in [getattr(model, m) for m in methods if hasattr(model, m)]:
+        together = method(X)
+        assert_array_equal(method(rows(order)), together[order])
+        assert_array_equal(method(rows(np.repeat(order, 40))), together[np.repeat(order, 40)])
+        for i in order[:10]:
+            assert_array_equal(method(rows([i])), together[[i]])
 
 
 def interrupt(monkeypatch, cls, times):
@@ -231,6 +271,13 @@ def test_a_row_of_a_frame_is_a_frame():
         model.interpolate(frame.iloc[0], frame.iloc[1])
     with pytest.raises(ValueError, match="of one row"):
         model.interpolate(frame, frame.iloc[[1]])
+
+
+def test_the_bases_of_a_generator_are_few():
+    """Parts are objects that an estimator holds, not superclasses."""
+    for cls in (AAE, GAN, Glow, RealNVP, SequenceVAE, VAE):
+        ours = [c for c in cls.__mro__ if c.__module__.startswith("sklseq.")]
+        assert len(ours) <= 6, ours
 
 
 @pytest.mark.parametrize("n", [1, 10])

@@ -133,10 +133,10 @@ def test_an_autoencoder_samples_with_a_latent_prior_alone():
 
 def test_partial_fit_refits_the_prior():
     model = Autoencoder(latent_prior="normal", **SMALL).fit(IRIS)
-    before = model._latent_prior.mixtures[0][1]
+    before = model._latent_distribution.mixtures[0][1]
     model.partial_fit(IRIS[:50])
     codes = model.transform(IRIS[:50])
-    assert_allclose(model._latent_prior.mixtures[0][1][0], codes.mean(0), rtol=1e-5)
+    assert_allclose(model._latent_distribution.mixtures[0][1][0], codes.mean(0), rtol=1e-5)
     assert not np.allclose(before, codes.mean(0))
 
 
