@@ -12,7 +12,7 @@ from sklseq.base.parameters import layer_sizes
 from sklseq.base.randomness import sampling_generator
 from sklseq.nn.codes.autoencoder import AutoencoderNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
-from sklseq.parts.latent_priors import LatentPrior, LatentPriorParameters, fit_latent_prior
+from sklseq.parts.latent_priors import LatentDistribution, LatentPriorParameters, fit_latent_prior
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.dense import DenseRows
 
@@ -145,14 +145,13 @@ class Autoencoder(DenseAutoencoder):
     def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         super()._finish(data, targets)
         self._sample_dtype = data.dtype.name
-        self._latent_prior: LatentPrior | None = None
+        self._latent_prior: LatentDistribution | None = None
         if self.latent_prior is not None:
             self._latent_prior = fit_latent_prior(
                 self.latent_prior,
                 self._run("encode", data),
                 targets.weights,
-                None,
-                self._seed,
+                seed=self._seed,
                 dtype=self.dtype,
                 device=self.device,
                 n_threads=self.n_threads,
