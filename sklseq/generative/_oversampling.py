@@ -11,9 +11,9 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import Estimator, attribute, choice, estimator, param, real
+from sklseq.base.randomness import draw_seed
 from sklseq.data import is_frame
 from sklseq.generative._flows import RealNVP
-from sklseq.parts.fit import draw_seed
 
 __all__ = ["GenerativeOverSampler"]
 

@@ -1,36 +1,40 @@
-"""Fitting a flow of couplings by maximum likelihood, and drawing from it."""
+"""Normalizing flows: initialized from data, fitted by maximum likelihood, and sampled."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from sklseq.nn.flows.coupling_flow import CouplingFlow
-from sklseq.nn.flows.density import StandardStudent
+from sklseq.nn.flows.density import Flow, StandardStudent
+from sklseq.parts.conditions import rows_and_classes
 from sklseq.training.rows.batch import Batch, mean_loss
 
-__all__ = ["FlowMixin"]
+__all__ = ["base_noise", "initialize_flow", "negative_log_likelihood"]
 
 
-class FlowMixin:
-    """A `TableEstimator` of rows, and perhaps one-hot classes; comes first in the bases."""
+def initialize_flow(module: Flow, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
+    """Set what the layers take from training rows.
 
-    _network: ClassVar[type[nn.Module]] = CouplingFlow
+    Parameters
+    ----------
+    module : Flow
+    inputs : tuple of Tensor
+        Rows, and their one-hot classes if there are any.
+    weight : Tensor of shape (n,)
+    """
+    module.transform.initialize(*rows_and_classes(inputs), weight)
 
-    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
-        network: Any = module
-        network.transform.initialise(inputs[0], inputs[1] if len(inputs) > 1 else None, weight)
 
-    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
-        return mean_loss(-module(*batch.inputs), batch)
+def negative_log_likelihood(module: Any, batch: Batch) -> Tensor:
+    """Loss of a flow: the mean negative log-density of a batch."""
+    return mean_loss(-module(*batch.inputs), batch)
 
-    def _decoded_noise(
-        self: Any, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Rows ``(n, n_features)`` for these conditions."""
-        noise = rng.standard_normal((n, self.n_features_in_))
-        if isinstance(base := self.module_.base, StandardStudent):
-            df = base.degrees_of_freedom.item()
-            noise *= np.sqrt(df / rng.chisquare(df, size=(n, 1)))
-        return self._run("decode", noise, *condition)
+
+def base_noise(module: Any, n: int, n_features: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Draws ``(n, n_features)`` of a flow's base distribution."""
+    noise = rng.standard_normal((n, n_features))
+    if isinstance(base := module.base, StandardStudent):
+        df = base.degrees_of_freedom.item()
+        noise *= np.sqrt(df / rng.chisquare(df, size=(n, 1)))
+    return noise

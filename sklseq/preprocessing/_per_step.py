@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
 from sklseq.base.sequences import SequenceEstimator
+from sklseq.base.targets import read_weights, require_y
 from sklseq.data import Sequences, as_container, stack_steps, unlabelled
 
 __all__ = ["PerStep"]
@@ -183,7 +184,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         of sequences.
         """
         if get_tags(transformer).target_tags.required:
-            self._require_y(y)
+            require_y(y)
         elif (
             y is None
             or not has_fit_parameter(transformer, "y")
@@ -205,7 +206,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
                 f"{type(transformer).__name__}.fit takes no sample_weight: leave it out, or choose "
                 "a transformer with sample weights, such as StandardScaler."
             )
-        weights = self._read_weights(sample_weight, X)
+        weights = read_weights(sample_weight, self._target_rows(X))
         return {"sample_weight": weights if self._per_step else np.repeat(weights, X.lengths)}
 
     def _new_transformer(self) -> Any:

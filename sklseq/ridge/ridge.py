@@ -1,6 +1,6 @@
 """Ridge regression from sums that can be added up, split and taken apart again.
 
-The sums over the rows (weight, means, centred products) are all that a ridge readout needs, so
+The sums over the rows (weight, means, centered products) are all that a ridge readout needs, so
 neither the rows nor the states behind them have to exist at once.
 """
 
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 class RidgeStatistics:
     """Weighted sums over rows of features and targets: a sufficient statistic of ridge.
 
-    Means and centred products are kept apart, so that features with a large mean lose no digits
+    Means and centered products are kept apart, so that features with a large mean lose no digits
     (Chan, Golub & LeVeque 1983, Algorithms for computing the sample variance).
 
     Parameters
@@ -42,11 +42,11 @@ class RidgeStatistics:
     target_mean : ndarray of shape (n_targets,)
         Weighted mean of the targets.
     products : ndarray of shape (n_features, n_features)
-        Sum of weighted products of centred features.
+        Sum of weighted products of centered features.
     cross : ndarray of shape (n_features, n_targets)
-        Sum of weighted products of centred features and targets.
+        Sum of weighted products of centered features and targets.
     squares : ndarray of shape (n_targets,)
-        Sum of weighted squares of centred targets.
+        Sum of weighted squares of centered targets.
 
     Examples
     --------
@@ -130,39 +130,6 @@ class RidgeStatistics:
         self.squares += other.squares
         return self._join(other.n_rows, other.weight, other.feature_mean, other.target_mean)
 
-    def without(self, part: "RidgeStatistics") -> "RidgeStatistics":
-        """The statistic of the rows that are not in a part, such as a fold's training rows.
-
-        Parameters
-        ----------
-        part : RidgeStatistics
-            Of rows that are all in this statistic.
-
-        Returns
-        -------
-        rest : RidgeStatistics
-            A new one; this one is left as it is.
-
-        Raises
-        ------
-        ValueError
-            If the part has as many rows as the whole, or more.
-        """
-        self._check(part)
-        if part.n_rows >= self.n_rows:
-            raise ValueError(f"Nothing is left of {self.n_rows} rows without {part.n_rows}.")
-        rest = RidgeStatistics(self.n_features, self.n_targets)
-        rest.n_rows, rest.weight = self.n_rows - part.n_rows, self.weight - part.weight
-        share = part.weight / rest.weight
-        rest.feature_mean = self.feature_mean + share * (self.feature_mean - part.feature_mean)
-        rest.target_mean = self.target_mean + share * (self.target_mean - part.target_mean)
-        dx, dy = rest.feature_mean - part.feature_mean, rest.target_mean - part.target_mean
-        factor = rest.weight * part.weight / self.weight
-        rest.products = self.products - part.products - factor * np.outer(dx, dx)
-        rest.cross = self.cross - part.cross - factor * np.outer(dx, dy)
-        rest.squares = np.maximum(self.squares - part.squares - factor * dy**2, 0)
-        return rest
-
     def select(self, outputs: NDArray[np.int64]) -> "RidgeStatistics":
         """A copy with some of the targets."""
         copy = RidgeStatistics(self.n_features, len(outputs))
@@ -176,7 +143,7 @@ class RidgeStatistics:
         """A statistic of the same rows that can grow on its own."""
         return self.select(np.arange(self.n_targets))
 
-    def uncentred(self) -> "RidgeStatistics":
+    def uncentered(self) -> "RidgeStatistics":
         """The same sums about zero instead of the means: for a fit without intercept."""
         raw = RidgeStatistics(self.n_features, self.n_targets)
         raw.n_rows, raw.weight, w = self.n_rows, self.weight, self.weight
@@ -191,11 +158,11 @@ class RidgeStatistics:
         Parameters
         ----------
         fit_intercept : bool, default=True
-            Whether there is an intercept, which is not penalised.
+            Whether there is an intercept, which is not penalized.
         """
         if self.n_rows == 0:
             raise ValueError("There are no rows to fit.")
-        source = self if fit_intercept else self.uncentred()
+        source = self if fit_intercept else self.uncentered()
         values, vectors = scipy.linalg.eigh(source.products, driver="evd", check_finite=True)
         return RidgePath(source, np.maximum(values, 0), vectors, fit_intercept)
 
@@ -300,13 +267,6 @@ class RidgePath:
             return np.zeros(self.statistics.n_targets)
         means = self.statistics
         return np.asarray(means.target_mean - means.feature_mean @ self.coef(alpha))
-
-    def coefs(self, alphas: ArrayLike) -> Array:
-        """Coefficients of many alphas, of shape (n_alphas, n_features, n_targets)."""
-        inverse = np.stack([self.inverse(a) for a in np.atleast_1d(np.asarray(alphas, float))])
-        scaled = (inverse[:, :, None] * self.rotated_cross).swapaxes(0, 1)
-        flat = self.vectors @ scaled.reshape(len(self.values), -1)
-        return np.ascontiguousarray(flat.reshape(scaled.shape).swapaxes(0, 1))
 
     def degrees_of_freedom(self, alpha: float) -> float:
         """Trace of the hat matrix, the intercept included."""

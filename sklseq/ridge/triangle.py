@@ -25,7 +25,7 @@ class RidgeTriangle:
     Rows are collected and folded into the triangle, ``R <- qr([R, rows])``, which is all that a
     later row or another triangle needs (Golub & Van Loan, Matrix Computations, section 5.3;
     Demmel et al. 2012, Communication-optimal parallel and sequential QR). The column of ones
-    makes what lies below its row centred.
+    makes what lies below its row centered.
 
     Parameters
     ----------
@@ -103,13 +103,13 @@ class RidgeTriangle:
 
     @property
     def squares(self) -> Array:
-        """Sum of weighted squares of the centred targets."""
+        """Sum of weighted squares of the centered targets."""
         return np.asarray(np.square(self.factor[1:, 1 + self.n_features :]).sum(axis=0))
 
     def path(self) -> "TrianglePath":
         """One singular value decomposition, from which every alpha is a product.
 
-        There is an intercept, which is not penalised.
+        There is an intercept, which is not penalized.
         """
         if self.n_rows == 0:
             raise ValueError("There are no rows to fit.")

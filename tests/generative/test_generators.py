@@ -127,7 +127,7 @@ def test_ctrl_c_after_training_keeps_the_model(name, monkeypatch):
     expected = outputs(clone(model).set_params(max_epochs=1).fit(X), X, None)
     model = clone(model).set_params(max_epochs=1)
     interrupt(monkeypatch, type(model), times=1)
-    with pytest.warns(ConvergenceWarning, match="Interrupted when .* was trained"):
+    with pytest.warns(ConvergenceWarning, match="Interrupted after .* was trained"):
         model.fit(X)
     for method, result in outputs(model, X, None).items():
         assert_array_equal(result, expected[method], method)
@@ -179,8 +179,8 @@ def test_the_checks_take_generators_of_other_libraries():
 class FixedClass(RealNVP):
     """Gives rows of its first class, whatever was asked for."""
 
-    def _draw(self, n_samples, condition, rng):
-        return super()._draw(n_samples, tuple(c * 0 + [1, 0] for c in condition), rng)
+    def _draw(self, n, classes, rng):
+        return super()._draw(n, None if classes is None else classes * 0 + [1, 0], rng)
 
 
 class Repeating(RealNVP):

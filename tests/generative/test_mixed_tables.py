@@ -77,7 +77,7 @@ def rare_shares(rows):
 
 
 @pytest.mark.parametrize("columns", [["town", "visits", "wage"], slice(None)], ids=["few", "more"])
-def test_a_gan_draws_what_is_rare_as_often_as_it_was(columns):
+def test_a_gan_importance_samples_what_is_rare_as_often_as_it_was(columns):
     """On average over seeds: without candidates nearly, picked among them all but exactly."""
     kept = {1: [], 8: []}
     model = clone(MODELS["gan"]).set_params(batch_size=256, learning_rate=1e-2)
@@ -113,7 +113,7 @@ def test_the_bound_is_a_probability():
     )
     frame["town"] = np.where(rng.random(400) < 0.5 + 0.4 * frame["odd"], "a", None)
     frame["town"] = frame["town"].astype("str")
-    model = VAE(bound="iwae", n_draws=64, **QUICK).fit(frame)
+    model = VAE(bound="iwae", n_importance_samples=64, **QUICK).fit(frame)
     every = pd.MultiIndex.from_product(
         [range(-20, 40), [True, False], ["a", None]], names=list(frame)
     ).to_frame(index=False)

@@ -104,7 +104,7 @@ def test_bounds_are_in_order_and_shift_with_the_units():
     X = two_groups(30)
     settings = {"n_components": 2, "hidden_size": 8, "max_epochs": 10, "dtype": "float64"}
     elbo = SequenceVAE(random_state=0, **settings).fit(X)
-    iwae = SequenceVAE(random_state=0, bound="iwae", n_draws=64, **settings).fit(X)
+    iwae = SequenceVAE(random_state=0, bound="iwae", n_importance_samples=64, **settings).fit(X)
     assert iwae.score(X) > elbo.score(X)
     thousandths = SequenceVAE(random_state=0, **settings).fit([1000 * x for x in X])
     shift = np.log(1000) * np.array([len(x) for x in X])

@@ -4,6 +4,7 @@ import ast
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -210,7 +211,7 @@ def test_too_many_children_for_weights_by_position():
 def test_other_target_or_symbols_than_fitted():
     X, y, nodes = data(20)
     model = quick().fit(X, y)
-    with pytest.raises(ValueError, match="was fitted with the other one"):
+    with pytest.raises(ValueError, match="was fitted with target='tree': set"):
         model.set_params(target="node").predict(X)
     numbers = quick(composition="childsum-lstm").fit(
         np.random.default_rng(0).normal(size=(20, 3)), y
@@ -263,3 +264,46 @@ def test_importances_of_steps():
     importances = np.stack(model.subtree_importances(X[:50]))
     assert importances.shape == (50, 5)
     assert np.abs(importances).mean(axis=0).argmax() == 2
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.9])
+def test_early_stopping_with_more_classes_than_a_part_has_rows(fraction):
+    X, _, _ = data(20)
+    y = np.arange(20) % 4
+    model = quick(early_stopping=True, validation_fraction=fraction).fit(X, y)
+    assert len(model.validation_scores_) == model.n_iter_
+
+
+def test_one_weight_for_all_is_none():
+    X, y, nodes = data(20)
+    for params, target in (({}, y), ({"target": "node"}, nodes)):
+        model = quick(**params).fit(X, target)
+        twin = quick(**params).fit(X, target, sample_weight=2.0)
+        assert model.loss_curve_ == twin.loss_curve_
+        assert model.score(X, target) == model.score(X, target, sample_weight=2.0)
+
+
+def test_weights_of_trees_hold_for_their_nodes():
+    X, _, nodes = data(6)
+    weights = np.arange(6.0)
+    counts = read_forest(X).n_results
+    of_nodes = [[w] * int(n) for w, n in zip(weights, counts, strict=True)]
+    for trees in (slice(None), slice(3, 4)):  # several, and one
+        model = quick(target="node").fit(X[trees], nodes[trees], sample_weight=weights[trees])
+        twin = clone(model).fit(X[trees], nodes[trees], sample_weight=of_nodes[trees])
+        assert model.loss_curve_ == twin.loss_curve_
+
+
+@pytest.mark.parametrize("target", ["tree", "node"])
+@pytest.mark.parametrize("cls", [RecursiveClassifier, RecursiveRegressor])
+def test_rows_in_another_order_are_refused(cls, target):
+    X, y, nodes = data(10)
+    trees = pd.Series(X, index=list("abcdefghij"))
+    values = pd.Series(y.astype(float) if target == "tree" else nodes, index=trees.index)
+    model = quick(cls, target=target).fit(trees, values)
+    model.score(trees, values)
+    for call in (model.fit, model.score):
+        with pytest.raises(ValueError, match="y and X have different indices"):
+            call(trees, values[::-1])
+        with pytest.raises(ValueError, match="sample_weight and X have different indices"):
+            call(trees, values, sample_weight=pd.Series(1.0, index=trees.index[::-1]))

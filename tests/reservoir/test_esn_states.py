@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklseq.reservoir import ESNClassifier, ESNRegressor, ESNTransformer, _states
+from sklseq.nn.reservoir.states import both_directions
+from sklseq.reservoir import ESNClassifier, ESNRegressor, ESNTransformer
 
 F = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "identity": lambda z: z}
 
@@ -125,7 +126,7 @@ def test_each_direction_is_pooled_with_its_own_washout(pooling):
 def test_windows_do_not_change_both_directions(lengths, monkeypatch):
     X = ragged(lengths)
     model = ESNTransformer(target="step", reservoir_size=15, bidirectional=True, random_state=0)
-    monkeypatch.setattr(_states, "_GROUP_BYTES", 1)
+    monkeypatch.setattr(both_directions, "_GROUP_BYTES", 1)
     for got, x in zip(model.fit_transform(X), X, strict=True):
         assert_allclose(got, step_features(model, x), atol=1e-12)
 

@@ -84,7 +84,7 @@ def largest_lyapunov_exponent(
 
     Below 0 the driven reservoir forgets how it started (it has echo states for this input);
     above 0 it is chaotic. A tangent vector is carried along the series by the Jacobians and
-    normalised each step (Benettin et al. 1980), so the difference is infinitesimal throughout.
+    normalized each step (Benettin et al. 1980), so the difference is infinitesimal throughout.
 
     Parameters
     ----------

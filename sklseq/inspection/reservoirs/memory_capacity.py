@@ -8,7 +8,7 @@ import scipy.linalg
 from sklearn.utils import check_random_state
 
 from sklseq.inspection.reservoirs.tangent import Array, Tangent, dense, layers_of
-from sklseq.nn.reservoir import Reservoir, map_states
+from sklseq.nn.reservoir import Reservoir, StatePart, run_parts, state_parts
 from sklseq.ridge import RidgeStatistics, merged
 
 __all__ = ["linear_memory_capacity", "memory_capacity"]
@@ -25,7 +25,7 @@ def memory_capacity(
     alpha: float = 1e-7,
     random_state: Any = None,
 ) -> Array:
-    """How well the state tells the input of k steps ago, for each delay k; measured.
+    """Measured memory capacity: how well the state determines the input of k steps ago.
 
     The reservoir is driven by numbers uniform on [-r, r]. For each delay a linear readout is
     fitted by ridge; its capacity is the squared correlation of what it says with the truth, on
@@ -91,16 +91,17 @@ def memory_capacity(
     late = np.lib.stride_tricks.sliding_window_view(np.r_[np.zeros(n_delays), u], n_delays)
     late = late[:n_steps, ::-1]  # row t: u[t-1], u[t-2], ...
 
-    def collect(blocks: Any) -> Any:
-        stats, test = RidgeStatistics(units, n_delays), []
-        for rows, states in blocks:
-            used = (rows >= washout) & (rows < washout + n_train)
-            stats.update(states[used], late[rows[used]])
-            held = rows >= washout + n_train
-            test.append((rows[held], states[held]))
+    def collect(part: StatePart) -> Any:
+        for blocks in part.attempts():
+            stats, test = RidgeStatistics(units, n_delays), []
+            for rows, states in blocks:
+                used = (rows >= washout) & (rows < washout + n_train)
+                stats.update(states[used], late[rows[used]])
+                held = rows >= washout + n_train
+                test.append((rows[held], states[held]))
         return stats, test
 
-    parts = map_states(layers, u[:, None], collect)
+    parts = run_parts(collect, state_parts(layers, u[:, None]))
     path = merged(stats for stats, _ in parts).path()
     held = [pair for _, test in parts for pair in test]
     rows = np.concatenate([r for r, _ in held])
@@ -113,7 +114,7 @@ def memory_capacity(
 
 
 def linear_memory_capacity(reservoir: Any, *, n_delays: int | None = None) -> Array:
-    """How well the state of a linear reservoir tells the input of k steps ago; exact.
+    """Exact memory capacity of a linear reservoir for the input of k steps ago.
 
     For white input and ``x <- A x + v u`` the state's covariance C solves
     ``C = A C A^T + v v^T`` and the capacity of delay k is ``(A^k v)^T C^-1 (A^k v)``. Over

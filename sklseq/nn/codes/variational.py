@@ -12,27 +12,27 @@ from sklseq.nn.layers.mixed import Layout
 __all__ = ["VariationalAutoencoder"]
 
 
-class VariationalAutoencoder(VariationalBounds, ConditionalAutoencoder):
+class VariationalAutoencoder(ConditionalAutoencoder, VariationalBounds):
     """Encoder and decoder of Kingma and Welling (2014), Auto-encoding variational Bayes.
 
     Parameters
     ----------
     n_features : int
     n_components : int
-        Latent variables, of standard normal prior.
+        Latent variables, with a standard normal prior.
     n_context : int, default=0
-        Classes, as one-hot rows beside the input of encoder and decoder.
+        Classes: encoder and decoder take them as one-hot rows.
     hidden_layer_sizes : sequence of int, default=(64, 64)
-        Of the encoder; the decoder has them in reverse.
+        Units of the encoder's hidden layers; the decoder has them in reverse.
     activation : str, default="relu"
     likelihood : {"gaussian", "bernoulli"} or sequence, default="gaussian"
-        A sequence is the layout of `Mixed`: what the features are.
+        A sequence is the layout of `Mixed`: the kinds of the features.
     noise : str or float, default="learned"
         See `Gaussian`.
-    n_draws : int, default=32
-        Latent draws with which the bounds are computed, the same for each row.
+    n_importance_samples : int, default=32
+        Latent draws by which the bounds are computed, the same for each row.
     seed : int, default=0
-        Of these draws.
+        Seed of these draws.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class VariationalAutoencoder(VariationalBounds, ConditionalAutoencoder):
         activation: str = "relu",
         likelihood: str | Layout = "gaussian",
         noise: str | float = "learned",
-        n_draws: int = 32,
+        n_importance_samples: int = 32,
         seed: int = 0,
     ):
         super().__init__(
@@ -58,19 +58,15 @@ class VariationalAutoencoder(VariationalBounds, ConditionalAutoencoder):
             likelihood=likelihood,
             noise=noise,
         )
-        self.make_draws(n_draws, n_components, seed)
+        self.make_draws(n_importance_samples, n_components, seed)
 
     def posterior(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latent variables, ``(n, n_components)`` each."""
-        mean, raw = self.encoded(x, context).chunk(2, dim=1)
+        mean, raw = self.encoder(self._encoder_inputs(x, context)).chunk(2, dim=1)
         return mean, bounded_log_variance(raw)
 
-    def log_likelihood(self, z: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Log-density ``(n,)`` of rows, given their latent variables."""
-        return self.likelihood.log_prob(self.parameters_of(z, context), x)
-
     @torch.no_grad()
-    def initialise(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
-        """Let training start where the decoder fits all rows, or all of a class, alike."""
+    def initialize(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
+        """See `ConditionalAutoencoder.initialize`."""
         self.n_rows.fill_(len(x))
-        super().initialise(x, context, weight)
+        super().initialize(x, context, weight)

@@ -1,8 +1,8 @@
-"""Affine couplings, their networks within, with the gradient written by hand.
+"""Affine couplings with their networks, as one autograd function with a hand-written gradient.
 
-Torch records about forty nodes for a coupling of two hidden layers, most of them for parts of a
-few features. Here couplings that take turns are one node. Features come first within it, rows
-second: parts of the features are then contiguous, and products with few of them are fast.
+Torch records about forty nodes for a coupling of two hidden layers, most of them for a few
+features. Here couplings that take turns are one node. Tensors are transposed within it, features
+first: parts of the features are then contiguous, and products with few of them are fast.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ _ACTIVATIONS: dict[type[nn.Module], tuple[Callable[..., Any], Callable[..., Any]
 
 
 def is_fast(network: nn.Module) -> bool:
-    """Whether the kernel knows this network."""
+    """Whether the kernel supports this network."""
     return isinstance(network, FeedForward) and network.plain_activation in _ACTIVATIONS
 
 
@@ -40,8 +40,9 @@ class AffineKernel(Function):
     """``x_k exp(s) + t`` by turns, with ``(a, t) = network(x_l)`` and ``s = c tanh(a / c)``.
 
     Arguments: ``x (n, n_features)``; ``context (n, n_context)`` or None, which gets no gradient;
-    ``sizes`` of the two parts, the second of which changes first; ``bound`` c; ``activation``, a
-    key of those known; the number of turns; the weights. Returns the new x, and the sum of all s.
+    ``sizes`` of the two parts, the second of which is transformed first; ``bound`` c;
+    ``activation``, a key of the supported ones; the number of turns; the weights. Returns the new
+    x, and the sum of all s.
     """
 
     @staticmethod

@@ -23,7 +23,7 @@ __all__ = ["CouplingFlow"]
 
 
 class CouplingFlow(Flow):
-    """Standardisation, class by class, then couplings that change one half after the other.
+    """Standardization, class by class, then couplings that transform one half after the other.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ class CouplingFlow(Flow):
     n_context : int, default=0
         Classes that the density is conditional on.
     n_layers : int, default=8
-        Couplings; 0 leaves what stands between them.
+        Couplings; 0 keeps only the layers between them.
     hidden_layer_sizes : sequence of int, default=(64, 64)
     activation : str, default="relu"
     coupling : {"affine", "spline"}, default="affine"
     n_bins, bound
         Of spline couplings.
     mixing : {"shuffle", "linear"}, default="shuffle"
-        What stands between the couplings: an order drawn anew after every second one, so that
-        each pair changes all features (Dinh et al. 2017); or, before each, an `ActNorm` and a
+        Layers between the couplings: a random permutation after every second one, so that each
+        pair transforms all features (Dinh et al. 2017); or, before each, an `ActNorm` and a
         linear map (Kingma and Dhariwal 2018), the first of which starts by whitening the data.
     base : {"normal", "student"}, default="normal"
     image_shape : tuple of int or None, default=None
@@ -65,8 +65,8 @@ class CouplingFlow(Flow):
         def conditioner(n_inputs: int, n_outputs: int) -> nn.Module:
             network = FeedForward((n_inputs, *hidden_layer_sizes, n_outputs), activation=activation)
             for layer in network.linears():
-                # Torch's own start has random biases: with few inputs, bends must lie elsewhere
-                # than in the origin.
+                # Torch's own initialization has random biases: with few inputs, kinks of the
+                # activation must not all lie at the origin.
                 layer.reset_parameters()
             nn.init.zeros_(network.output.weight)
             nn.init.zeros_(network.output.bias)
@@ -80,8 +80,8 @@ class CouplingFlow(Flow):
         def layers() -> Iterator[Transform]:
             yield ClassNorm(n_features, n_context) if n_context else ActNorm(n_features)
             if mixing == "linear":
-                # Couplings start as the identity: behind the first map all is white. What does not
-                # vary is rounding there, and must not be made to.
+                # Couplings start as the identity, so that the data are white behind the first map.
+                # The variance of a constant feature is rounding there, and must not be scaled up.
                 for i in range(n_layers):
                     if i:
                         yield ActNorm(n_features, from_data=False)
@@ -92,7 +92,7 @@ class CouplingFlow(Flow):
                 yield LULinear(n_features, from_data=n_layers == 0)
                 return
             for i in range(0, n_layers, 2):
-                # Two features take turns; their order says nothing more.
+                # Two features take turns: a permutation would change nothing.
                 if i and n_features > 2:
                     yield Permutation(order(swap=False))
                 yield couple(turns=min(2, n_layers - i))

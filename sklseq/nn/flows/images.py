@@ -1,7 +1,7 @@
 """Flows of images: the transforms of rows, applied pixel by pixel and scale by scale.
 
-Images are rows, channel after channel; so the halves of a row are the halves of its channels, and
-couplings need nothing but a network that sees images.
+Images are rows, channel after channel, so that halves of a row are halves of its channels, and
+couplings need only a network of images.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -53,17 +53,17 @@ class OfPixels(Transform):
         x, log_det = self.transform.inverse(*self._pixels(z, context))
         return self._rows(x, z), self._of_images(log_det, x, z)
 
-    def initialise(
+    def initialize(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
         pixels, of_pixels = self._pixels(x, context)
         if weight is not None:
             weight = weight.repeat_interleave(len(pixels) // len(x))
-        return self._rows(self.transform.initialise(pixels, of_pixels, weight), x)
+        return self._rows(self.transform.initialize(pixels, of_pixels, weight), x)
 
 
 class OfTheFirst(Transform):
-    """A transform of the first features; the others are noise already.
+    """A transform of the first features; the others are left as noise.
 
     Dinh et al. 2017, section 3.6.
 
@@ -85,10 +85,10 @@ class OfTheFirst(Transform):
         first, log_det = self.transform.inverse(z[:, : self.n_first], context)
         return torch.cat([first, z[:, self.n_first :]], dim=1), log_det
 
-    def initialise(
+    def initialize(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
-        first = self.transform.initialise(x[:, : self.n_first], context, weight)
+        first = self.transform.initialize(x[:, : self.n_first], context, weight)
         return torch.cat([first, x[:, self.n_first :]], dim=1)
 
 
@@ -106,7 +106,7 @@ class ConvolutionalConditioner(nn.Module):
         Filters of the hidden layers.
     activation : str
     n_changed : int or None
-        Values of an image that are changed, if all parameters of one follow each other.
+        Values of an image that are transformed, if the parameters of each are adjacent.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Invertible functions of rows, one after the other, in another order.
+"""Invertible transforms of rows, their composition and permutations of features.
 
-``forward`` leads from data to noise, the way that training goes; ``inverse`` leads back. Both
+``forward`` maps data to noise, as in training; ``inverse`` maps noise to data. Both
 return ``(value, log_det)``, where ``log_det`` of shape (n,) is the logarithm of the absolute
 determinant of the Jacobian of what was computed.
 """
@@ -14,10 +14,10 @@ __all__ = ["Composition", "Permutation", "Transform"]
 
 
 class Transform(nn.Module):
-    """An invertible function of rows, perhaps another one for each `context`."""
+    """An invertible function of rows, which may depend on a `context`."""
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """From data towards noise.
+        """Map data towards noise.
 
         Parameters
         ----------
@@ -32,13 +32,13 @@ class Transform(nn.Module):
         raise NotImplementedError
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """From noise towards data; parameters and returns as in `forward`."""
+        """Map noise towards data; parameters and returns as in `forward`."""
         raise NotImplementedError
 
-    def initialise(
+    def initialize(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
-        """Learn from training rows what is not learnt by gradients; returns ``forward(x)``.
+        """Set the statistics taken from training rows; returns ``forward(x)``.
 
         Parameters
         ----------
@@ -75,11 +75,11 @@ class Composition(Transform):
             log_dets.append(log_det)
         return z, _total(log_dets, z)
 
-    def initialise(
+    def initialize(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
         for transform in self.transforms:
-            x = transform.initialise(x, context, weight)  # type: ignore[operator]
+            x = transform.initialize(x, context, weight)  # type: ignore[operator]
         return x
 
 

@@ -5,20 +5,55 @@ each of them clear a buffer as large as the whole batch. Here a layer is one nod
 pass writes into preallocated slices, all that the gradient needs that does not depend on the
 recurrence is computed for all steps at once, and the weights' gradients are one product each.
 
-Arguments of all: ``x (n_steps, n_features)`` packed, the four parameters in torch's layout,
+Arguments of both nodes: ``x (n_steps, n_features)`` packed, the four parameters in torch's layout,
 ``h0 (n_sequences, hidden_size)`` in packed order, and the `Packing`.
 """
 
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from sklseq.nn.ragged.packing import Packing
 
-__all__ = ["GRUKernel", "RNNKernel"]
+__all__ = ["GRUKernel", "RNNKernel", "gru", "rnn", "weights_of"]
+
+
+def weights_of(rnn: Any) -> list[Tensor]:
+    """The parameters of one layer in one direction, without the search of `parameters`."""
+    return [rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0]
+
+
+def rnn(
+    rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Elman network with the gradient below."""
+    return _run(RNNKernel, rnn, x, packing, state, need_last)
+
+
+def gru(
+    rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Gated recurrent units with the gradient below."""
+    return _run(GRUKernel, rnn, x, packing, state, need_last)
+
+
+def _run(
+    kernel: type[Function],
+    rnn: nn.RNNBase,
+    x: Tensor,
+    packing: Packing,
+    state: Tensor | None,
+    need_last: bool,
+) -> tuple[Tensor, Tensor | None]:
+    if state is None:
+        h0 = x.new_zeros(len(packing), rnn.hidden_size)
+    else:
+        h0 = state.index_select(0, packing.order)
+    states = kernel.apply(x, *weights_of(rnn), h0, packing)
+    return states, states.index_select(0, packing.last) if need_last else None
 
 
 def _slices(sizes: list[int], *tensors: Tensor) -> Any:

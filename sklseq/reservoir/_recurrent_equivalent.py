@@ -7,23 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["check_trainable", "weights_of"]
+__all__ = ["recurrent_equivalent"]
 
 
-def check_trainable(esn: Any) -> None:
-    """Refuse an echo state network that no network of leaky tanh units computes.
-
-    Raises
-    ------
-    TypeError
-        If it is no fitted echo state network with a ridge readout.
-    ValueError
-        Naming the parameter that stands against it.
-    """
-    if not all(hasattr(esn, name) for name in ("layers_", "coef_", "target_scale_")):
-        raise TypeError(
-            f"from_reservoir needs a fitted ESNRegressor with a ridge readout, got {esn!r}."
-        )
+def recurrent_equivalent(esn: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """As `ESNRegressor.recurrent_equivalent`, of a fitted one with a ridge readout."""
     needed = {
         "num_layers": 1,
         "features": "state",
@@ -34,7 +22,7 @@ def check_trainable(esn: Any) -> None:
     for name, value in needed.items():
         if (found := getattr(esn, name)) != value:
             raise ValueError(
-                f"{name}={found!r}: a recurrent network can start from a reservoir with "
+                f"{name}={found!r}: a recurrent network computes the same as a reservoir with "
                 f"{name}={value!r} only."
             )
     if esn.washout and esn.target == "sequence" and (esn.pooling != "last" or esn.bidirectional):
@@ -42,10 +30,8 @@ def check_trainable(esn: Any) -> None:
             f"washout={esn.washout} leaves steps out of pooling={esn.pooling!r}, which a recurrent "
             "network does not: fit the reservoir with washout=0."
         )
-
-
-def weights_of(esn: Any) -> dict[str, Tensor]:
-    """State of a `RecurrentNetwork` with leaky cells that computes what the network does."""
+    params = {"cell": "leaky", "hidden_size": esn.reservoir_size}
+    params |= {name: getattr(esn, name) for name in ("target", "pooling", "bidirectional")}
     state: dict[str, NDArray[Any]] = {}
     directions = {"forward": esn.layers_, "backward": esn.backward_layers_ or []}
     for direction, layers in directions.items():
@@ -57,11 +43,11 @@ def weights_of(esn: Any) -> dict[str, Tensor]:
             state[prefix + "weight_ih"] = _dense(layer.input_weights)
             state[prefix + "bias"] = bias
             state[prefix + "leak_rate"] = np.broadcast_to(layer.leak_rate, (units,))
-    # The network predicts y centred and scaled.
+    # The network predicts y centered and scaled.
     coef, scale = np.atleast_2d(esn.coef_), esn.target_scale_
     state["head.weight"] = coef / scale[:, None]
     state["head.bias"] = (np.ravel(esn.intercept_) - esn.target_mean_) / scale
-    return {name: torch.tensor(np.asarray(values)) for name, values in state.items()}
+    return params, {name: torch.tensor(np.asarray(values)) for name, values in state.items()}
 
 
 def _dense(weights: Any) -> NDArray[Any]:

@@ -1,0 +1,68 @@
+"""Which kernel runs a layer: by cell, number type, device and packing.
+
+A kernel takes ``(rnn, x, packing, state, need_last)``, torch's layer with the parameters and then
+what `Layer.forward` takes, and gives what that gives.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklseq.nn.ragged.packing import Lanes, Packing
+from sklseq.nn.recurrent.kernels import cpu, lanes, lstm
+from sklseq.nn.recurrent.kernels.cuda import cudnn
+
+__all__ = ["kernel_for", "lanes_for"]
+
+Kernel = Callable[..., tuple[Tensor, Any]]
+
+CPU: dict[str, Kernel] = {"rnn": cpu.rnn, "gru": cpu.gru, "lstm": lstm.rectangles}
+ONE_DNN: dict[str, Kernel] = {"lstm": lstm.folded}
+LANES: dict[str, Kernel] = {"rnn": lanes.rnn, "gru": lanes.gru, "lstm": lstm.lanes}
+
+
+def kernel_for(cell: str, x: Tensor, packing: Packing) -> Kernel:
+    """The kernel for packed steps of one of torch's cells."""
+    if packing.lanes is not None:
+        return LANES[cell]
+    if x.is_cuda:
+        return cudnn
+    if cell in ONE_DNN and x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
+        return ONE_DNN[cell]
+    return CPU[cell]
+
+
+# Numbers that a sequence may take in one activation: 128 MB in float32, of which inference in
+# lanes keeps only a few.
+_MAX_NUMBERS = 1 << 25
+# Units of a step, of all rows: about as many as take the time of the calls' own cost (measured).
+_UNITS = {"rnn": 4096, "gru": 2048}
+
+
+def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | None]:
+    """Shape of the kernel calls by which a module runs a sequence of each length in inference.
+
+    It depends on nothing else, so that results do not depend on other sequences. Few rows make
+    one sequence alone fast, many rows make many fast; None is for accelerators, which want all.
+    """
+    if next(module.parameters()).device.type != "cpu":
+        return [None] * len(lengths)
+    rnns = [m for m in module.modules() if isinstance(m, nn.RNNBase)]
+    if any(isinstance(m, nn.LSTM) for m in rnns):
+        # oneDNN takes long to begin, so that blocks are as large as the sequences allow.
+        shapes = [Lanes(32, 16, 16) if n <= 16 else Lanes(16, 32, 32) for n in lengths.tolist()]
+    else:
+        units = _UNITS["rnn" if any(isinstance(m, nn.RNN) for m in rnns) else "gru"]
+        rows = units // max((m.hidden_size for m in rnns), default=64)
+        rows = min(max(1 << max(rows, 1).bit_length() - 1, 32), units // 32)
+        shapes = [Lanes(rows, 16, 4)] * len(lengths)
+    widest = max(max(p.shape, default=1) for p in module.parameters())
+    fitting = _MAX_NUMBERS // widest // np.maximum(lengths, 1)
+    return [
+        lanes if lanes.rows <= n else lanes._replace(rows=1 << max(n, 1).bit_length() - 1)
+        for lanes, n in zip(shapes, fitting.tolist(), strict=True)
+    ]

@@ -1,0 +1,64 @@
+"""Recurrences in lanes, for inference: every call has one shape, and little memory is used."""
+
+import torch
+from torch import Tensor, nn
+
+from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.recurrent.kernels.cpu import weights_of
+
+__all__ = ["gru", "rnn"]
+
+
+def rnn(
+    rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
+) -> tuple[Tensor, Tensor | None]:
+    """``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``."""
+    w_ih, w_hh, b_ih, b_hh = weights_of(rnn)
+    assert packing.lanes is not None
+    rows, block, _ = packing.lanes
+    bias, w_hh_t = b_ih + b_hh, w_hh.t().contiguous()
+    states = x.new_empty(len(x), len(w_hh))
+    h, t = x.new_zeros(rows, len(w_hh)), 0
+    for x_block, out in zip(x.split(block * rows), states.split(block * rows), strict=True):
+        torch.addmm(bias, x_block, w_ih.t(), out=out)
+        for now in out.split(rows):
+            if t in packing.beginnings:
+                h = packing.carried(t, h, state)
+            h = now.addmm_(h, w_hh_t).tanh_()
+            t += 1
+    return states, states.index_select(0, packing.last) if need_last else None
+
+
+def gru(
+    rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
+) -> tuple[Tensor, Tensor | None]:
+    """The equations of `GRUKernel`; what a block works on is used again by the next."""
+    w_ih, w_hh, b_ih, b_hh = weights_of(rnn)
+    assert packing.lanes is not None
+    rows, block, _ = packing.lanes
+    size = w_hh.shape[1]
+    w_rz, w_n = w_ih[: 2 * size], w_ih[2 * size :]
+    w_x = torch.cat([w_n, w_rz]).t().contiguous()
+    b_x = torch.cat([b_ih[2 * size :], b_ih[: 2 * size] + b_hh[: 2 * size]])
+    w_hh_t = w_hh.t().contiguous()
+    # Of each step: the input's part of n, the sums of r and z, the state's part of n.
+    work = x.new_empty(block * rows, 4 * size)
+    from_x, n_h = work[:, : 3 * size], work[:, 3 * size :]
+    parts = (work[:, :size], work[:, size:], *work[:, size:].split([2 * size, size], 1))
+    r, z = parts[2].chunk(2, dim=1)
+    steps = list(zip(*(part.split(rows) for part in (*parts, r, z)), strict=True))
+    new = x.new_empty(rows, size)
+    states = x.new_empty(len(x), size)
+    h, t = x.new_zeros(rows, size), 0
+    for x_block, out in zip(x.split(block * rows), states.split(block * rows), strict=True):
+        torch.addmm(b_x, x_block, w_x, out=from_x)
+        n_h.copy_(b_hh[2 * size :])
+        for (x_n, from_h, rz, n_h_t, r_t, z_t), now in zip(steps, out.split(rows), strict=True):
+            if t in packing.beginnings:
+                h = packing.carried(t, h, state)
+            from_h.addmm_(h, w_hh_t)
+            rz.sigmoid_()
+            torch.addcmul(x_n, r_t, n_h_t, out=new).tanh_()
+            h = torch.lerp(new, h, z_t, out=now)
+            t += 1
+    return states, states.index_select(0, packing.last) if need_last else None
