@@ -128,15 +128,10 @@ def expected_failures(estimator):
         return {}
     if not results_of(type(estimator)):
         return {}  # nothing that the checks could compare
-    expected = {
+    return {
         "check_sample_weight_equivalence_on_dense_data": "minibatches of repeated rows are not "
         "the minibatches of weighted rows"
     }
-    if type(estimator).__name__ in ("SequenceAutoencoder", "SequenceVAE"):
-        expected["check_methods_subset_invariance"] = (
-            "one sequence alone is rounded otherwise than many, and the check allows 1e-7"
-        )
-    return expected
 
 
 @parametrize_with_checks(
