@@ -97,13 +97,13 @@ class SequenceRows:
         places : ndarray of int
             Rows, or stacked steps, that the first results belong to; more are of no row.
         """
-        widest = max(max(p.shape, default=1) for p in module.parameters())
+        max_steps = _MAX_NUMBERS // max(max(p.shape, default=1) for p in module.parameters())
         for lanes, chosen in self._classes(module):
             lengths = self.lengths[chosen]
             size = len(chosen) if lanes is None else _TILE_ROWS
             start = 0
             while start < len(chosen):
-                end = start + min(size, max(1, _MAX_NUMBERS // widest // int(lengths[start])))
+                end = start + min(size, max(1, max_steps // int(lengths[start])))
                 rows = chosen[start:end]
                 yield self.inputs(rows, lanes), self.step_index(rows) if per_step else rows
                 start = end
@@ -111,10 +111,10 @@ class SequenceRows:
     def _classes(self, module: nn.Module) -> Iterator[tuple[Lanes | None, NDArray[np.int64]]]:
         """Rows of one shape of lanes, longest first."""
         order = np.argsort(-self.lengths, kind="stable")
-        unique, counts = np.unique(-self.lengths, return_counts=True)
-        ends = np.cumsum(counts)
+        descending = self.lengths[order]
+        ends = np.append(np.flatnonzero(np.diff(descending)), len(order) - 1)
         start = 0
-        pairs = zip(lanes_for(module, -unique), ends, strict=True)
+        pairs = zip(lanes_for(module, descending[ends]), ends + 1, strict=True)
         for lanes, group in groupby(pairs, key=lambda pair: pair[0]):
             *_, (_, end) = group
             yield lanes, order[start:end]
