@@ -177,13 +177,14 @@ class Packing:
         """Steps at which sequences begin: a mask of the rows, and the sequence of each row."""
         if self.lanes is None:
             return {0: (torch.ones(len(self), 1, dtype=torch.bool).to(self.device), self.order)}
+        grid, rows = self.lanes.grid, self.lanes.rows
         real = np.flatnonzero(self.lengths)
-        times, which = np.unique(self._first[real], return_inverse=True)
-        sequence = np.full((len(times), self.lanes.rows), -1)
-        sequence[which, self._row[real]] = real
-        begins = self._index(sequence[..., None] >= 0)
-        both = zip(begins.unbind(), self._index(sequence.clip(0)).unbind(), strict=True)
-        return dict(zip(times.tolist(), both, strict=True))
+        sequence = np.full((-(-len(self._sizes) // grid), rows), -1)
+        sequence[self._first[real] // grid, self._row[real]] = real
+        times = np.flatnonzero((sequence >= 0).any(axis=1))
+        begins = self._index(sequence[times, :, None] >= 0)
+        both = zip(begins.unbind(), self._index(sequence[times].clip(0)).unbind(), strict=True)
+        return dict(zip((times * grid).tolist(), both, strict=True))
 
     def carried(self, time: int, before: Tensor, initial: Tensor | None) -> Tensor:
         """Rows of a state as they enter a step.

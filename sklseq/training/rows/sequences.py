@@ -114,13 +114,13 @@ class SequenceRows(Rows):
         they are laid in lanes, so that the shapes of all calls follow from the module and the
         sequence's own length.
         """
-        widest = max(max(p.shape, default=1) for p in module.parameters())
+        max_steps = _MAX_NUMBERS // max(max(p.shape, default=1) for p in module.parameters())
         for lanes, chosen in self._classes(module):
             lengths = self.lengths[chosen]
             size = len(chosen) if lanes is None else _TILE_ROWS
             start = 0
             while start < len(chosen):
-                end = start + min(size, max(1, _MAX_NUMBERS // widest // int(lengths[start])))
+                end = start + min(size, max(1, max_steps // int(lengths[start])))
                 rows = chosen[start:end]
                 places = self.step_index(rows) if per_part else rows
                 yield Tile(self.inputs(rows, lanes), places, len(places))
@@ -129,10 +129,10 @@ class SequenceRows(Rows):
     def _classes(self, module: nn.Module) -> Iterator[tuple[Lanes | None, NDArray[np.int64]]]:
         """Rows of one shape of lanes, longest first."""
         order = np.argsort(-self.lengths, kind="stable")
-        unique, counts = np.unique(-self.lengths, return_counts=True)
-        ends = np.cumsum(counts)
+        descending = self.lengths[order]
+        ends = np.append(np.flatnonzero(np.diff(descending)), len(order) - 1)
         start = 0
-        pairs = zip(lanes_for(module, -unique), ends, strict=True)
+        pairs = zip(lanes_for(module, descending[ends]), ends + 1, strict=True)
         for lanes, group in groupby(pairs, key=lambda pair: pair[0]):
             *_, (_, end) = group
             yield lanes, order[start:end]

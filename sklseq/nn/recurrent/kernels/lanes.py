@@ -31,14 +31,15 @@ def rnn(
     bias, w_hh_t = b_ih + b_hh, w_hh.t().contiguous()
     beginnings, n_cells = packing.beginnings, block * rows
     states = x.new_empty(len(x) + -len(x) % n_cells, len(w_hh))
-    h = x.new_zeros(rows, len(w_hh))
+    h, t = x.new_zeros(rows, len(w_hh)), 0
     for x_block, out in zip(_blocks(x, n_cells), states.split(n_cells), strict=True):
         torch.addmm(bias, x_block, w_ih.t(), out=out)
+        for now in out[: len(x) - t * rows].split(rows):
+            if t in beginnings:
+                h = packing.carried(t, h, state)
+            h = now.addmm_(h, w_hh_t).tanh_()
+            t += 1
     states = states[: len(x)]
-    for t, now in enumerate(states.split(rows)):
-        if t in beginnings:
-            h = packing.carried(t, h, state)
-        h = now.addmm_(h, w_hh_t).tanh_()
     return states, states.index_select(0, packing.last) if need_last else None
 
 
