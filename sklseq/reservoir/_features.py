@@ -117,8 +117,10 @@ class FeatureSource(Protocol):
     n_features: int
     n_rows: int
     dtype: Any
-    parts: list[Any]
     n_jobs: int | None
+
+    @property
+    def parts(self) -> list[Any]: ...
 
     def attempts(self, part: Any) -> Iterator[Iterator[FeatureBlock]]:
         """Yield iterators of blocks ``(rows, features)`` of a part; the last one counts."""
@@ -168,12 +170,11 @@ class PooledFeatures:
         Type of the states that they were computed from.
     """
 
-    n_jobs = None
-
     def __init__(self, rows: Array, dtype: str):
+        self.n_jobs: int | None = None
         self.n_rows, self.n_features = rows.shape
         self.dtype = dtype
-        self.parts = [rows]
+        self.parts: list[Array] = [rows]
 
     def attempts(self, part: Array) -> Iterator[Iterator[FeatureBlock]]:
         """As of `FeatureSource`."""

@@ -1,7 +1,7 @@
 """Echo state networks that predict how a series goes on, and run on their own output."""
 
 from dataclasses import replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,9 @@ class ESNForecaster(BaseESN):
         "intercept_": attribute("ndarray of shape (n_features,)", "Its intercepts."),
         "n_exogenous_": attribute("int", "Number of exogenous inputs seen in `fit`."),
     }
+
+    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+        _learned: RidgeReadout
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:

@@ -281,7 +281,7 @@ class Kernel:
 
     def _drive(self, inputs: Tensor, states: Tensor) -> None:
         """Write ``W_in u + b`` of all steps: inputs (n_steps, n_inputs, batch)."""
-        if self.inputs.kind != "dense":
+        if not isinstance(self.inputs, _DenseProduct):
             states.zero_()
             for into, u in zip(states, inputs, strict=True):
                 self.inputs.add(u, into)
