@@ -16,7 +16,7 @@ _NEVER = -1e4
 class LengthModel(nn.Module):
     """Frequencies of lengths in the training data, by class, reweighted by the latent code.
 
-    ``p(T | z)`` is proportional to ``f(T) exp(a(z) T + b(z) T^2)``, with T standardised: an
+    ``p(T | z)`` is proportional to ``f(T) exp(a(z) T + b(z) T^2)``, with T standardized: an
     exponential family with the base measure f, the (smoothed) frequencies. Where a and b are
     zero, as before training, lengths are distributed as they were seen; lengths outside of the
     range seen are never drawn. A share of ``1 / (n + 1)`` of the probability, for n training
