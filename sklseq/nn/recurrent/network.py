@@ -71,20 +71,20 @@ class RecurrentNetwork(nn.Module):
         packing : Packing
             Of the n sequences.
         """
-        states, _ = self.stack(self.packed(steps, packing), packing, need_last=False)
+        x = self.embedded(steps).index_select(0, packing.to_packed)
+        states, _ = self.stack(x, packing, need_last=False)
         features = self.pooled(states, packing)
         return packing.map(self.head, features) if self.pooling is None else self.head(features)
 
     def features(self, steps: Tensor, packing: Packing) -> Tensor:
         """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled."""
-        states, _ = self.stack(self.packed(steps, packing), packing, need_last=False)
+        x = self.embedded(steps).index_select(0, packing.to_packed)
+        states, _ = self.stack(x, packing, need_last=False)
         return self.pooled(states, packing)
 
-    def packed(self, steps: Tensor, packing: Packing) -> Tensor:
-        """What the recurrent layers read of stacked steps, in packed order."""
-        if self.embedding is not None:
-            steps = self.embedding(steps)
-        return steps.index_select(0, packing.to_packed)
+    def embedded(self, steps: Tensor) -> Tensor:
+        """Vectors of steps: their features, or what is learned for their symbols."""
+        return steps if self.embedding is None else self.embedding(steps)
 
     def pooled(self, states: Tensor, packing: Packing) -> Tensor:
         """States of all steps, stacked, or one vector for each sequence."""
@@ -131,7 +131,8 @@ class NeighborNetwork(RecurrentNetwork):
         self, steps: Tensor, packing: Packing
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        states, _ = self.stack(self.packed(steps, packing), packing, need_last=False)
+        x = self.embedded(steps).index_select(0, packing.to_packed)
+        states, _ = self.stack(x, packing, need_last=False)
         stacked = states.index_select(0, packing.to_stacked)
         size = self.head.in_features
         predicted = [self.head(stacked[:, :size])]
