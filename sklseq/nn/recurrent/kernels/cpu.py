@@ -48,7 +48,7 @@ def gru(
 def _first_state(rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None) -> Tensor:
     """State before the first step, in packed order."""
     if state is None:
-        return x.new_zeros(len(packing), rnn.hidden_size)
+        return x.new_zeros(packing.batch_sizes[0], rnn.hidden_size)
     return state.index_select(0, packing.order)
 
 
