@@ -154,7 +154,9 @@ class Generator(NeuralEstimator):
 
     def _log_density(self, x: NDArray[Any], y: Any = None) -> NDArray[np.float64]:
         """Log-density of rows, given the classes y, or of the mixture over all classes."""
-        return self._condition.log_density(partial(self._density, x), len(x), y)
+        if self._condition.classes is None or y is not None:
+            return self._density(x, self._condition.asked(y, len(x)))
+        return self._condition.log_mixture(partial(self._density, x), len(x))
 
     # -- codes -----------------------------------------------------------------------------
 

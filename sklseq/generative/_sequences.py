@@ -273,7 +273,9 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
         return self._run(self._scored_bound, _with_columns(X, classes)).astype(np.float64)
 
     def _log_density(self, X: Sequences, y: Any = None) -> NDArray[np.float64]:
-        return self._condition.log_density(partial(self._density, X), len(X), y)
+        if self._condition.classes is None or y is not None:
+            return self._density(X, self._condition.asked(y, len(X)))
+        return self._condition.log_mixture(partial(self._density, X), len(X))
 
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Lower bound of the log-density of each sequence in nats; see `bound`.

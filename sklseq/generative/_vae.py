@@ -104,7 +104,9 @@ class VAE(OutlierDetector, LatentVariableModel):
     def _finish(self, data: Arrays, targets: Targets) -> None:
         set_class_prior(self, targets.values, targets.weights)
         self._scored_bound = self.bound  # `offset_` is computed with it
-        self._set_offset(self._log_density(data[0]), targets.weights)
+        (x,) = data
+        scores = self._log_density(x) if self.conditional else self._density(x, None)
+        self._set_offset(scores, targets.weights)
         parameters = self._run("posterior_parameters", with_classes(data, targets.values))
         means, deviations = np.split(parameters, 2, axis=1)
         draws = posterior_draws(means, deviations, self._seed)

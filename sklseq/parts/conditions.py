@@ -87,10 +87,8 @@ class ClassCondition:
         codes = rng.choice(len(self.classes), size=n, p=self.prior)
         return one_hot(codes, len(self.classes))
 
-    def log_density(self, density: Density, n: int, y: Any = None) -> NDArray[np.float64]:
-        """Log-densities ``(n,)``, given the classes `y`, or of the mixture over all classes."""
-        if self.classes is None or y is not None:
-            return density(self.asked(y, n))
+    def log_mixture(self, density: Density, n: int) -> NDArray[np.float64]:
+        """Log-densities ``(n,)`` of the mixture over all classes."""
         return logsumexp(self._log_joint(density, n), axis=1)
 
     def asked_or_likely(self, density: Density, y: Any, n: int) -> OneHot:

@@ -189,7 +189,12 @@ class NeuralEstimator(Estimator):
                 self._optimizer_state,
             )
             self._keep(module, result)
-            self._finish_uninterrupted(data, targets)
+            try:
+                self._finish(data, targets)
+            except KeyboardInterrupt:
+                # Once more, so that the model is kept.
+                warnings.warn(_interrupted(self), ConvergenceWarning, stacklevel=2)
+                self._finish(data, targets)
         return self
 
     @abstractmethod
@@ -297,20 +302,6 @@ class NeuralEstimator(Estimator):
         self.best_loss_ = -max(held_out) if held_out else min(self.loss_curve_)
         self._optimizer_state = result.optimizer_state
 
-    def _finish_uninterrupted(self, data: Any, targets: Targets) -> None:
-        """Run `_finish`; after a first Ctrl-C run it once more, so that the model is kept."""
-        try:
-            self._finish(data, targets)
-        except KeyboardInterrupt:
-            warnings.warn(
-                f"Interrupted after {type(self).__name__} was trained: what is computed from the "
-                "trained network is computed once more, to keep the model. Interrupt again to "
-                "give it up.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-            self._finish(data, targets)
-
     # -- inference -------------------------------------------------------------------------
 
     def _run(self, function: str, data: Any, *, per_part: bool | None = None) -> NDArray[Any]:
@@ -373,6 +364,13 @@ class NeuralEstimator(Estimator):
         if state.get("_optimizer_state") is not None:
             state["_optimizer_state"] = _to_tensors(state["_optimizer_state"])
         super().__setstate__(state)
+
+
+def _interrupted(model: Estimator) -> str:
+    return (
+        f"Interrupted after {type(model).__name__} was trained: what is computed from the trained "
+        "network is computed once more, to keep the model. Interrupt again to give it up."
+    )
 
 
 class _EpochReporter(Callback):

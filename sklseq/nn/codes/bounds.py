@@ -67,19 +67,22 @@ class VariationalBounds(nn.Module):
 
     def elbo(self, *rows: Any) -> Tensor:
         """Evidence lower bound of each row: Kingma and Welling (2014), equation 3."""
-        log_likelihood, kl = self.expected_terms(*rows)
-        return log_likelihood - kl.sum(dim=1)
+        mean, log_variance = self.posterior(*rows)
+        log_likelihood = self._expected_log_likelihood(mean, log_variance, *rows)
+        return log_likelihood - divergence(mean, log_variance).sum(dim=1)
 
     def expected_terms(self, *rows: Any) -> tuple[Tensor, Tensor]:
-        """Expected log-likelihood ``(n,)``, and divergences ``(n, n_components)``.
-
-        The draws have mean zero and unit covariance, so that it is exact for a linear decoder.
-        """
+        """Expected log-likelihood ``(n,)``, and divergences ``(n, n_components)``."""
         mean, log_variance = self.posterior(*rows)
+        log_likelihood = self._expected_log_likelihood(mean, log_variance, *rows)
+        return log_likelihood, divergence(mean, log_variance)
+
+    def _expected_log_likelihood(self, mean: Tensor, log_variance: Tensor, *rows: Any) -> Tensor:
+        """Mean over draws of mean zero and unit covariance: exact for a linear decoder."""
         terms = []
         for z in _at(mean, log_variance, self.even_draws):
             terms.append(self.log_likelihood(z, *rows))
-        return torch.stack(terms).mean(dim=0), divergence(mean, log_variance)
+        return torch.stack(terms).mean(dim=0)
 
     def iwae(self, *rows: Any) -> Tensor:
         """Importance weighted bound of each row: Burda et al. (2016), equation 8."""

@@ -76,8 +76,10 @@ class ConditionalAutoencoder(nn.Module):
         return self.encoder(self._encoder_inputs(x, context))
 
     def _encoder_inputs(self, x: Tensor, context: Tensor | None) -> Tensor:
-        standard = self._centered(x[:, : self.likelihood.n_values], context) / self.scale
-        return concat_condition(standard, context)
+        values = x[:, : self.likelihood.n_values]
+        if context is None:
+            return (values - self.center) / self.scale
+        return torch.cat([(values - context @ self.center) / self.scale, context], dim=1)
 
     def _centered(self, x: Tensor, context: Tensor | None) -> Tensor:
         return x - (self.center if context is None else context @ self.center)

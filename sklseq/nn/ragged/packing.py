@@ -101,7 +101,7 @@ class Packing:
 
     @cached_property
     def _owner(self) -> NDArray[np.int64]:
-        return np.repeat(np.arange(len(self)), self.lengths)
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
 
     @cached_property
     def sequence_of_step(self) -> Tensor:
@@ -182,8 +182,12 @@ class Packing:
         sequence = np.full((-(-len(self._sizes) // grid), rows), -1)
         sequence[self._first[real] // grid, self._row[real]] = real
         times = np.flatnonzero((sequence >= 0).any(axis=1))
-        begins = self._index(sequence[times, :, None] >= 0)
-        both = zip(begins.unbind(), self._index(sequence[times].clip(0)).unbind(), strict=True)
+        begins, found = sequence[times, :, None] >= 0, sequence[times].clip(0)
+        both = zip(
+            torch.from_numpy(begins).to(self.device),
+            torch.from_numpy(found).to(self.device),
+            strict=True,
+        )
         return dict(zip((times * grid).tolist(), both, strict=True))
 
     def carried(self, time: int, before: Tensor, initial: Tensor | None) -> Tensor:

@@ -1,6 +1,5 @@
 """Whole networks: what an estimator trains."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,7 +7,6 @@ from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
-from sklseq.nn.recurrent.layer import State
 from sklseq.nn.recurrent.stack import RecurrentStack
 
 __all__ = ["NeighborNetwork", "RecurrentNetwork"]
@@ -64,21 +62,8 @@ class RecurrentNetwork(nn.Module):
         )
         self.head = nn.Linear(self.stack.output_size, n_outputs)
 
-    def states(
-        self,
-        steps: Tensor,
-        packing: Packing,
-        state: Sequence[State] | None = None,
-        need_last: bool = True,
-    ) -> tuple[Tensor, list[State | None]]:
-        """What the recurrent layers make of stacked steps; see `RecurrentStack.forward`."""
-        if self.embedding is not None:
-            steps = self.embedding(steps)
-        x = steps.index_select(0, packing.to_packed)
-        return self.stack(x, packing, state, need_last=need_last)
-
-    def features(self, steps: Tensor, packing: Packing) -> Tensor:
-        """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled.
+    def forward(self, steps: Tensor, packing: Packing) -> Tensor:
+        """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling.
 
         Parameters
         ----------
@@ -86,7 +71,23 @@ class RecurrentNetwork(nn.Module):
         packing : Packing
             Of the n sequences.
         """
-        states, _ = self.states(steps, packing, need_last=False)
+        x = self.embedded(steps).index_select(0, packing.to_packed)
+        states, _ = self.stack(x, packing, need_last=False)
+        features = self.pooled(states, packing)
+        return packing.map(self.head, features) if self.pooling is None else self.head(features)
+
+    def features(self, steps: Tensor, packing: Packing) -> Tensor:
+        """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled."""
+        x = self.embedded(steps).index_select(0, packing.to_packed)
+        states, _ = self.stack(x, packing, need_last=False)
+        return self.pooled(states, packing)
+
+    def embedded(self, steps: Tensor) -> Tensor:
+        """Vectors of steps: their features, or what is learned for their symbols."""
+        return steps if self.embedding is None else self.embedding(steps)
+
+    def pooled(self, states: Tensor, packing: Packing) -> Tensor:
+        """States of all steps, stacked, or one vector for each sequence."""
         if self.pooling == "last":
             return self._last(states, packing)
         stacked = states.index_select(0, packing.to_stacked)
@@ -104,11 +105,6 @@ class RecurrentNetwork(nn.Module):
         size = self.stack.output_size // 2
         first = states.index_select(0, packing.reverse.index_select(0, packing.last))
         return torch.cat([last[:, :size], first[:, size:]], dim=1)
-
-    def forward(self, steps: Tensor, packing: Packing) -> Tensor:
-        """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling."""
-        features = self.features(steps, packing)
-        return packing.map(self.head, features) if self.pooling is None else self.head(features)
 
 
 class NeighborNetwork(RecurrentNetwork):
@@ -135,7 +131,8 @@ class NeighborNetwork(RecurrentNetwork):
         self, steps: Tensor, packing: Packing
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        states, _ = self.states(steps, packing, need_last=False)
+        x = self.embedded(steps).index_select(0, packing.to_packed)
+        states, _ = self.stack(x, packing, need_last=False)
         stacked = states.index_select(0, packing.to_stacked)
         size = self.head.in_features
         predicted = [self.head(stacked[:, :size])]
