@@ -17,7 +17,7 @@ from sklseq.data import (
     Sequences,
     as_container,
     check_finite,
-    check_symbols,
+    check_one_kind,
     is_nested_table,
     is_table,
     read_sequences,
@@ -130,7 +130,7 @@ class SequenceEstimator(Estimator):
                 f"but {type(self).__name__} was fitted on steps of {self._n_step_features} "
                 "features. For one sequence give X[None], or a list of it."
             )
-        return check_symbols(sequences) if symbolic else check_finite(sequences, allow_nan)
+        return check_one_kind(sequences) if symbolic else check_finite(sequences, allow_nan)
 
     def _target_rows(self, data: Sequences) -> TargetRows:
         """What targets and weights belong to."""

@@ -1,6 +1,6 @@
 """Ragged sequences, trees, targets and symbols, in numpy alone; errors that name the place."""
 
-from sklseq.data.sequences.checks import check_finite, check_symbols
+from sklseq.data.sequences.checks import check_finite, check_one_kind
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.reading import (
     as_container,
@@ -33,7 +33,7 @@ __all__ = [
     "as_labels",
     "balanced_forest",
     "check_finite",
-    "check_symbols",
+    "check_one_kind",
     "flatten_labels",
     "is_frame",
     "is_nested_table",

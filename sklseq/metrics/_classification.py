@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
 from sklseq.data import read_steps, stack_steps, unlabelled
-from sklseq.metrics._steps import StepTargets, check_weights, place_of, step_weights
+from sklseq.metrics._steps import StepTargets, check_weights, place_of, read_step_weights
 
 
 def step_accuracy_score(
@@ -212,7 +212,7 @@ def _labelled_steps(
     labels, predictions = _plain(true.steps[labelled]), _plain(pred[labelled])
     if (labels.dtype.kind == "U") != (predictions.dtype.kind == "U"):
         raise ValueError("Labels and predictions must both be str or both be numbers.")
-    weights = step_weights(sample_weight, true)
+    weights = read_step_weights(sample_weight, true)
     return _LabelledSteps(
         y_true=labels,
         y_pred=predictions,

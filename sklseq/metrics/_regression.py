@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import r2_score
 
 from sklseq.data import Sequences, missing, read_steps, stack_steps
-from sklseq.metrics._steps import StepTargets, place_of, step_weights
+from sklseq.metrics._steps import StepTargets, place_of, read_step_weights
 
 
 def masked_r2_score(
@@ -80,7 +80,7 @@ def masked_r2_score(
         raise ValueError(f"y_true has {true.shape[1]} outputs, y_pred {pred.shape[1]}.")
     present = ~np.isnan(true)
     _check_present(pred, present, steps)
-    weights = step_weights(sample_weight, steps)
+    weights = read_step_weights(sample_weight, steps)
     if weights is None:
         weights = np.ones(len(true))
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklseq.data import Sequences, read_steps, stack_steps
 
-__all__ = ["StepTargets", "check_weights", "place_of", "step_weights"]
+__all__ = ["StepTargets", "check_weights", "place_of", "read_step_weights"]
 
 StepTargets = ArrayLike | Sequence[ArrayLike]
 """Dense, ragged or flat values, one (or k) for each step."""
@@ -20,7 +20,7 @@ def place_of(steps: Sequences, position: int) -> str:
     return f"step {step}" if steps.layout == "series" else f"sequence {sequence}, step {step}"
 
 
-def step_weights(
+def read_step_weights(
     sample_weight: StepTargets | None, y_true: Sequences
 ) -> NDArray[np.float64] | None:
     """Give each step its weight.

@@ -8,13 +8,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from sklseq.data.sequences.container import Sequences
 
-__all__ = ["as_numbers", "check_finite", "check_symbols"]
+__all__ = ["check_finite", "check_numeric", "check_one_kind"]
 
 
-def as_numbers(
+def check_numeric(
     values: NDArray[Any], dtype: DTypeLike, name: str, locate: Callable[[int], tuple[int, int]]
 ) -> NDArray[Any]:
-    """Values as numbers; `locate` gives sequence and step of a row, for messages."""
+    """Values as numbers, or an error; `locate` gives sequence and step of a row, for messages."""
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name}, sequence {locate(0)[0]} is complex.")
     try:
@@ -54,7 +54,7 @@ def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X")
     )
 
 
-def check_symbols(sequences: Sequences, name: str = "X") -> Sequences:
+def check_one_kind(sequences: Sequences, name: str = "X") -> Sequences:
     """Refuse symbols of several kinds, and numbers that are no integers, naming the place."""
     symbols = sequences.steps.tolist()
     kind = str if isinstance(symbols[0], str) else (int, np.integer)

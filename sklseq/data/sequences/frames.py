@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sklseq.data.sequences.checks import as_numbers
+from sklseq.data.sequences.checks import check_numeric
 from sklseq.data.sequences.container import Sequences
 
 __all__ = ["is_panel_frame", "lengths_of_index", "read_panel_frame"]
@@ -58,4 +58,4 @@ def read_panel_frame(X: Any, dtype: DTypeLike, name: str) -> Sequences:
             f"{name}, sequence {identity[row]!r}: time {time[row]!r} does not come after "
             f"{time[row - 1]!r}; sort the data by its index first (sort_index())."
         )
-    return raw.with_steps(as_numbers(raw.steps, dtype, name, raw.locate))
+    return raw.with_steps(check_numeric(raw.steps, dtype, name, raw.locate))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sklseq.data.sequences.checks import as_numbers, check_finite, check_symbols
+from sklseq.data.sequences.checks import check_finite, check_numeric, check_one_kind
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import is_panel_frame, read_panel_frame
 
@@ -115,7 +115,7 @@ def _read_dense(X: NDArray[Any], dtype: DTypeLike, symbolic: bool, name: str) ->
             raise ValueError(
                 f"Found array with 0 {what} (shape={X.shape}) while a minimum of 1 is required."
             )
-    steps = as_numbers(
+    steps = check_numeric(
         X.reshape(n * n_steps, n_features), dtype, name, lambda r: divmod(r, n_steps)
     )
     return Sequences(steps, np.full(n, n_steps), "dense")
@@ -142,7 +142,7 @@ def _read_ragged(X: Sequence[Any], dtype: DTypeLike, name: str) -> Sequences:
                 "all sequences must have the same features."
             )
         if array.dtype != dtype:
-            array = as_numbers(array, dtype, name, _within(i))
+            array = check_numeric(array, dtype, name, _within(i))
         arrays.append(array)
     lengths = np.array([len(a) for a in arrays])
     return Sequences(np.concatenate(arrays), lengths)
@@ -209,4 +209,4 @@ def _read_symbols(X: Sequence[Any], name: str) -> Sequences:
         symbols += sequence
     steps = np.empty(len(symbols), dtype=object)
     steps[:] = symbols
-    return check_symbols(Sequences(steps, lengths), name)
+    return check_one_kind(Sequences(steps, lengths), name)
