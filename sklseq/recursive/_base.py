@@ -17,7 +17,7 @@ from sklseq.base.trees import (
     vocabulary_of,
 )
 from sklseq.data import READERS, Forest
-from sklseq.nn.trees.cells import CELLS
+from sklseq.nn.trees.cells import COMPOSITIONS
 from sklseq.nn.trees.levels import ENGINES
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.training.rows.batch import Targets
@@ -40,7 +40,7 @@ class BaseRecursive(NeuralEstimator):
         "or for the sum of any number of children ('childsum-lstm', 'childsum-gru'), or layers "
         "before and after that sum ('childsum-mlp'). Or a class derived from "
         "`sklseq.nn.trees.cells.TreeCell`.",
-        choice(*CELLS),
+        choice(*COMPOSITIONS),
         type,
     )
     hidden_size: int = param(64, "Units of a node's state, in each direction.", integer(1))
@@ -121,7 +121,8 @@ class BaseRecursive(NeuralEstimator):
         return getattr(self, "vocabulary_", None)
 
     def _check_arity(self, forest: Forest) -> None:
-        cell = CELLS[self.composition] if isinstance(self.composition, str) else self.composition
+        named = isinstance(self.composition, str)
+        cell = COMPOSITIONS[self.composition] if named else self.composition
         if getattr(cell, "any_arity", False):
             return
         place = f"{node_place(forest, forest.widest(), self._trees_per_row == 2)} has "

@@ -14,7 +14,7 @@ from sklseq.base import choice, estimator, param, same
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.targets import weighted_scale
 from sklseq.data import Forest
-from sklseq.nn.trees.autoencoders import FoldingAutoencoder, UnfoldingAutoencoder
+from sklseq.nn.trees.autoencoders import RecursiveAutoencoderNetwork, UnfoldingAutoencoder
 from sklseq.recursive._base import BaseRecursive
 from sklseq.recursive._supervised import SupervisedRecursive
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
@@ -195,7 +195,7 @@ class RecursiveAutoencoder(OutlierDetector, UnsupervisedRecursive):
     True
     """
 
-    _network: ClassVar[type[nn.Module]] = FoldingAutoencoder
+    _network: ClassVar[type[nn.Module]] = RecursiveAutoencoderNetwork
 
     def _finish(self, data: Forest, targets: Targets) -> None:
         self._set_offset(self._score(data), targets.weights)

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 
 from sklseq.data import flatten_labels, read_forest
-from sklseq.nn.trees.cells import CELLS
+from sklseq.nn.trees.cells import COMPOSITIONS
 from sklseq.recursive import RecursiveClassifier, RecursiveRegressor
 
 ARITY = 3
@@ -50,7 +50,7 @@ def flat(values, X):
     return np.asarray(flatten_labels(values, read_forest(X)))
 
 
-@pytest.mark.parametrize("composition", CELLS)
+@pytest.mark.parametrize("composition", COMPOSITIONS)
 @pytest.mark.parametrize("direction", ["up", "down", "both"])
 def test_both_engines_agree(composition, direction):
     X, y, _ = data(12)

@@ -15,19 +15,6 @@ from sklseq._compat.torch import sigmoid_backward, tanh_backward
 __all__ = ["ChildSumLSTMStep", "NaryLSTMStep"]
 
 
-def _new_states(gates: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """States ``[h, c]`` and tanh(c); the activations replace `gates`, ``[i, o, u]``."""
-    size = kept.shape[1]
-    gates[:, : 2 * size].sigmoid_()
-    gates[:, 2 * size :].tanh_()
-    i, o, u = gates.split(size, dim=1)
-    states = gates.new_empty(len(gates), 2 * size)
-    c = torch.addcmul(kept, i, u, out=states[:, size:])
-    squashed = c.tanh()
-    torch.mul(o, squashed, out=states[:, :size])
-    return states, squashed
-
-
 def _gate_gradients(grad: Tensor, gates: Tensor, squashed: Tensor) -> tuple[Tensor, Tensor]:
     """Gradients of the gates' sums and of the kept part of c."""
     size = squashed.shape[1]
@@ -57,7 +44,12 @@ class ChildSumLSTMStep(Function):
         gates = torch.addmm(x[:, : 3 * size], summed, w)
         forget = torch.addmm(x[:, 3 * size :].index_select(0, parents), h, w_forget).sigmoid_()
         kept = x.new_zeros(len(x), size).index_add_(0, parents, forget * c)
-        new, squashed = _new_states(gates, kept)
+        gates[:, : 2 * size].sigmoid_()
+        gates[:, 2 * size :].tanh_()
+        i, o, u = gates.split(size, dim=1)
+        new = gates.new_empty(len(gates), 2 * size)
+        squashed = torch.addcmul(kept, i, u, out=new[:, size:]).tanh()
+        torch.mul(o, squashed, out=new[:, :size])
         ctx.save_for_backward(states, parents, w, w_forget, summed, gates, forget, squashed)
         return new
 
@@ -99,7 +91,12 @@ class NaryLSTMStep(Function):
         gates = sums[:, : 3 * size] + x[:, : 3 * size]
         forget = sums[:, 3 * size :].view(n, arity, size) + x[:, None, 3 * size :]
         forget.sigmoid_()
-        new, squashed = _new_states(gates, (forget * c).sum(dim=1))
+        gates[:, : 2 * size].sigmoid_()
+        gates[:, 2 * size :].tanh_()
+        i, o, u = gates.split(size, dim=1)
+        new = gates.new_empty(len(gates), 2 * size)
+        squashed = torch.addcmul((forget * c).sum(dim=1), i, u, out=new[:, size:]).tanh()
+        torch.mul(o, squashed, out=new[:, :size])
         ctx.save_for_backward(slots, w, h, c, gates, forget, squashed)
         ctx.n_children = len(states)
         return new

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.data import Forest
-from sklseq.nn.trees.levels import ENGINES
+from sklseq.nn.trees.levels import ENGINES, TreePlan
+from sklseq.nn.trees.tiled import INFERENCE
 from sklseq.training.placement import as_tensor
 from sklseq.training.rows.batch import Rows, Targets, Tile
 
@@ -27,7 +28,7 @@ class ForestRows(Rows):
     ----------
     forest : Forest
     symbols : ndarray of shape (n_nodes,) or None
-        Codes of the symbols.
+        Index of each node's symbol.
     like : Tensor
         A parameter of the module.
     targets : Targets or None, default=None
@@ -72,7 +73,10 @@ class ForestRows(Rows):
         return part
 
     def inputs(self, rows: NDArray[np.int64]) -> tuple[Any, ...]:
-        """Symbols, features and plan of these rows."""
+        """Symbols, features and plan of these rows, for training."""
+        return self._inputs(rows, ENGINES[self.engine])
+
+    def _inputs(self, rows: NDArray[np.int64], plan: type[TreePlan]) -> tuple[Any, ...]:
         k, rows = self.trees_per_row, self.rows[rows]
         trees = rows if k == 1 else (k * rows[:, None] + np.arange(k)).ravel()
         levels = self.forest.levels(trees)
@@ -81,7 +85,7 @@ class ForestRows(Rows):
             None if values is None else values.index_select(0, nodes)
             for values in (self.symbols, self.features)
         )
-        return symbols, features, ENGINES[self.engine](levels, nodes.device)
+        return symbols, features, plan(levels, nodes.device)
 
     def _target_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         rows = self.rows[rows]
@@ -100,11 +104,11 @@ class ForestRows(Rows):
         return int(self.forest.n_results.sum()) if per_part else len(self)
 
     def tiles(self, module: nn.Module, per_part: bool) -> Iterator[Tile]:
-        """Rows of similar size together."""
+        """Rows of similar size together; their plans keep the shape of every call the same."""
         encoder: Any = module.encoder
         sizes = self.forest.sizes.reshape(len(self), -1).sum(axis=1)
         order = np.argsort(-sizes, kind="stable")
         which = (np.cumsum(sizes[order]) - sizes[order]) // (_MAX_NUMBERS // encoder.widest)
         for rows in np.split(order, np.flatnonzero(np.diff(which)) + 1):
             places = self.forest.result_index(rows) if per_part else rows
-            yield Tile(self.inputs(rows), places, len(places))
+            yield Tile(self._inputs(rows, INFERENCE[self.engine]), places, len(places))
