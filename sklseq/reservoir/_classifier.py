@@ -27,8 +27,8 @@ Array = NDArray[Any]
 
 
 def _readout_has(method: str) -> Any:
-    def check(self: Any) -> bool:
-        return hasattr(self.__dict__.get("readout_", self.readout), method)
+    def check(model: Any) -> bool:
+        return hasattr(vars(model).get("readout_", model.readout), method)
 
     return check
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.recurrent.kernels.cpu import weights_of
+from sklseq.nn.recurrent.kernels.cpu import torch_weights
 from sklseq.nn.recurrent.kernels.dispatch import kernel_for
 from sklseq.nn.recurrent.layer import Layer, State
 
@@ -40,7 +40,7 @@ class RNN(TorchLayer):
 
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         h = self.zero_state(x_t) if state is None else state
-        return torch.rnn_tanh_cell(x_t, h, *weights_of(self.rnn))
+        return torch.rnn_tanh_cell(x_t, h, *torch_weights(self.rnn))
 
 
 class GRU(TorchLayer):
@@ -50,7 +50,7 @@ class GRU(TorchLayer):
 
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         h = self.zero_state(x_t) if state is None else state
-        return torch.gru_cell(x_t, h, *weights_of(self.rnn))
+        return torch.gru_cell(x_t, h, *torch_weights(self.rnn))
 
 
 class LSTMState(NamedTuple):
@@ -73,4 +73,4 @@ class LSTM(TorchLayer):
 
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         pair = (self.zero_state(x_t),) * 2 if state is None else state
-        return LSTMState(*torch.lstm_cell(x_t, pair, *weights_of(self.rnn)))
+        return LSTMState(*torch.lstm_cell(x_t, pair, *torch_weights(self.rnn)))

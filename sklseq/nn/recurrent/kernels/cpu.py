@@ -19,10 +19,10 @@ from torch.autograd.function import once_differentiable
 
 from sklseq.nn.ragged.packing import Packing
 
-__all__ = ["GRUKernel", "RNNKernel", "gru", "rnn", "weights_of"]
+__all__ = ["GRUKernel", "RNNKernel", "gru", "rnn", "torch_weights"]
 
 
-def weights_of(rnn: Any) -> list[Tensor]:
+def torch_weights(rnn: Any) -> list[Tensor]:
     """The parameters of one layer in one direction, without the search of `parameters`."""
     return [rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0]
 
@@ -32,7 +32,7 @@ def rnn(
 ) -> tuple[Tensor, Tensor | None]:
     """Elman network with the gradient below."""
     h0 = _first_state(rnn, x, packing, state)
-    states = RNNKernel.apply(x, *weights_of(rnn), h0, packing)
+    states = RNNKernel.apply(x, *torch_weights(rnn), h0, packing)
     return states, states.index_select(0, packing.last) if need_last else None
 
 
@@ -41,7 +41,7 @@ def gru(
 ) -> tuple[Tensor, Tensor | None]:
     """Gated recurrent units with the gradient below."""
     h0 = _first_state(rnn, x, packing, state)
-    states = GRUKernel.apply(x, *weights_of(rnn), h0, packing)
+    states = GRUKernel.apply(x, *torch_weights(rnn), h0, packing)
     return states, states.index_select(0, packing.last) if need_last else None
 
 

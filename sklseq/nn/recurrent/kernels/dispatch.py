@@ -18,14 +18,18 @@ from sklseq.nn.recurrent.kernels.cuda import cudnn
 
 __all__ = ["kernel_for", "lanes_for"]
 
-Kernel = Callable[..., tuple[Tensor, Any]]
+LayerKernel = Callable[..., tuple[Tensor, Any]]
 
-CPU: dict[str, Kernel] = {"rnn": cpu.rnn, "gru": cpu.gru, "lstm": lstm.rectangles}
-ONE_DNN: dict[str, Kernel] = {"lstm": lstm.folded}
-LANES: dict[str, Kernel] = {"rnn": lanes.rnn, "gru": lanes.gru, "lstm": lstm.lanes}
+CPU: dict[str, LayerKernel] = {"rnn": cpu.rnn, "gru": cpu.gru, "lstm": lstm.rectangles}
+ONE_DNN: dict[str, LayerKernel] = {"lstm": lstm.folded}
+LANES: dict[str, LayerKernel] = {
+    "rnn": lanes.rnn_in_lanes,
+    "gru": lanes.gru_in_lanes,
+    "lstm": lstm.lanes,
+}
 
 
-def kernel_for(cell: str, x: Tensor, packing: Packing) -> Kernel:
+def kernel_for(cell: str, x: Tensor, packing: Packing) -> LayerKernel:
     """The kernel for packed steps of one of torch's cells."""
     if packing.lanes is not None:
         return LANES[cell]

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.recurrent.kernels.cpu import weights_of
+from sklseq.nn.recurrent.kernels.cpu import torch_weights
 
-__all__ = ["gru", "rnn"]
+__all__ = ["gru_in_lanes", "rnn_in_lanes"]
 
 
 def _blocks(x: Tensor, n_cells: int) -> Iterator[Tensor]:
@@ -21,11 +21,11 @@ def _blocks(x: Tensor, n_cells: int) -> Iterator[Tensor]:
         yield part if len(part) == n_cells else pad(part, (0, 0, 0, n_cells - len(part)))
 
 
-def rnn(
+def rnn_in_lanes(
     rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
 ) -> tuple[Tensor, Tensor | None]:
     """``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``."""
-    w_ih, w_hh, b_ih, b_hh = weights_of(rnn)
+    w_ih, w_hh, b_ih, b_hh = torch_weights(rnn)
     assert packing.lanes is not None
     rows, block = packing.lanes[:2]
     bias, w_hh_t = b_ih + b_hh, w_hh.t().contiguous()
@@ -43,11 +43,11 @@ def rnn(
     return states, states.index_select(0, packing.last) if need_last else None
 
 
-def gru(
+def gru_in_lanes(
     rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
 ) -> tuple[Tensor, Tensor | None]:
     """The equations of `GRUKernel`; what a block works on is used again by the next."""
-    w_ih, w_hh, b_ih, b_hh = weights_of(rnn)
+    w_ih, w_hh, b_ih, b_hh = torch_weights(rnn)
     assert packing.lanes is not None
     rows, block = packing.lanes[:2]
     size = w_hh.shape[1]

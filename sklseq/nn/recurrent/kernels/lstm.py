@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from sklseq.nn.ragged.packing import Packing, rearrange
-from sklseq.nn.recurrent.kernels.cpu import weights_of
+from sklseq.nn.recurrent.kernels.cpu import torch_weights
 
 __all__ = ["folded", "lanes", "rectangles"]
 
@@ -45,7 +45,7 @@ def folded(
         return rectangles(rnn, x, packing, state, need_last)
     n_rows, to_cells, to_packed = packing.folded
     real = torch.arange(len(x), device=x.device)
-    x, weights = _marked(pad(x, (0, 0, 0, 1)), real, weights_of(rnn), -_SHUT)
+    x, weights = _marked(pad(x, (0, 0, 0, 1)), real, torch_weights(rnn), -_SHUT)
     cells = x.index_select(0, to_cells).unflatten(0, (-1, n_rows))
     n_calls = max(1, round(len(to_cells) * rnn.hidden_size / _CACHE_CELLS * 2))
     pair = (x.new_zeros(n_rows, rnn.hidden_size),) * 2
@@ -63,7 +63,7 @@ def rectangles(
     size = rnn.hidden_size
     blocks = packing.blocks(_CALL_COST // size, _CACHE_CELLS // size)
     cells_of = [n_steps * rows for n_steps, rows in blocks]
-    weights = weights_of(rnn)
+    weights = torch_weights(rnn)
     padded = sum(cells_of) != len(x)  # else packed order is that of the rectangles' cells
     if padded:
         to_cells, to_packed = packing.block_index(blocks)
@@ -106,7 +106,7 @@ def lanes(
             "whose grid is the block."
         )
     n_cells = len(x)
-    x, weights = _marked(x, packing.to_stacked, weights_of(rnn), -_SHUT if gap else _SHUT)
+    x, weights = _marked(x, packing.to_stacked, torch_weights(rnn), -_SHUT if gap else _SHUT)
     x = pad(x, (0, 0, 0, -n_cells % (block * rows)))
     h = c = x.new_zeros(rows, rnn.hidden_size)
     h0, c0 = (None, None) if state is None else state

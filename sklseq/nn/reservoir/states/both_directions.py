@@ -18,10 +18,10 @@ __all__ = ["reversal", "two_way_parts"]
 # windows are kept, so that a window should not be short.
 _WINDOW, _GROUP_BYTES, _MOST_PARTS = 256, 32 * 2**20, 16
 
-Rows = NDArray[np.int64]
+Index = NDArray[np.int64]
 
 
-def reversal(lengths: Rows) -> Rows:
+def reversal(lengths: Index) -> Index:
     """The row that holds each row's step when every sequence is turned around."""
     stops = np.cumsum(lengths)
     return np.repeat(stops + stops - lengths, lengths) - 1 - np.arange(lengths.sum())
@@ -31,7 +31,7 @@ def two_way_parts(
     forward: Sequence[Reservoir],
     backward: Sequence[Reservoir],
     steps: Array,
-    lengths: Rows,
+    lengths: Index,
     n_jobs: int | None = None,
 ) -> list[StatePart]:
     """Parts whose blocks have the states of both directions side by side, without keeping all.
@@ -78,7 +78,7 @@ class _WindowGroups:
 
     ahead: Prepared
     back: Prepared
-    turn: Rows
+    turn: Index
     groups: list[tuple[int, int]]
 
     def attempts(self) -> Iterator[Iterator[StateBlock]]:
@@ -101,7 +101,7 @@ class _WindowGroups:
 
 
 def _fill(
-    kernels: list[Kernel], data: Prepared, first: int, stop: int, place: Rows, out: Array
+    kernels: list[Kernel], data: Prepared, first: int, stop: int, place: Index, out: Array
 ) -> None:
     """Write the states of some windows to the rows of `out` that are the place of each step."""
     width, begin = fixed_width(kernels), data.offsets[first]
@@ -120,7 +120,7 @@ def _fill(
             out[place[rows - begin]] = states
 
 
-def _window_lengths(lengths: Rows) -> Rows:
+def _window_lengths(lengths: Index) -> Index:
     """Lengths of windows that the sequences are cut into, in order."""
     lengths = lengths[lengths > 0]
     count = -(-lengths // _WINDOW)
@@ -129,7 +129,7 @@ def _window_lengths(lengths: Rows) -> Rows:
     return windows
 
 
-def _groups(windows: Rows, largest: int) -> list[tuple[int, int]]:
+def _groups(windows: Index, largest: int) -> list[tuple[int, int]]:
     """First and last (excluded) window of groups whose states fit into memory."""
     number = (np.cumsum(windows) - windows) // largest
     first = np.flatnonzero(np.r_[True, np.diff(number) > 0])
@@ -137,7 +137,7 @@ def _groups(windows: Rows, largest: int) -> list[tuple[int, int]]:
 
 
 def _states_after(
-    layers: Sequence[Reservoir], steps: Array, lengths: Rows, rows: Rows, n_jobs: int | None
+    layers: Sequence[Reservoir], steps: Array, lengths: Index, rows: Index, n_jobs: int | None
 ) -> Array:
     """States after some rows, zero where a row is -1: (n_rows, units)."""
     found = np.zeros((len(rows), sum(r.units for r in layers)), dtype=layers[0].dtype)
