@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["RecursiveLeastSquares"]
 
-Array = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 class RecursiveLeastSquares:
@@ -59,13 +59,13 @@ class RecursiveLeastSquares:
         self.coef = np.zeros((n_features, n_targets))
         self.inverse = np.eye(n_features) / alpha
 
-    def predict(self, features: ArrayLike) -> Array:
+    def predict(self, features: ArrayLike) -> FloatArray:
         """Targets (n_rows, n_targets) of features (n_rows, n_features)."""
         return np.asarray(np.asarray(features, dtype=np.float64) @ self.coef)
 
     def update(
         self, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None
-    ) -> Array:
+    ) -> FloatArray:
         """Learn rows, which count as one update.
 
         Parameters

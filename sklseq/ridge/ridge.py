@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["RidgePath", "RidgeStatistics", "checked_rows", "merged"]
 
-Array = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -60,11 +60,11 @@ class RidgeStatistics:
     n_targets: int
     n_rows: int = field(default=0, init=False)
     weight: float = field(default=0.0, init=False)
-    feature_mean: Array = field(init=False, repr=False)
-    target_mean: Array = field(init=False, repr=False)
-    products: Array = field(init=False, repr=False)
-    cross: Array = field(init=False, repr=False)
-    squares: Array = field(init=False, repr=False)
+    feature_mean: FloatArray = field(init=False, repr=False)
+    target_mean: FloatArray = field(init=False, repr=False)
+    products: FloatArray = field(init=False, repr=False)
+    cross: FloatArray = field(init=False, repr=False)
+    squares: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.feature_mean = np.zeros(self.n_features)
@@ -171,7 +171,9 @@ class RidgeStatistics:
         if mine != theirs:
             raise ValueError(f"Statistics of {mine} and {theirs} features and targets.")
 
-    def _join(self, n_rows: int, weight: float, x_mean: Array, y_mean: Array) -> "RidgeStatistics":
+    def _join(
+        self, n_rows: int, weight: float, x_mean: FloatArray, y_mean: FloatArray
+    ) -> "RidgeStatistics":
         """Weights, means and the products of the means' difference (Chan et al.)."""
         total = self.weight + weight
         if weight:
@@ -215,12 +217,12 @@ class RidgePath:
     """
 
     statistics: Any
-    values: Array
-    vectors: Array
+    values: FloatArray
+    vectors: FloatArray
     fit_intercept: bool
 
     @cached_property
-    def rotated_cross(self) -> Array:
+    def rotated_cross(self) -> FloatArray:
         """``Q^T S_xy`` of shape (n_features, n_targets)."""
         return np.asarray(self.vectors.T @ self.statistics.cross)
 
@@ -229,7 +231,7 @@ class RidgePath:
         """Below this an eigenvalue is rounding."""
         return float(self.values[-1] * len(self.values) * np.finfo(float).eps)
 
-    def inverse(self, alpha: float) -> Array:
+    def inverse(self, alpha: float) -> FloatArray:
         """``(L + alpha)^-1``, and its pseudo-inverse where alpha is 0 and L singular.
 
         Raises
@@ -257,11 +259,11 @@ class RidgePath:
         kept = self.values > floor
         return np.divide(1.0, self.values, out=np.zeros_like(self.values), where=kept)
 
-    def coef(self, alpha: float) -> Array:
+    def coef(self, alpha: float) -> FloatArray:
         """Coefficients of shape (n_features, n_targets)."""
         return np.asarray(self.vectors @ (self.inverse(alpha)[:, None] * self.rotated_cross))
 
-    def intercept(self, alpha: float) -> Array:
+    def intercept(self, alpha: float) -> FloatArray:
         """Intercepts of shape (n_targets,); zero without."""
         if not self.fit_intercept:
             return np.zeros(self.statistics.n_targets)
@@ -272,13 +274,13 @@ class RidgePath:
         """Trace of the hat matrix, the intercept included."""
         return float(self.values @ self.inverse(alpha)) + self.fit_intercept
 
-    def squared_error(self, alpha: float) -> Array:
+    def squared_error(self, alpha: float) -> FloatArray:
         """Sum of weighted squared residuals on the rows seen, of shape (n_targets,)."""
         inverse = self.inverse(alpha)
         explained = inverse * (2 - self.values * inverse) @ self.rotated_cross**2
         return np.maximum(self.statistics.squares - explained, 0)
 
-    def generalized_cross_validation(self, alphas: ArrayLike) -> Array:
+    def generalized_cross_validation(self, alphas: ArrayLike) -> FloatArray:
         """GCV ``n * error / (n - degrees of freedom)^2``, of shape (n_alphas, n_targets).
 
         Golub, Heath & Wahba (1979); from the sums alone, without another pass. Its
@@ -296,7 +298,7 @@ class RidgePath:
 
 def checked_rows(
     statistic: Any, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
-) -> tuple[Array, Array, Array]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Copies of rows, of the columns that a statistic has, and their weights.
 
     Raises

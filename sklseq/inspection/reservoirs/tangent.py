@@ -10,12 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq.nn.reservoir import Reservoir, StructuredMatrix, all_states
 
-__all__ = ["Array", "Tangent", "dense", "layers_of"]
+__all__ = ["FloatArray", "Tangent", "dense", "layers_of"]
 
-Array = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 # The slope of each activation, given its argument.
-_SLOPES: dict[str, Callable[[Array], Array]] = {
+_SLOPES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "tanh": lambda z: 1 - np.tanh(z) ** 2,
     "relu": lambda z: (z > 0).astype(float),
     "identity": np.ones_like,
@@ -39,7 +39,7 @@ class Tangent:
         self.leak = [np.broadcast_to(r.leak_rate, r.units)[:, None] for r in layers]
         self.bounds = np.cumsum([r.units for r in layers])[:-1]
 
-    def slopes(self, X: ArrayLike, feedback: ArrayLike | None) -> Iterator[list[Array]]:
+    def slopes(self, X: ArrayLike, feedback: ArrayLike | None) -> Iterator[list[FloatArray]]:
         """The slope f' of each layer's units, step by step of a series from the state zero."""
         steps = np.asarray(X, dtype=float)
         states = all_states(self.layers, steps, feedback=feedback).astype(float)
@@ -58,9 +58,9 @@ class Tangent:
             yield found
             before = after
 
-    def step(self, slopes: Sequence[Array], vectors: Array) -> Array:
+    def step(self, slopes: Sequence[FloatArray], vectors: FloatArray) -> FloatArray:
         """The step's Jacobian times vectors (units, n_vectors)."""
-        after: list[Array] = []
+        after: list[FloatArray] = []
         for i, old in enumerate(np.split(vectors, self.bounds)):
             sums = self.recurrent[i] @ old
             if i:
@@ -94,7 +94,7 @@ def _product(matrix: Any) -> Any:
     return sp.csr_array(matrix) if sp.issparse(matrix) else dense(matrix)
 
 
-def dense(matrix: Any) -> Array:
+def dense(matrix: Any) -> FloatArray:
     """A matrix of any kind as a dense array of floats."""
     if isinstance(matrix, StructuredMatrix) or sp.issparse(matrix):
         return np.asarray(matrix.toarray(), dtype=float)

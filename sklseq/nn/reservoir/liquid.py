@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Liquid", "liquid_traces", "liquid_weights"]
 
-Array = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 # Columns that run side by side; their states stay in a core's cache.
 _BATCH = 128
@@ -61,9 +61,9 @@ class Liquid:
         noise, and equal sequences have equal spikes.
     """
 
-    recurrent_weights: Array
-    input_weights: Array
-    bias_current: Array
+    recurrent_weights: FloatArray
+    input_weights: FloatArray
+    bias_current: FloatArray
     membrane_decay: float
     synapse_decay: float
     trace_decay: float
@@ -80,7 +80,7 @@ class Liquid:
 
 def liquid_traces(
     liquid: Liquid, steps: ArrayLike, lengths: ArrayLike
-) -> Iterator[tuple[NDArray[np.int64], Array]]:
+) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
     """Filtered spike trains of a liquid over sequences, from rest.
 
     Parameters
@@ -116,8 +116,8 @@ def liquid_traces(
 
 
 def _run(
-    liquid: Liquid, steps: Array, first: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.int64], Array]]:
+    liquid: Liquid, steps: FloatArray, first: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
     """One batch of sequences, longest first; those that have ended are dropped."""
     recurrent, inputs = sp.csr_array(liquid.recurrent_weights), sp.csr_array(liquid.input_weights)
     bias_current = liquid.bias_current[:, None]
@@ -153,7 +153,7 @@ def _run(
         yield rows, trace.T
 
 
-def _channels(intensity: Array, n_channels: int) -> Array:
+def _channels(intensity: FloatArray, n_channels: int) -> FloatArray:
     """Intensities (n_channels, batch): half of a feature's channels follow it, half oppose it."""
     each = n_channels // len(intensity)
     on = np.repeat(intensity[:, None], (each + 1) // 2, axis=1)
@@ -168,7 +168,7 @@ def liquid_weights(
     connection_range: float = 2.0,
     scaling: float = 1.0,
     seed: Any = None,
-) -> Array:
+) -> FloatArray:
     """Draw the synapses of a column of neurons.
 
     Neurons stand on the points of a grid three wide and three deep. From neuron a to neuron b
