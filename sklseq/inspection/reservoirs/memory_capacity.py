@@ -7,7 +7,7 @@ import numpy as np
 import scipy.linalg
 from sklearn.utils import check_random_state
 
-from sklseq.inspection.reservoirs.tangent import Array, Tangent, dense, layers_of
+from sklseq.inspection.reservoirs.tangent import FloatArray, Tangent, dense, layers_of
 from sklseq.nn.reservoir import Reservoir, StatePart, run_parts, state_parts
 from sklseq.ridge import RidgeStatistics, merged
 
@@ -24,7 +24,7 @@ def memory_capacity(
     input_range: float = 0.8,
     alpha: float = 1e-7,
     random_state: Any = None,
-) -> Array:
+) -> FloatArray:
     """Measured memory capacity: how well the state determines the input of k steps ago.
 
     The reservoir is driven by numbers uniform on [-r, r]. For each delay a linear readout is
@@ -113,7 +113,7 @@ def memory_capacity(
     return np.asarray(np.divide(product, size, out=np.zeros(n_delays), where=size > 0))
 
 
-def linear_memory_capacity(reservoir: Any, *, n_delays: int | None = None) -> Array:
+def linear_memory_capacity(reservoir: Any, *, n_delays: int | None = None) -> FloatArray:
     """Exact memory capacity of a linear reservoir for the input of k steps ago.
 
     For white input and ``x <- A x + v u`` the state's covariance C solves
