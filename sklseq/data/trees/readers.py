@@ -250,7 +250,7 @@ def _is_labelled(tree: Any) -> bool:
     return callable(getattr(tree, "label", None)) and hasattr(tree, "__iter__")
 
 
-def _recognise(tree: Any, place: str) -> str:
+def _recognize(tree: Any, place: str) -> str:
     """The reader of what cannot be mistaken for something else."""
     if isinstance(tree, tuple):
         return "tuples"
@@ -319,7 +319,7 @@ def read_forest(
     for i, tree in enumerate(X):
         place = name_of(i)
         if isinstance(reader, str):
-            chosen = _recognise(tree, place) if reader == "auto" else reader
+            chosen = _recognize(tree, place) if reader == "auto" else reader
             trees.append(READERS[chosen](tree, place))
         else:
             trees.append(_walk(tree, _user_visit(*reader), place))
