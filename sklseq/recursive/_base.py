@@ -35,11 +35,11 @@ class BaseRecursive(NeuralEstimator):
 
     composition: Any = param(
         "lstm",
-        "How a node's state comes from its children's: plain ('rnn'), matrix-vector ('mv') or "
-        "tensor network ('rntn'), tree LSTM or GRU with weights for each position ('lstm', 'gru') "
-        "or for the sum of any number of children ('childsum-lstm', 'childsum-gru'), or layers "
-        "before and after that sum ('childsum-mlp'). Or a class derived from "
-        "`sklseq.nn.trees.cells.TreeCell`.",
+        "Cell that computes a node's state from its children's: plain ('rnn'), matrix-vector "
+        "('mv') or tensor network ('rntn'), tree LSTM or GRU with weights for each position "
+        "('lstm', 'gru') or for the sum of any number of children ('childsum-lstm', "
+        "'childsum-gru'), or layers before and after that sum ('childsum-mlp'). Or a class derived "
+        "from `sklseq.nn.trees.cells.TreeCell`.",
         choice(*COMPOSITIONS),
         type,
     )
@@ -59,13 +59,13 @@ class BaseRecursive(NeuralEstimator):
     dropout: float = param(0.0, "Share of inputs and of states dropped in training.", real(0, 1))
     engine: str = param(
         "levels",
-        "'levels' computes whole levels of a batch at once; 'recursive' node after node, to the "
-        "same numbers: slow, for reading and testing.",
+        "Order of computation: 'levels' computes many nodes of a batch at once; 'recursive' one "
+        "node after the other, with the same results to rounding: slow, for reading and testing.",
         choice(*ENGINES),
     )
     reader: Any = param(
         "auto",
-        "How to read a tree. 'auto' recognizes nested tuples, dicts, objects like nltk's Tree, "
+        "Format of trees. 'auto' recognizes nested tuples, dicts, objects like nltk's Tree, "
         "``ast.AST``, parent arrays and sequences; strings need a name: 'brackets', 'json', or "
         "'ast' for Python source. The pair (value function, children function) reads anything.",
         choice("auto", *READERS),
@@ -73,8 +73,8 @@ class BaseRecursive(NeuralEstimator):
     )
     min_count: int = param(
         1,
-        "Symbols seen less often than this in `fit` count as unknown, from which the vector of "
-        "unknown symbols is learned; with 1 it stays zero.",
+        "Number of occurrences in `fit` below which a symbol counts as unknown. The vector of "
+        "unknown symbols is learned from these; with 1 it stays zero.",
         integer(1),
     )
 

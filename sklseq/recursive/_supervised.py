@@ -22,13 +22,14 @@ class SupervisedRecursive(BaseRecursive):
 
     target: str = param(
         "tree",
-        "What gets one target, and so what a row is: each 'tree', or each 'node'.",
+        "What a row is, which gets one target: each 'tree', or each 'node'.",
         choice("tree", "node"),
     )
     direction: str = param(
         "up",
-        "Whether states come from subtrees ('up'), from ancestors ('down') or from 'both'. A "
-        "tree's vector is the state of its root, the mean over its leaves, or the two together.",
+        "Direction in which states are computed: from subtrees ('up'), from ancestors ('down') "
+        "or in 'both'. A tree's vector is the state of its root, the mean over its leaves, or both "
+        "concatenated.",
         choice("up", "down", "both"),
     )
     pairs: bool = param(
@@ -88,10 +89,10 @@ class SupervisedRecursive(BaseRecursive):
         """
 
     def subtree_importances(self, X: Any) -> NDArray[np.object_]:
-        """How much of each tree's prediction is lost without each of its subtrees.
+        """Change of each tree's prediction when a subtree is left out (occlusion).
 
-        One subtree after the other is replaced by a leaf without a value (occlusion). Takes one
-        prediction a node, so time and memory grow as the square of a tree's size.
+        One subtree after the other is replaced by a leaf without a value. This takes one
+        prediction for each node, so time and memory grow as the square of a tree's size.
 
         Parameters
         ----------
@@ -103,7 +104,8 @@ class SupervisedRecursive(BaseRecursive):
         ndarray of object of shape (n_trees,)
             Nested tuples ``(importance, child, ...)`` in the shape of each tree; for parent
             arrays an array, for sequences one with a value for each step. For a classifier the
-            fall of the predicted class's probability; for a regressor the fall of the prediction.
+            decrease of the predicted class's probability; for a regressor that of the
+            prediction.
         """
         if self._per_node or self.pairs:
             raise ValueError("subtree_importances needs target='tree' and pairs=False.")

@@ -1,4 +1,4 @@
-"""Embeddings of trees, and autoencoder with an error for each node, learned without labels."""
+"""Embeddings and reconstruction errors of trees, learned without labels."""
 
 from typing import Any, ClassVar, Self
 
@@ -106,8 +106,8 @@ class UnsupervisedRecursive(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 class RecursiveTransformer(UnsupervisedRecursive):
     """Turn trees into vectors from which they can be unfolded again.
 
-    The network is trained without labels: from a tree's vector and shape, a decoder tells the
-    value of each of its nodes.
+    The network is an unfolding autoencoder, trained without labels: from a tree's vector and
+    shape, a decoder predicts the value of each of its nodes.
 
     References
     ----------
@@ -124,7 +124,7 @@ class RecursiveTransformer(UnsupervisedRecursive):
 
     target: str = param(
         "tree",
-        "What `transform` gives a vector: each 'tree', or each 'node'. Training is the same.",
+        "What gets a vector in `transform`: each 'tree', or each 'node'. Training is the same.",
         choice("tree", "node"),
     )
 
@@ -173,12 +173,12 @@ class RecursiveTransformer(UnsupervisedRecursive):
 
 @estimator
 class RecursiveAutoencoder(OutlierDetector, UnsupervisedRecursive):
-    """Autoencoder that folds trees node by node, with an error for each node and tree.
+    """Recursive autoencoder with a reconstruction error for each node and tree.
 
-    Each node's state has to tell its value and the states of its children. The error of a node is
-    the cross-entropy of its symbol and the mean squared error of its features, scaled to unit
-    variance, plus the mean squared distance of its children's states, on the unit sphere, from
-    what it tells; the error of a tree is the mean over its nodes.
+    Each node's value and the states of its children are decoded from its state. The error of a
+    node is the cross-entropy of its symbol and the mean squared error of its features, scaled to
+    unit variance, plus the mean squared distance of its children's states from the decoded ones,
+    on the unit sphere. The error of a tree is the mean over its nodes.
 
     References
     ----------

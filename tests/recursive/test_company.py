@@ -1,5 +1,7 @@
 """Results of a tree are the same bits alone, in any order and in any company."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -122,3 +124,28 @@ def test_single_nodes_and_chains():
     model = quick(RecursiveRegressor).fit(X, [0.0, 1.0, 2.0, 3.0])
     assert_alone_as_together(model.predict, X, rng)
     assert_array_equal(model.predict([("a",)] * 3), np.repeat(model.predict([("a",)]), 3))
+
+
+@pytest.mark.parametrize("composition", COMPOSITIONS)
+def test_the_kernel_is_eight_frames_below_predict(composition):
+    X, y, _ = data(40)
+    model = quick(RecursiveClassifier, composition=composition).fit(X, y)
+    deepest: list[str] = []
+
+    def note(frame, event, arg):
+        if event != "call" or "/sklseq/nn/" not in frame.f_code.co_filename:
+            return
+        stack = []
+        while frame is not None:
+            if "/sklseq/" in frame.f_code.co_filename:
+                stack.append(frame.f_code.co_name)
+            frame = frame.f_back
+        deepest[:] = max(deepest, stack, key=len)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        model.predict(X)
+    finally:
+        sys.setprofile(before)
+    assert len(deepest) <= 8, deepest[::-1]

@@ -33,19 +33,17 @@ def in_tiles(function: Callable[..., Tensor], *tensors: Tensor | None, size: int
         return function(*tensors)
     result: Tensor | None = None
     for start in range(0, n, size):
-        tile = [None if t is None else t[start : start + size].contiguous() for t in tensors]
-        missing = start + size - n
-        if missing > 0:
-            tile = [None if t is None else torch.cat([t, _last(t, missing)]) for t in tile]
+        tile: list[Tensor | None] = []
+        for tensor in tensors:
+            part = None if tensor is None else tensor[start : start + size].contiguous()
+            if part is not None and (missing := size - len(part)):
+                part = torch.cat([part, part[-1:].expand(missing, *part.shape[1:])])
+            tile.append(part)
         output = function(*tile)
+        if n <= size:
+            return output[:n]
         if result is None:
-            if n <= size:
-                return output[:n]
             result = output.new_empty(n, *output.shape[1:])
         result[start : start + size] = output[: n - start]
     assert result is not None
     return result
-
-
-def _last(tensor: Tensor, n: int) -> Tensor:
-    return tensor[-1:].expand(n, *tensor.shape[1:])

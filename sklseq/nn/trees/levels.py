@@ -204,8 +204,8 @@ class TreePlan:
     def down(self, cell: Cell, x: Tensor) -> Tensor:
         """States of all nodes from their ancestors: a node's only child is its parent.
 
-        The parent stands at the node's own position among its siblings, so that a cell which
-        tells left from right does so here too.
+        The parent stands at the node's own position among its siblings, so that a cell with
+        weights for each position distinguishes left from right here too.
         """
         projected = cell.project(x).split(self.sizes)
         states = cell.leaf(projected[0])

@@ -59,7 +59,7 @@ class TiledPlan(TreePlan):
         states.index_copy_(0, at_leaves, leaves)
         rows, nodes, *tiles = self._parts(_upward(self.levels, size, cell.arity))
         if kinds is not None:
-            rows = [kinds.index_select(0, r) for r in rows]
+            rows = tuple(kinds.index_select(0, r) for r in rows)
         for row, node, children, parents, positions, slots in zip(rows, nodes, *tiles, strict=True):
             below = Children(
                 states.index_select(0, children),
@@ -182,7 +182,7 @@ def _schedule(levels: Levels, size: int) -> tuple[Index, Index, Index]:
     waiting = np.bincount(above[inner] + 1, minlength=len(counts) + 1)[1:]
     # Nodes are numbered from the roots down: in descending order the deepest come first.
     ready = inner[waiting[inner] == 0][::-1]
-    tiles, rooms = [], []
+    tiles, sizes, rooms = [inner[:0]], [], []
     while len(ready):
         ends = np.cumsum(counts[ready[: size - 1]])
         room, n = 2 * size, int(np.searchsorted(ends, 2 * size, "right"))
@@ -190,6 +190,7 @@ def _schedule(levels: Levels, size: int) -> tuple[Index, Index, Index]:
             room, n = room << int(np.ceil(np.log2(ends[0] / room))), 1
         tile, ready = ready[:n], ready[n:]
         tiles.append(tile)
+        sizes.append(n)
         rooms.append(room)
         reached = above[tile]
         reached = reached[reached >= 0]
@@ -197,12 +198,8 @@ def _schedule(levels: Levels, size: int) -> tuple[Index, Index, Index]:
         complete = np.unique(reached[waiting[reached] == 0])
         if len(complete):
             ready = np.sort(np.concatenate([ready, complete[::-1]]))[::-1]
-    sizes = np.array([len(tile) for tile in tiles], dtype=np.int64)
-    return (
-        np.concatenate(tiles) if tiles else inner,
-        np.cumsum(sizes) - sizes,
-        np.array(rooms, dtype=np.int64),
-    )
+    starts = np.cumsum(sizes, dtype=np.int64) - np.array(sizes, dtype=np.int64)
+    return np.concatenate(tiles), starts, np.array(rooms, dtype=np.int64)
 
 
 INFERENCE: dict[str, type[TreePlan]] = {"levels": TiledPlan, "recursive": RecursivePlan}
