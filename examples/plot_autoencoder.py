@@ -2,9 +2,9 @@
 Autoencoders: latent space, reconstructions and denoising
 =========================================================
 
-An autoencoder compresses rows to a latent representation of a few numbers. On images of handwritten
-digits two of its dimensions separate the classes better than two of PCA, and an autoencoder that was
-trained with noise removes it.
+An autoencoder compresses rows to a latent representation of a few numbers. On images of
+handwritten digits two of its dimensions separate the classes better than two of PCA, and an
+autoencoder that was trained with noise removes it.
 """
 
 # %%

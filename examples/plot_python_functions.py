@@ -3,7 +3,8 @@ What is this function called?
 =============================
 
 The syntax trees of functions are an X like any other. A tree LSTM learns from Python's own library
-to predict a function's name from its body; then we ask which parts of a body a prediction depends on.
+to predict a function's name from its body; then we ask which parts of a body a prediction depends
+on.
 """
 
 # %%
