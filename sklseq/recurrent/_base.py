@@ -16,17 +16,22 @@ from sklseq.parts.fit import NeuralEstimator
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
-__all__ = ["BaseRecurrent", "cell_param"]
+__all__ = ["AnyCell", "BaseRecurrent"]
 
 
-def cell_param() -> Any:
-    """Declaration of the parameter `cell`, of estimators that leave the choice."""
-    return param(
+@estimator
+class AnyCell:
+    """Declarations of estimators that leave the choice of the cell."""
+
+    cell: Any = param(
         "gru",
         "Name of the recurrent cell, or a class whose instances ``cell(input_size, hidden_size)`` "
         "map ``(x_t, state)`` to the next state, as `torch.nn.GRUCell` does.",
         choice(*CELLS),
         type,
+    )
+    cell_options: dict[str, Any] | None = param(
+        None, "More arguments of the cell's constructor, by name.", dict, None
     )
 
 
@@ -110,6 +115,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "n_outputs": targets.n_outputs,
             "embedding_size": (self.embedding_size or self.hidden_size) if symbolic else None,
             "cell": self.cell,
+            "cell_options": getattr(self, "cell_options", None),
             "hidden_size": self.hidden_size,
             "num_layers": self.num_layers,
             "bidirectional": self.bidirectional,

@@ -8,7 +8,7 @@ from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import estimator
+from sklseq.base import estimator, same
 from sklseq.base.index import check_index
 from sklseq.base.targets import (
     check_partial_classes,
@@ -19,7 +19,7 @@ from sklseq.base.targets import (
 )
 from sklseq.data import Sequences
 from sklseq.parts.supervised import CLASS_ATTRIBUTES, cross_entropy_loss
-from sklseq.recurrent._base import BaseRecurrent, cell_param
+from sklseq.recurrent._base import AnyCell, BaseRecurrent
 from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
@@ -184,7 +184,8 @@ class RecurrentClassifier(BaseRecurrentClassifier):
     array(['low', 'high'], dtype='<U4')
     """
 
-    cell: Any = cell_param()
+    cell: Any = same(AnyCell, "cell")
+    cell_options: dict[str, Any] | None = same(AnyCell, "cell_options")
 
 
 @estimator

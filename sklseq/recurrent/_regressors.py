@@ -8,12 +8,12 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import Tags
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import estimator
+from sklseq.base import estimator, same
 from sklseq.base.index import check_index
 from sklseq.base.targets import read_values, read_weights, score_values, weighted_scale
 from sklseq.data import Sequences
 from sklseq.parts.supervised import SCALE_ATTRIBUTES, scaled, squared_error_loss, unscaled
-from sklseq.recurrent._base import BaseRecurrent, cell_param
+from sklseq.recurrent._base import AnyCell, BaseRecurrent
 from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
@@ -156,7 +156,8 @@ class RecurrentRegressor(BaseRecurrentRegressor):
     True
     """
 
-    cell: Any = cell_param()
+    cell: Any = same(AnyCell, "cell")
+    cell_options: dict[str, Any] | None = same(AnyCell, "cell_options")
 
     @classmethod
     def from_reservoir(cls, esn: Any, **params: Any) -> Self:

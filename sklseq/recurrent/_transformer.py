@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import choice, estimator, param
+from sklseq.base import choice, estimator, param, same
 from sklseq.base.sequences import SequenceTransformer
 from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences
 from sklseq.nn.recurrent.network import NeighborNetwork
-from sklseq.recurrent._base import BaseRecurrent, cell_param
+from sklseq.recurrent._base import AnyCell, BaseRecurrent
 from sklseq.training.rows.batch import Batch, Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -51,7 +51,8 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
     (50, 8)
     """
 
-    cell: Any = cell_param()
+    cell: Any = same(AnyCell, "cell")
+    cell_options: dict[str, Any] | None = same(AnyCell, "cell_options")
     pooling: str = param(
         "last",
         "How a sequence's states become one vector: the 'last' state (of each direction), their "

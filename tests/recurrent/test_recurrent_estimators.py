@@ -1,5 +1,7 @@
 """What is the recurrent estimators' own: weights, partial labels, going on, wrong use."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -394,3 +396,28 @@ def test_a_large_held_out_part_needs_no_stratification():
     X, _ = sequences()
     y = np.arange(20) % 4
     GRUClassifier(early_stopping=True, validation_fraction=0.9, **SMALL).fit(X, y)
+
+
+class SlowCell(torch.nn.Module):
+    """A leaky unit whose share of new state is a setting."""
+
+    def __init__(self, input_size, hidden_size, share=0.5):
+        super().__init__()
+        self.linear, self.share = torch.nn.Linear(input_size, hidden_size), share
+        self.hidden_size = hidden_size
+
+    def forward(self, x_t, state):
+        if state is None:
+            state = x_t.new_zeros(len(x_t), self.hidden_size)
+        return torch.lerp(state, torch.tanh(self.linear(x_t)), self.share)
+
+
+def test_settings_reach_a_cell_of_the_users():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 5, 2)), np.arange(20) % 2
+    model = RecurrentClassifier(cell=SlowCell, cell_options={"share": 0.1}, max_epochs=2)
+    loaded = pickle.loads(pickle.dumps(model.fit(X, y)))
+    assert [m.share for m in loaded.module_.modules() if isinstance(m, SlowCell)] == [0.1]
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ValueError, match="no_such_setting"):
+        clone(model).set_params(cell_options={"no_such_setting": 1}).fit(X, y)
