@@ -58,7 +58,7 @@ def assert_alone_as_in_company(module, name, X, per_step, seed=0, n_threads=1):
     pooling=st.sampled_from([*POOLINGS, None]),
     n=st.integers(2, 40),
     longest=st.integers(1, 70),
-    rows=st.sampled_from([1, 4, 1000]),
+    rows=st.sampled_from([1, 4, 15, 1000]),
 )
 def test_a_recurrent_network(
     cell, dtype, size, n_features, n_outputs, num_layers, bidirectional, pooling, n, longest, rows

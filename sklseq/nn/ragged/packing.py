@@ -24,8 +24,8 @@ from torch.nn.functional import pad
 
 __all__ = ["Lanes", "Packing", "rearrange"]
 
-# Rows of a call in `Packing.map`.
-_MAP_ROWS = 128
+# Rows of a call in `Packing.map`: whole dozens, see `dispatch`.
+_MAP_ROWS = 96
 
 
 class Lanes(NamedTuple):

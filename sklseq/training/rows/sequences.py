@@ -18,8 +18,8 @@ __all__ = ["SequenceRows"]
 
 # Numbers in the widest activation of a tile: 32 MB in float32, and a few of them.
 _MAX_NUMBERS = 1 << 23
-# Sequences in a tile with lanes.
-_TILE_ROWS = 512
+# Sequences in a tile with lanes: whole dozens, see `dispatch`.
+_TILE_ROWS = 480
 
 
 class SequenceRows(Rows):

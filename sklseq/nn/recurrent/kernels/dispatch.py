@@ -45,34 +45,37 @@ def _has_one_dnn(dtype: torch.dtype) -> bool:
 # Numbers that a sequence may take in one activation: 128 MB in float32, of which inference in
 # lanes keeps only a few.
 _MAX_NUMBERS = 1 << 25
-# Units of a step, of all rows: about as many as take the time of the calls' own cost (measured).
-_UNITS = {"rnn": 4096, "gru": 2048}
+# Products have whole dozens of rows, or one: MKL's kernels for AVX2 take six rows at a time, those
+# for SSE twelve, and round the rows that are left over in their own way.
 
 
 def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | None]:
     """Shape of the kernel calls by which a module runs a sequence of each length in inference.
 
     It depends on nothing else, so that results do not depend on other sequences. Few rows make
-    one sequence alone fast, many rows make many fast; None is for accelerators, which want all.
+    one sequence alone fast, many rows make many fast (measured); None is for accelerators, which
+    take all at once. Very long sequences have fewer rows, as memory allows.
     """
     parameters = list(module.parameters())
     if parameters[0].device.type != "cpu":
         return [None] * len(lengths)
     rnns = [m for m in module.modules() if isinstance(m, nn.RNNBase)]
-    if any(isinstance(m, nn.LSTM) for m in rnns):
-        # oneDNN takes long to begin and likes calls of about 1000 cells.
+    units = max((m.hidden_size for m in rnns), default=0)
+    one_dnn = _has_one_dnn(parameters[0].dtype) and any(isinstance(m, nn.LSTM) for m in rnns)
+    if one_dnn:
+        # It takes long to begin and likes calls of about 1000 cells.
         small, medium, large = Lanes(16, 32, gap=1), Lanes(16, 64, gap=1), Lanes(8, 128, gap=1)
-        if not _has_one_dnn(parameters[0].dtype):
-            small = medium = large = Lanes(32, 32, gap=1)
         shapes = [small if n <= 32 else medium if n <= 64 else large for n in lengths.tolist()]
+    elif any(isinstance(m, nn.LSTM) for m in rnns):
+        shapes = [Lanes(48, 32, gap=1)] * len(lengths)
+    elif any(isinstance(m, nn.GRU) for m in rnns):
+        shapes = [Lanes(48 if units <= 64 else 24, 16, grid=4)] * len(lengths)
     else:
-        units = _UNITS["rnn" if any(isinstance(m, nn.RNN) for m in rnns) else "gru"]
-        rows = units // max((m.hidden_size for m in rnns), default=64)
-        rows = min(max(1 << max(rows, 1).bit_length() - 1, 32), units // 32)
-        shapes = [Lanes(rows, 16, grid=4)] * len(lengths)
+        shapes = [Lanes(96 if units <= 32 else 48, 16, grid=4)] * len(lengths)
     widest = max(max(p.shape, default=1) for p in parameters)
     fitting = _MAX_NUMBERS // widest // np.maximum(lengths, 1)
+    fewer = (8, 4, 2, 1) if one_dnn else (48, 24, 12, 1)
     return [
-        lanes if lanes.rows <= n else lanes._replace(rows=1 << max(n, 1).bit_length() - 1)
+        lanes if lanes.rows <= n else lanes._replace(rows=next((r for r in fewer if r <= n), 1))
         for lanes, n in zip(shapes, fitting.tolist(), strict=True)
     ]
