@@ -217,6 +217,12 @@ def test_symbols_are_refused():
         ({"input_scaling": (1.0, np.inf)}, "input_scaling.*not finite"),
         ({"topology": "hadamard"}, "power of two"),
         ({"density": 0.0}, "density"),
+        ({"density": 0.9, "topology": "blocks"}, r"density=0.9.*topology='blocks'.*at most 0.325"),
+        ({"topology": "jumps", "reservoir_size": 8}, "topology='jumps'.*more than 10 units, got 8"),
+        (
+            {"density": 0.0025, "random_state": 0},
+            "no cycle. Raise the density or the number of units",
+        ),
         ({"device": "abacus"}, "abacus.*is not a device"),
         ({"washout": 9}, "sequence 0 has 9 steps, but washout=9"),
         ({"washout": 9, "target": "step"}, "sequence 0 has 9 steps, but washout=9"),

@@ -17,7 +17,9 @@ StateBlock = tuple[NDArray[np.int64], Array]
 _TILE_BYTES = 4 * 2**20
 # The states of a layer take at most this, so that one sequence alone is not much slower than in a
 # batch of one, and many are as fast as in wider batches (measured, 30 to 1,000 units).
-_DENSE_BYTES, _SPARSE_BYTES, _CACHE_LINE, _WIDEST = 32 * 2**10, 80 * 2**10, 64, 64
+_DENSE_BYTES, _CACHE_LINE, _WIDEST = 32 * 2**10, 64, 64
+_SPARSE_BYTES = {torch.float64: 72 * 2**10, torch.float32: 80 * 2**10}
+_STRUCTURED_WIDTH = {"cosine": 32, "hadamard": 64}
 
 
 def fixed_width(kernels: Sequence[Kernel]) -> int:
@@ -29,10 +31,11 @@ def fixed_width(kernels: Sequence[Kernel]) -> int:
     kernel = max(kernels, key=lambda k: k.units)
     if kernel.device.type != "cpu":
         return _WIDEST
-    if kernel.recurrent.kind == "structured":
-        return _WIDEST // 2
+    if kernel.recurrent.kind in _STRUCTURED_WIDTH:
+        return _STRUCTURED_WIDTH[kernel.recurrent.kind]
     dense = kernel.recurrent.kind == "dense"
-    width = (_DENSE_BYTES if dense else _SPARSE_BYTES) // (kernel.units * kernel.dtype.itemsize)
+    size = _DENSE_BYTES if dense else _SPARSE_BYTES[kernel.dtype]
+    width = size // (kernel.units * kernel.dtype.itemsize)
     narrowest = 16 if dense else _CACHE_LINE // kernel.dtype.itemsize
     return min(max(2 ** (width.bit_length() - 1) if width else 1, narrowest), _WIDEST)
 

@@ -172,9 +172,8 @@ class _SparseProduct:
 class _StructuredProduct:
     """The same for a product of signs and fast transforms."""
 
-    kind = "structured"
-
     def __init__(self, matrix: StructuredMatrix, dtype: torch.dtype, device: torch.device):
+        self.kind = matrix.transform
         self.transform, self.scale = TRANSFORMS[matrix.transform], matrix.scale
         self.signs = torch.as_tensor(matrix.signs, dtype=dtype, device=device)[:, :, None]
         self.multiplications = 40 * matrix.shape[0]
