@@ -111,15 +111,16 @@ def exact(cls):
 
 def default(cls):
     """Minibatches in single precision."""
-    if cls.__name__.startswith("Recursive"):  # a batch of trees takes long to set up
+    if not (is_classifier(cls()) or is_regressor(cls())):
+        # Checks of outlier detectors have many rows.
+        batch_size = 32 if issubclass(cls, OutlierMixin) else 16
+        training = {"max_epochs": 5, "learning_rate": 0.03, "batch_size": batch_size}
+    elif cls.__name__.startswith("Recursive"):  # a batch of trees takes long to set up
         training = {"max_epochs": 20, "learning_rate": 0.03, "batch_size": 64}
     elif is_classifier(cls()):
         training = {"max_epochs": 10, "learning_rate": 0.05, "batch_size": 16}
-    elif is_regressor(cls()):
+    else:
         training = {"max_epochs": 20, "learning_rate": 0.03, "batch_size": 16}
-    else:  # checks of outlier detectors have many rows
-        batch_size = 32 if issubclass(cls, OutlierMixin) else 16
-        training = {"max_epochs": 5, "learning_rate": 0.03, "batch_size": batch_size}
     return quick(cls, **training)
 
 
