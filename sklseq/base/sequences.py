@@ -140,10 +140,6 @@ class SequenceEstimator(Estimator):
         """Values of rows in the container of the input, where a row is a step."""
         return X.restore(values) if self._per_step else values
 
-
-class SequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator):
-    """An estimator that gives features of sequences or of their steps."""
-
     def _as_output(self, X: Any, sequences: Sequences, values: NDArray[Any]) -> Any:
         """Features in the container of X, under any `set_output`."""
         if self._per_step:
@@ -152,6 +148,10 @@ class SequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Seq
             # scikit-learn would name the rows, which are sequences, by the steps of X.
             return type(X)(values, index=X.index.unique(level=0))
         return values
+
+
+class SequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator):
+    """An estimator that gives features of sequences or of their steps."""
 
     # Features per step have no columns that a DataFrame could name: without names scikit-learn
     # leaves them as they are, also under `set_config(transform_output="pandas")`.

@@ -8,12 +8,11 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, other_default, param, real
-from sklseq.base.parameters import layer_sizes
-from sklseq.generative._base import Arrays
 from sklseq.generative._latent import LatentVariableModel
 from sklseq.nn.adversarial.autoencoder import PRIORS, AdversarialAutoencoder
 from sklseq.nn.adversarial.discriminator import DISCRIMINATOR_LOSSES
 from sklseq.parts.conditions import OneHot, rows_and_classes, set_class_prior, with_classes
+from sklseq.parts.latent_priors import latent_prior_of
 from sklseq.training.phases import Phase, phase_options
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
 
@@ -119,14 +118,13 @@ class AAE(LatentVariableModel):
 
     _network: ClassVar[type[nn.Module]] = AdversarialAutoencoder
 
-    def _settings(self, data: Arrays, targets: Targets) -> dict[str, Any]:
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
         self._check_prior()
-        sizes = layer_sizes("discriminator_layer_sizes", self.discriminator_layer_sizes)
-        return super()._settings(data, targets) | {
-            "prior": self.prior,
-            "n_groups": self.n_prior_components,
-            "discriminator_layer_sizes": sizes,
-        }
+        return (
+            super()._settings(data, targets)
+            | self._named_settings(targets, "prior", "discriminator_layer_sizes")
+            | {"n_groups": self.n_prior_components}
+        )
 
     def _check_prior(self) -> None:
         if self.prior == "mixture" and self.n_components < 2:
@@ -141,10 +139,10 @@ class AAE(LatentVariableModel):
             )
 
     def _component_counts(self) -> dict[str, int]:
-        of_prior = (
-            {} if self.prior == "gaussian" else {"n_prior_components": self.n_prior_components}
-        )
-        return super()._component_counts() | of_prior
+        counts = super()._component_counts()
+        if self.prior == "gaussian":
+            return counts
+        return counts | {"n_prior_components": self.n_prior_components}
 
     @property
     def _adversarial_weight(self) -> float:
@@ -153,14 +151,10 @@ class AAE(LatentVariableModel):
         return 0.2 if self.prior == "gaussian" else 1.0
 
     def _phases(self) -> list[Phase]:
+        steps, options = self.discriminator_steps, phase_options(self.solver)
         return [
             Phase("autoencoder", self._autoencoder_loss),
-            Phase(
-                "discriminator",
-                self._discriminator_loss,
-                self.discriminator_steps,
-                phase_options(self.solver),
-            ),
+            Phase("discriminator", self._discriminator_loss, steps, options),
         ]
 
     def _autoencoder_loss(self, module: Any, batch: Batch) -> Tensor:
@@ -176,23 +170,22 @@ class AAE(LatentVariableModel):
         x, classes = rows_and_classes(batch.inputs)
         return module.discriminator_loss(x, classes, batch.weight, self.loss, self.gradient_penalty)
 
-    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
         """Loss of held-out rows, with an energy distance instead of the changing discriminator."""
-        network: Any = module
-        log_likelihood, codes = network(*batch.inputs)
-        distance = self._adversarial_weight * network.distances(codes, batch.weight)
+        log_likelihood, codes = module(*batch.inputs)
+        distance = self._adversarial_weight * module.distances(codes, batch.weight)
         return mean_loss(distance - log_likelihood / self.n_features_in_, batch)
 
-    def _finish(self, data: Arrays, targets: Targets) -> None:
+    def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         set_class_prior(self, targets.values, targets.weights)
-        codes = self._run("encode", with_classes(data, targets.values))
-        self._latent_distribution = self._fitted_prior(codes, targets)
+        codes = self._run("encode", with_classes((data,), targets.values))
+        self._latent_distribution = latent_prior_of(self, codes, targets)
 
-    def _density(self, x: NDArray[Any], classes: OneHot) -> NDArray[np.float64]:
+    def _density(self, data: NDArray[Any], classes: OneHot) -> NDArray[np.float64]:
         """Log-likelihood given the code; in place of a density it decides the likely class."""
-        return self._run("log_likelihood", with_classes((x,), classes))
+        return self._run("log_likelihood", with_classes((data,), classes))
 
-    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
+    def _prior_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
         normal = rng.standard_normal((n, self._module_kwargs["n_components"]))
         return self._run("draw_prior", (normal, rng.random((n, 1))))
 
@@ -202,7 +195,7 @@ class AAE(LatentVariableModel):
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
+        X : as in `fit`
         y : scalar, array-like of shape (n_samples,) or None, default=None
             As in `transform`.
 
@@ -211,11 +204,9 @@ class AAE(LatentVariableModel):
         ndarray of shape (n_samples,)
             From 0 to ``n_prior_components - 1``.
         """
-        (x,) = self._read_fitted(X)
-        codes, _ = self._encoded(x, y)
+        codes, _ = self._encoded(self._read_fitted(X), y)
         return codes[:, : self._module_kwargs["n_groups"]].argmax(axis=1)
 
     @property
     def _n_features_out(self) -> int:
-        network: Any = self.module_
-        return network.prior.n_values
+        return self.module_.prior.n_values  # type: ignore[union-attr, return-value]

@@ -1,30 +1,41 @@
 """Sampling importance resampling: candidates are picked so that samples are distributed as data."""
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from sklseq.generative._base import fixed_noise
-from sklseq.parts.conditions import OneHot, one_hot, rows_and_classes, with_classes
+from sklseq.parts.conditions import OneHot, one_hot, rows_and_classes
 from sklseq.training.engine import Trainer
 from sklseq.training.hold_out import hold_out
 from sklseq.training.rows.batch import Batch, Targets
-from sklseq.training.rows.dense import DenseRows
 
 __all__ = [
     "DensityRatioEstimator",
     "frequency_log_weights",
     "iterative_proportional_fitting",
+    "train_density_ratio",
 ]
 
+_TRAINING: dict[str, Any] = {
+    "lr_schedule": "cosine",
+    "weight_decay": 0.0,
+    "gradient_clip": None,
+    "gradient_clip_by": "norm",
+    "n_iter_no_change": 20,
+    "tol": 0.0,
+    "verbose": 0,
+}
 # Share of the rows that are held out to stop training, and the loss of an estimator by chance.
 _HELD_OUT, _LOSS_OF_CHANCE = 0.1, 2 * math.log(2)
 # Generated rows that each held-out row is compared with once training has ended.
@@ -56,51 +67,10 @@ class DensityRatioEstimator:
     is_trained: bool = False
     log_weights: NDArray[np.float64] | None = None
 
-    @classmethod
-    def train(cls, network: Any, rows: DenseRows, targets: Targets, trainer: Trainer) -> Self:
-        """Train the classifier of a network whose generator is trained.
-
-        Parameters
-        ----------
-        network : AdversarialNetwork
-        rows : DenseRows
-            Training rows of the network.
-        targets : Targets
-            Their weights.
-        trainer : Trainer
-        """
-        if np.count_nonzero(targets.weights) < _FEWEST_ROWS:
-            return cls()
-
-        def objective(classifier: nn.Module, batch: Batch) -> torch.Tensor:
-            losses = network.density_ratio_losses(*rows_and_classes(batch.inputs))
-            return (batch.weight * losses).mean()
-
-        train, validation = hold_out(rows, targets, _HELD_OUT, trainer.seed)
-        train = train.resampled(trainer.seed)  # type: ignore[attr-defined]
-        trainer.run(network.density_ratio, objective, train, validation)
-        return cls(_beats_chance(network, validation, trainer.seed))
-
     @property
     def is_useful(self) -> bool:
         """Whether it prefers some candidates to others."""
         return self.is_trained or self.log_weights is not None
-
-    def log_ratios(
-        self, run: Callable[..., NDArray[Any]], rows: NDArray[Any], classes: OneHot
-    ) -> NDArray[Any]:
-        """Estimated log-ratio of densities at each generated row, ``(n,)``.
-
-        Parameters
-        ----------
-        run : callable
-            Name of a method of the network and its inputs, to its outputs.
-        rows : ndarray of shape (n, n_values)
-        classes : ndarray of shape (n, n_classes) or None
-        """
-        if not self.is_trained:
-            return np.zeros(len(rows))
-        return run("log_density_ratio", with_classes((rows,), classes))[:, 0]
 
     def picked(
         self,
@@ -126,21 +96,57 @@ class DensityRatioEstimator:
         return candidates[np.arange(len(candidates)), chosen]
 
 
-def _beats_chance(network: Any, rows: Any, seed: int) -> bool:
-    """Whether the loss on held-out rows is below that of chance by more than a standard error.
+def train_density_ratio(
+    network: Any, rows: Any, targets: Targets, *, seed: int, **settings: Any
+) -> bool:
+    """Train the classifier of a network whose generator is trained; True if it is to be used.
 
-    Each row is compared with several new samples: those of training have chosen the epoch.
+    Parameters
+    ----------
+    network : AdversarialNetwork
+    rows : DenseRows
+        Training rows of the network.
+    targets : Targets
+        Their weights.
+    seed : int
+    **settings
+        Of `Trainer`: ``learning_rate``, ``max_epochs``, ``batch_size`` and ``n_threads``.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If it is interrupted.
     """
-    batch = rows.take(np.arange(len(rows)))
-    with torch.no_grad(), fixed_noise(seed, rows.weight.device):
-        losses = torch.stack(
-            [
-                network.density_ratio_losses(*rows_and_classes(batch.inputs))
-                for _ in range(_COMPARISONS)
-            ]
-        ).mean(dim=0)
-    mean = (rows.weight * losses).mean()
-    error = (rows.weight * (losses - mean)).norm() / len(rows)
+    if np.count_nonzero(targets.weights) < _FEWEST_ROWS:
+        return False
+    trainer = Trainer(solver="adam", seed=seed, **_TRAINING, **settings)
+
+    def losses(inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return network.density_ratio_losses(*rows_and_classes(inputs))
+
+    def objective(classifier: nn.Module, batch: Batch) -> torch.Tensor:
+        return (batch.weight * losses(batch.inputs)).mean()
+
+    train, held = hold_out(rows, targets, _HELD_OUT, seed)
+    try:
+        trainer.run(network.density_ratio, objective, train.resampled(seed), held)  # type: ignore[attr-defined]
+    except KeyboardInterrupt:
+        warnings.warn(
+            "The training of the density-ratio estimator was interrupted: `sample` does not use "
+            "it.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+        return False
+    finally:
+        network.eval()
+    # Each held-out row is compared with several new samples: those of training have chosen the
+    # epoch. The loss must be below that of chance by more than a standard error.
+    batch = held.take(np.arange(len(held)))
+    with torch.no_grad(), fixed_noise(seed, batch.weight.device):
+        of_rows = torch.stack([losses(batch.inputs) for _ in range(_COMPARISONS)]).mean(dim=0)
+    mean = (batch.weight * of_rows).mean()
+    error = (batch.weight * (of_rows - mean)).norm() / len(held)
     return bool(mean + error < _LOSS_OF_CHANCE)
 
 
@@ -148,8 +154,7 @@ def frequency_log_weights(
     candidates: Callable[..., tuple[NDArray[Any], NDArray[Any]]],
     x: NDArray[Any],
     targets: Targets,
-    places: NDArray[np.int64],
-    n_values: int,
+    is_discrete: NDArray[np.bool_],
     seed: int,
 ) -> NDArray[np.float64]:
     """Log-weights ``(n_classes or 1, n_values)`` by which picks have the frequencies of the data.
@@ -162,14 +167,14 @@ def frequency_log_weights(
         Training rows.
     targets : Targets
         Their weights and classes.
-    places : ndarray of int
+    is_discrete : ndarray of bool of shape (n_values,)
         Values whose frequencies count: categories, booleans and indicators.
-    n_values, seed : int
+    seed : int
     """
     weights, classes = targets.weights, targets.values
     of_class = np.ones((len(x), 1)) if classes is None else classes
-    log_weights = np.zeros((of_class.shape[1], n_values))
-    rng = np.random.default_rng(seed)
+    log_weights = np.zeros((of_class.shape[1], len(is_discrete)))
+    places, rng = np.flatnonzero(is_discrete), np.random.default_rng(seed)
     for c, in_class in enumerate((weights[:, None] * of_class).T):
         if not in_class.any():
             continue  # never drawn

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, other_default, param, real
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.parameters import layer_sizes
-from sklseq.generative._base import Arrays, Generator, fixed_noise
+from sklseq.generative._base import Generator, fixed_noise
 from sklseq.generative._dequantization import UniformDequantization
 from sklseq.nn.flows.coupling_flow import CouplingFlow
 from sklseq.nn.flows.density import BASES
@@ -75,43 +74,36 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
 
     # -- training --------------------------------------------------------------------------
 
-    def _read(self, X: Any, fresh: bool) -> Arrays:
-        (x,) = super()._read(X, fresh)
+    def _read(self, X: Any, fresh: bool) -> NDArray[Any]:
+        x = super()._read(X, fresh)
         if fresh:
             self._dequantization = UniformDequantization(self._format.whole_numbers(x.shape[1]))
-        return (x,)
+        return x
 
-    def _settings(self, data: Arrays, targets: Targets) -> dict[str, Any]:
-        self._check_varying(data[0][targets.weights > 0])
-        return {
-            "n_features": data[0].shape[1],
-            "n_context": 0 if targets.values is None else targets.values.shape[1],
-            "n_layers": self.n_layers,
-            "hidden_layer_sizes": layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
-            "activation": self.activation,
-            "coupling": self.coupling,
-            "n_bins": self.n_bins,
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
+        self._check_varying(data[targets.weights > 0])
+        names = ("n_layers", "hidden_layer_sizes", "activation", "coupling", "n_bins", "base")
+        return self._named_settings(targets, *names) | {
+            "n_features": data.shape[1],
             "bound": float(self.bound),
             "mixing": self._mixing,
-            "base": self.base,
         }
 
     def _initialize(self, module: Any, rows: DenseRows) -> None:
-        assert rows.weight is not None
         # Without its noise a whole number that hardly varies would have a scale of almost zero.
-        with fixed_noise(self._seed, rows.weight.device):
+        with fixed_noise(self._seed, rows.like.device):
             inputs = self._dequantization.with_noise(rows.arrays)
-        initialize_flow(module, inputs, rows.weight)
+        initialize_flow(module, inputs, rows)
 
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
         noisy = batch._replace(inputs=self._dequantization.with_noise(batch.inputs))
         return negative_log_likelihood(module, noisy)
 
-    def _finish(self, data: Arrays, targets: Targets) -> None:
+    def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         set_class_prior(self, targets.values, targets.weights)
-        self._set_offset(self._log_density(data[0]), targets.weights)
+        self._set_offset(self._log_density(data), targets.weights)
         if self.coupling == "spline":
-            self._warn_of_domain(data[0], targets.weights)
+            self._warn_of_domain(data, targets.weights)
 
     def _check_varying(self, x: NDArray[Any]) -> None:
         if len(x) < 2:
@@ -161,46 +153,14 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
 
     # -- densities, codes and samples ------------------------------------------------------
 
-    def _density(self, x: NDArray[Any], classes: OneHot) -> NDArray[np.float64]:
+    score_samples = Generator._score_samples
+    transform = Generator._transform
+
+    def _density(self, data: NDArray[Any], classes: OneHot) -> NDArray[np.float64]:
         def of_real_numbers(x: NDArray[Any]) -> NDArray[np.float64]:
             return self._run("forward", with_classes((x,), classes)).astype(np.float64)
 
-        return self._dequantization.expected(of_real_numbers, x, self._seed)
-
-    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Log-density of each row in nats.
-
-        It is exact for real numbers; with integers it is a lower bound of the log-probability.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            Class of the rows, with ``conditional=True``, for their density given the class. None
-            gives the density of the mixture over all classes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        (x,) = self._read_fitted(X)
-        return self._log_density(x, y)
-
-    def transform(self, X: Any, y: Any = None) -> NDArray[Any]:
-        """Noise of each row: the value of the base distribution that the flow maps it to.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            Class of the rows, with ``conditional=True``; None takes the most probable ones.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-        """
-        (x,) = self._read_fitted(X)
-        return self._encoded(x, y)[0]
+        return self._dequantization.expected(of_real_numbers, data, self._seed)
 
     def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
         noise = base_noise(self.module_, n, self.n_features_in_, rng)
@@ -209,11 +169,6 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
     @property
     def _n_features_out(self) -> int:
         return self.n_features_in_
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = [self.dtype]
-        return tags
 
 
 @estimator
@@ -306,8 +261,8 @@ class Glow(FlowModel):
             return super()._if_constant
         return "Turn the pixels into integers, or add uniform noise of one gray level"
 
-    def _settings(self, data: Arrays, targets: Targets) -> dict[str, Any]:
-        shape = self._checked_image_shape(data[0].shape[1])
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
+        shape = self._checked_image_shape(data.shape[1])
         return super()._settings(data, targets) | {"image_shape": shape}
 
     def _checked_image_shape(self, n_features: int) -> tuple[int, ...] | None:

@@ -1,8 +1,6 @@
 """Generative adversarial networks as estimators."""
 
-import math
 import warnings
-from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,20 +9,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
-from sklseq.base.parameters import layer_sizes
-from sklseq.data import Columns
-from sklseq.generative._base import Arrays, Generator, fixed_noise
-from sklseq.generative._density_ratio import DensityRatioEstimator, frequency_log_weights
+from sklseq.generative._base import Generator, fixed_noise
+from sklseq.generative._coverage import COVERAGE_OF_DATA, MOST_ROWS, coverage, resolved_frequencies
+from sklseq.generative._density_ratio import (
+    DensityRatioEstimator,
+    frequency_log_weights,
+    train_density_ratio,
+)
 from sklseq.nn.adversarial.discriminator import DISCRIMINATOR_LOSSES
 from sklseq.nn.adversarial.gan import AdversarialNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS
 from sklseq.parts.conditions import OneHot, rows_and_classes, set_class_prior, with_classes
-from sklseq.parts.frames import TableFormat
-from sklseq.training.engine import Trainer
+from sklseq.parts.frames import ALL_KINDS
 from sklseq.training.phases import Phase, phase_options
 from sklseq.training.placement import as_tensor, parameter_of
 from sklseq.training.rows.batch import Batch, Rows, Targets
@@ -32,12 +31,6 @@ from sklseq.training.rows.dense import DenseRows
 
 __all__ = ["GAN"]
 
-# Coverage by new rows of the same distribution, in the limit of many.
-_N_NEIGHBORS = 5
-_COVERAGE_OF_DATA = 1 - 0.5**_N_NEIGHBORS
-_MOST_ROWS = 1000
-# Rows among which nearest neighbors are searched, and the limit where the distances are zero.
-_MOST_NEIGHBORS, _MOST_FREQUENCIES = 20_000, 64
 # With fewer rows the coverage is too uncertain for a warning.
 _FEWEST_ROWS = 200
 # Difference of discriminator outputs beyond which its losses are flat.
@@ -189,6 +182,7 @@ class GAN(Generator):
         )
     }
 
+    _kinds = ALL_KINDS
     _network: ClassVar[type[nn.Module]] = AdversarialNetwork
 
     if TYPE_CHECKING:
@@ -197,46 +191,34 @@ class GAN(Generator):
 
     # -- training --------------------------------------------------------------------------
 
-    def _table_format(self) -> TableFormat:
-        advice = f"this {type(self).__name__} was fitted on numbers alone"
-        return TableFormat(("number", "boolean", "category"), advice)
-
-    @property
-    def _mixed_columns(self) -> Columns | None:
-        """The columns of a table that is not all real numbers."""
-        return self._format.columns if self._format.encoded else None
-
     def _read_targets(
-        self, y: Any, data: Arrays, weights: NDArray[np.float64], fresh: bool, **known: Any
+        self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
         if fresh:
-            self._n_resolved = _resolved_frequencies(data[0][weights > 0])
+            self._n_resolved = resolved_frequencies(data[weights > 0])
         return super()._read_targets(y, data, weights, fresh)
 
-    def _settings(self, data: Arrays, targets: Targets) -> dict[str, Any]:
-        (x,), columns = data, self._mixed_columns
-        sizes = layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes)
-        own = self.discriminator_layer_sizes
-        n_frequencies = min(self.n_fourier_frequencies, self._n_resolved)
-        return {
-            "n_features": x.shape[1] - (len(columns.number_places) if columns else 0),
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
+        encoder, sizes = self._format.encoder, "hidden_layer_sizes"
+        if self.discriminator_layer_sizes is not None:
+            sizes = "discriminator_layer_sizes"
+        names = ("n_binary_latents", "hidden_layer_sizes", "activation", "pac_size")
+        settings = self._named_settings(targets, *names) | {
+            "n_features": data.shape[1],
             "n_components": self.n_components or self.n_features_in_,
-            "n_binary_latents": self.n_binary_latents,
-            "n_context": 0 if targets.values is None else targets.values.shape[1],
-            "hidden_layer_sizes": sizes,
-            "discriminator_layer_sizes": (
-                sizes if own is None else layer_sizes("discriminator_layer_sizes", own)
-            ),
-            "activation": self.activation,
-            "pac_size": self.pac_size,
-            "n_fourier_frequencies": 0 if columns else n_frequencies,
+            "discriminator_layer_sizes": self._named_settings(targets, sizes)[sizes],
+            "n_fourier_frequencies": min(self.n_fourier_frequencies, self._n_resolved),
             "spectrally_normalized": bool(self.spectral_norm),
-            "columns": columns.layout if columns else None,
+            "columns": None,
         }
+        if encoder is None:
+            return settings
+        n_values = data.shape[1] - len(encoder.number_places)  # half widths stand behind them
+        of_columns = {"n_features": n_values, "n_fourier_frequencies": 0}
+        return settings | of_columns | {"columns": encoder.layout}
 
     def _initialize(self, module: Any, rows: DenseRows) -> None:
-        assert rows.weight is not None
-        with fixed_noise(self._seed, rows.weight.device):
+        with fixed_noise(self._seed, rows.like.device):
             module.initialize(*rows_and_classes(rows.arrays), rows.weight)
 
     def _training_rows(self, rows: Rows) -> Rows:
@@ -245,18 +227,14 @@ class GAN(Generator):
 
     def _phases(self) -> list[Phase]:
         options = phase_options(self.solver)
+        steps, of_discriminator = self.discriminator_steps, {"lr": self._discriminator_rate}
         return [
-            Phase(
-                "discriminator",
-                self._discriminator_loss,
-                self.discriminator_steps,
-                options | {"lr": self._discriminator_learning_rate},
-            ),
+            Phase("discriminator", self._discriminator_loss, steps, options | of_discriminator),
             Phase("generator", self._generator_loss, 1, options | {"lr": self.learning_rate}),
         ]
 
     @property
-    def _discriminator_learning_rate(self) -> float:
+    def _discriminator_rate(self) -> float:
         return self.discriminator_learning_rate or self.learning_rate
 
     def _discriminator_loss(self, module: Any, batch: Batch) -> Tensor:
@@ -266,100 +244,69 @@ class GAN(Generator):
     def _generator_loss(self, module: Any, batch: Batch) -> Tensor:
         return module.generator_loss(*rows_and_classes(batch.inputs), self.loss)
 
-    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
         """Energy distance of samples from held-out rows, by which early stopping goes."""
-        network: Any = module
-        distances = network.distance(*rows_and_classes(batch.inputs), batch.weight)
+        distances = module.distance(*rows_and_classes(batch.inputs), batch.weight)
         return (distances * batch.weight).sum() / batch.n_rows
 
     # -- after training --------------------------------------------------------------------
 
-    def _finish(self, data: Arrays, targets: Targets) -> None:
+    def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         set_class_prior(self, targets.values, targets.weights)
         self._density_ratio = DensityRatioEstimator()
         if self.n_candidates > 1:
-            self._density_ratio = self._trained_density_ratio(data, targets)
-            self._density_ratio = self._reweighted(self._density_ratio, data[0], targets)
+            self._learn_density_ratio(data, targets)
         self._measure(data, targets)
 
-    def _trained_density_ratio(self, data: Arrays, targets: Targets) -> DensityRatioEstimator:
-        """The estimator, without its network if training is interrupted."""
+    def _learn_density_ratio(self, data: NDArray[Any], targets: Targets) -> None:
+        """Train the estimator; in mixed tables give discrete values their frequencies."""
         rows = self._rows(data, parameter_of(self.module_), targets)
-        trainer = Trainer(
-            solver="adam",
-            learning_rate=self._discriminator_learning_rate,
-            lr_schedule="cosine",
+        is_trained = train_density_ratio(
+            self.module_,
+            rows,
+            targets,
+            learning_rate=self._discriminator_rate,
             max_epochs=-(-self.max_epochs // 4),
             batch_size=self.batch_size,
-            weight_decay=0.0,
-            gradient_clip=None,
-            gradient_clip_by="norm",
-            n_iter_no_change=20,
-            tol=0.0,
             n_threads=self.n_threads,
-            verbose=0,
             seed=self._seed,
         )
-        try:
-            return DensityRatioEstimator.train(self.module_, rows, targets, trainer)
-        except KeyboardInterrupt:
-            warnings.warn(
-                "The training of the density-ratio estimator was interrupted: `sample` does not "
-                "use it.",
-                ConvergenceWarning,
-                stacklevel=2,
+        self._density_ratio = DensityRatioEstimator(is_trained)
+        if (encoder := self._format.encoder) is None:
+            return
+        is_discrete = np.ones(self._module_kwargs["n_features"], dtype=bool)
+        is_discrete[encoder.number_places] = False
+        if is_discrete.any():
+            log_weights = frequency_log_weights(
+                self._candidates, data, targets, is_discrete, self._seed
             )
-            return DensityRatioEstimator()
-        finally:
-            self.module_.eval()
+            self._density_ratio = replace(self._density_ratio, log_weights=log_weights)
 
-    def _reweighted(
-        self, ratio: DensityRatioEstimator, x: NDArray[Any], targets: Targets
-    ) -> DensityRatioEstimator:
-        """The estimator, with weights by which discrete values have their frequencies."""
-        if (columns := self._mixed_columns) is None:
-            return ratio
-        n_values = self._module_kwargs["n_features"]
-        places = np.setdiff1d(np.arange(n_values), columns.number_places)
-        if not len(places):
-            return ratio
-        log_weights = frequency_log_weights(
-            self._candidates, x, targets, places, n_values, self._seed
-        )
-        return replace(ratio, log_weights=log_weights)
-
-    def _measure(self, data: Arrays, targets: Targets) -> None:
+    def _measure(self, data: NDArray[Any], targets: Targets) -> None:
         """Set `coverage_`; warn of mode collapse and of a saturated discriminator."""
         rng = np.random.default_rng(self._seed)
         weighing = np.flatnonzero(targets.weights)
-        n = min(len(weighing), _MOST_ROWS)
+        n = min(len(weighing), MOST_ROWS)
         # Without repetition: copies would be each other's nearest neighbors.
         chosen = rng.choice(weighing, size=n, replace=False)
-        classes = None if targets.values is None else targets.values[chosen]
-        samples = self._draw(n, classes, rng)
+        samples = self._draw(n, None if targets.values is None else targets.values[chosen], rng)
         network: Any = self.module_
-        rows = tuple(as_tensor(a[chosen], network.mean) for a in with_classes(data, targets.values))
+        rows = self._rows(data, network.mean, targets).inputs(chosen)
         with torch.no_grad(), fixed_noise(self._seed, network.mean.device):
             real = network.standardize(rows[0])
             made = (as_tensor(samples, network.mean) - network.mean) / network.scale
-            self.coverage_ = _coverage(
-                real.cpu().numpy(), made.cpu().numpy(), targets.weights[chosen]
-            )
-            margin = self._margin(rows)
+            weights = targets.weights[chosen]
+            self.coverage_ = coverage(real.cpu().numpy(), made.cpu().numpy(), weights)
+            real, made = (network.discriminator(packs) for packs in network(*rows))
         if n >= _FEWEST_ROWS:
-            self._warn(margin)
-
-    def _margin(self, rows: tuple[Tensor, ...]) -> float:
-        """Difference of the discriminator's lowest real and highest generated output."""
-        network: Any = self.module_
-        real, made = (network.discriminator(packs) for packs in network(*rows))
-        return (real.min() - made.max()).item()
+            self._warn((real.min() - made.max()).item())
 
     def _warn(self, margin: float) -> None:
-        if self.coverage_ < 0.25 * _COVERAGE_OF_DATA:
+        """By `coverage_`, and the discriminator's lowest real less its highest generated output."""
+        if self.coverage_ < 0.25 * COVERAGE_OF_DATA:
             warnings.warn(
                 f"Mode collapse, or too little training: {self.coverage_:.0%} of the rows have "
-                f"samples nearby, where new rows would have {_COVERAGE_OF_DATA:.0%}. Raise "
+                f"samples nearby, where new rows would have {COVERAGE_OF_DATA:.0%}. Raise "
                 "pac_size, gradient_penalty, n_binary_latents or n_components, or train longer.",
                 ConvergenceWarning,
                 stacklevel=2,
@@ -380,15 +327,13 @@ class GAN(Generator):
         self, n: int, classes: OneHot, rng: np.random.Generator
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Rows ``(n, n_candidates, n_values)``, and their log-ratios ``(n, n_candidates)``."""
-        shape = n, self.n_candidates
         classes = None if classes is None else np.repeat(classes, self.n_candidates, axis=0)
-        rows = self._generated(n * self.n_candidates, classes, rng)
-        log_ratios = self._density_ratio.log_ratios(self._run, rows, classes)
+        rows = self._decoded(self._noise(n * self.n_candidates, rng), classes)
+        log_ratios = np.zeros(len(rows))
+        if self._density_ratio.is_trained:
+            log_ratios = self._run("log_density_ratio", with_classes((rows,), classes))[:, 0]
+        shape = n, self.n_candidates
         return rows.reshape(*shape, -1), log_ratios.reshape(shape)
-
-    def _generated(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
-        """Rows as the generator makes them."""
-        return self._run("decode", with_classes((self._noise(n, rng),), classes))
 
     def _noise(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
         network: Any = self.module_
@@ -396,47 +341,15 @@ class GAN(Generator):
 
     def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
         if self.n_candidates == 1 or not self._density_ratio.is_useful:
-            return self._generated(n, classes, rng)
+            return self._decoded(self._noise(n, rng), classes)
         # Noise is drawn before what picks, so that rows do not depend on the size of chunks. It is
         # drawn twice, as all of it may not fit into memory.
-        noise, chunks = deepcopy(rng), list(_chunks(n))
-        for chunk in chunks:
-            self._noise((chunk.stop - chunk.start) * self.n_candidates, rng)
+        noise, starts = deepcopy(rng), range(0, n, _CHUNK)
+        for start in starts:
+            self._noise(min(_CHUNK, n - start) * self.n_candidates, rng)
         picked = []
-        for chunk in chunks:
-            of_chunk = None if classes is None else classes[chunk]
-            candidates = self._candidates(chunk.stop - chunk.start, of_chunk, noise)
+        for start in starts:
+            of_chunk = None if classes is None else classes[start : start + _CHUNK]
+            candidates = self._candidates(min(_CHUNK, n - start), of_chunk, noise)
             picked.append(self._density_ratio.picked(*candidates, of_chunk, rng))
         return np.concatenate(picked)
-
-
-def _chunks(n: int) -> Iterator[slice]:
-    """Slices of at most `_CHUNK` of `n` rows."""
-    for start in range(0, n, _CHUNK):
-        yield slice(start, min(start + _CHUNK, n))
-
-
-def _coverage(rows: NDArray[Any], samples: NDArray[Any], weights: NDArray[np.float64]) -> float:
-    """Share of rows with a sample nearer than their k-th neighbor."""
-    k = min(_N_NEIGHBORS, len(rows) - 1)
-    if k < 1:
-        return float("nan")
-    own, _ = NearestNeighbors(n_neighbors=k).fit(rows).kneighbors()
-    to_samples, _ = NearestNeighbors(n_neighbors=1).fit(samples).kneighbors(rows)
-    return float(np.average(to_samples[:, 0] <= own[:, -1], weights=weights))
-
-
-def _resolved_frequencies(rows: NDArray[Any]) -> int:
-    """Number of Fourier frequencies that standardized rows resolve, by Nyquist's criterion."""
-    rows = rows[:: -(-len(rows) // _MOST_NEIGHBORS)]
-    if len(rows) < 2:
-        return 0
-    spread = rows.std(axis=0)
-    rows = rows / np.where(spread > 0, spread, 1)
-    some = rows[:: -(-len(rows) // _MOST_ROWS)]
-    distances, _ = NearestNeighbors(n_neighbors=2).fit(rows).kneighbors(some)
-    spacing = np.median(distances[:, 1]) / math.sqrt(rows.shape[1])
-    if spacing == 0:
-        return _MOST_FREQUENCIES
-    # The first has a period of 4, each other one half of the last.
-    return max(0, 1 + math.floor(math.log2(2 / spacing)))

@@ -1,40 +1,30 @@
 """Variational autoencoders of sequences as estimators."""
 
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Tags
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from torch import Tensor, nn
 
-from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.sequences import SequenceTransformer, check_lengths, holds_vectors, unpacked
+from sklseq.base.sequences import SequenceEstimator, check_lengths, holds_vectors, unpacked
 from sklseq.data import Sequences
-from sklseq.generative._base import Generator, check_enough_rows, checked_codes, interpolated
+from sklseq.generative._base import Generator, check_enough_rows, checked_codes
 from sklseq.generative._variational import (
     VARIATIONAL_ATTRIBUTES,
     VariationalParameters,
-    active_units,
-    posterior_draws,
+    evidence_bound,
+    finish_variational,
     variational_loss,
 )
 from sklseq.nn.codes.sequence_variational import SequenceVariationalNetwork
 from sklseq.nn.recurrent.cells.registry import CELLS
-from sklseq.parts.conditions import (
-    CONDITION_ATTRIBUTES,
-    ClassCondition,
-    OneHot,
-    read_classes,
-    sampling_request,
-    set_class_prior,
-    with_classes,
-)
+from sklseq.parts.conditions import OneHot, with_classes
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.latent_priors import LatentDistribution, LatentPriorParameters, fit_latent_prior
+from sklseq.parts.latent_priors import LatentPriorParameters
 from sklseq.parts.whole_sequences import read_numbers, scales_of
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Targets
@@ -47,20 +37,20 @@ __all__ = ["SequenceVAE"]
 
 @dataclass(frozen=True)
 class _SequenceFormat:
-    """The container of the training sequences, in which samples are given.
+    """The container of the training sequences, in which others are given.
 
     Parameters
     ----------
     is_flat : bool
         Whether a sequence is a vector of numbers.
-    is_dense : bool
+    layout : {"dense", "ragged"}
         Whether all sequences are one array.
     dtype : str
-        Type of the samples.
+        Type of their numbers.
     """
 
     is_flat: bool
-    is_dense: bool
+    layout: Any
     dtype: str
 
     @classmethod
@@ -70,11 +60,24 @@ class _SequenceFormat:
         # Of a ragged container a part has the type of its numbers.
         part = X if is_dense or hasattr(X, "columns") else next(iter(X))
         dtype = np.asarray(part).dtype
-        return cls(holds_vectors(X), is_dense, dtype.name if dtype.kind == "f" else "float64")
+        layout = "dense" if is_dense else "ragged"
+        return cls(holds_vectors(X), layout, dtype.name if dtype.kind == "f" else "float64")
+
+    def write(self, sequences: Sequences) -> NDArray[Any]:
+        """Sequences in this container."""
+        return unpacked(sequences, sequences.steps.astype(self.dtype, copy=False), self.is_flat)
+
+    write_samples = write
 
 
 @estimator
-class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
+class SequenceVAE(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    OutlierDetector,
+    SequenceEstimator,
+    Generator,
+):
     """Variational autoencoder of sequences of any length: ragged in, ragged out.
 
     Each sequence has a few standard normal latent variables. They determine the distribution of
@@ -141,7 +144,6 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
     noise_order: int = param(
         1, "Order of the autoregressive noise; 0 for independent noise at each step.", integer(0)
     )
-    conditional: bool = same(Generator, "conditional")
     latent_prior: str | None = same(LatentPriorParameters, "latent_prior")
     beta: float = same(VariationalParameters, "beta")
     kl_warm_up: int | None = other_default(VariationalParameters, "kl_warm_up", 0)
@@ -152,50 +154,18 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 3e-3)
     target: str = param("sequence", "What a row is: a whole sequence.", choice("sequence"))
 
-    _attributes = (
-        CONDITION_ATTRIBUTES
-        | VARIATIONAL_ATTRIBUTES
-        | {
-            "length_range_": attribute(
-                "tuple of int", "Lengths of the shortest and the longest training sequence."
-            )
-        }
-    )
+    _attributes = VARIATIONAL_ATTRIBUTES | {
+        "length_range_": attribute(
+            "tuple of int", "Lengths of the shortest and the longest training sequence."
+        )
+    }
     _network: ClassVar[type[nn.Module]] = SequenceVariationalNetwork
     _objective = variational_loss
-
-    if TYPE_CHECKING:
-        _condition: ClassCondition
-        _format: _SequenceFormat
-        _latent_distribution: LatentDistribution | None
+    _density = evidence_bound
+    score_samples = Generator._score_samples
+    transform = Generator._transform
 
     # -- training --------------------------------------------------------------------------
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the distribution of the sequences of X.
-
-        Parameters
-        ----------
-        X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)`` array;
-            DataFrame with a (sequence, time) MultiIndex.
-        y : array-like of shape (n_sequences,) or None, default=None
-            Class of each sequence; used only with ``conditional=True``.
-        sample_weight : array-like of shape (n_sequences,) or None, default=None
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as it
-            was before.
-        """
-        return self._fit(X, y if self.conditional else None, sample_weight)
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
         sequences = read_numbers(self, X, reset=fresh, dtype=self._float_type(fresh))
@@ -207,35 +177,33 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
     def _read_targets(
         self, y: Any, data: Sequences, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
-        """Sequences are their own targets; the values of targets are the classes, one-hot."""
         if (longest := int(data.lengths.max())) > self._max_length:
             raise ValueError(
                 f"Sequence {data.lengths.argmax()} has {longest} steps, but this "
                 f"{type(self).__name__} was first fitted to at most {self._max_length}: fit anew "
                 "with warm_start=False."
             )
-        return Targets(weights, read_classes(self, y, data.lengths, fresh))
+        return super()._read_targets(y, data, weights, fresh)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
-        return {
+        names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")
+        more = ("noise_order", "n_importance_samples")
+        return self._named_settings(targets, *names, *more) | {
             "n_features": self._n_step_features,
-            "n_components": self.n_components,
-            "n_context": 0 if targets.values is None else targets.values.shape[1],
-            "cell": self.cell,
-            "hidden_size": self.hidden_size,
-            "num_layers": self.num_layers,
-            "bidirectional": self.bidirectional,
-            "dropout": self.dropout,
             "noise": self.noise if isinstance(self.noise, str) else float(self.noise),
-            "noise_order": self.noise_order,
             "max_length": self._max_length,
-            "n_importance_samples": self.n_importance_samples,
         }
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
         if targets is not None:
-            data, targets = _with_columns(data, targets.values), Targets(targets.weights)
+            data, targets = self._with_classes(data, targets.values), Targets(targets.weights)
         return SequenceRows(data.steps, data.lengths, like, targets)
+
+    def _with_classes(self, data: Sequences, classes: OneHot) -> Sequences:
+        """Sequences with their classes as further columns, the same at all steps."""
+        if classes is None:
+            return data
+        return data.with_steps(np.hstack([data.steps, np.repeat(classes, data.lengths, axis=0)]))
 
     def _initialize(self, module: Any, rows: SequenceRows) -> None:
         assert rows.weight is not None
@@ -248,73 +216,15 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
         module.n_rows.fill_(len(rows))
 
     def _finish(self, data: Sequences, targets: Targets) -> None:
-        set_class_prior(self, targets.values, targets.weights)
         counted = data.lengths[targets.weights > 0]
         self.length_range_ = int(counted.min()), int(counted.max())
-        self._scored_bound = self.bound  # `offset_` is computed with it
-        self._set_offset(self._log_density(data), targets.weights)
-        parameters = self._run("posterior_parameters", _with_columns(data, targets.values))
-        means, deviations = np.split(parameters, 2, axis=1)
-        self.active_units_ = active_units(means, targets.weights)
-        self._latent_distribution = fit_latent_prior(
-            self.latent_prior,
-            posterior_draws(means, deviations, self._seed),
-            targets.weights,
-            targets.values,
-            seed=self._seed,
-            dtype=self.dtype,
-            device=self.device,
-            n_threads=self.n_threads,
-        )
+        finish_variational(self, data, targets)
 
-    # -- scores and codes ------------------------------------------------------------------
+    # -- codes and samples -----------------------------------------------------------------
 
-    def _density(self, X: Sequences, classes: OneHot) -> NDArray[np.float64]:
-        return self._run(self._scored_bound, _with_columns(X, classes)).astype(np.float64)
-
-    def _log_density(self, X: Sequences, y: Any = None) -> NDArray[np.float64]:
-        if self._condition.classes is None or y is not None:
-            return self._density(X, self._condition.asked(y, len(X)))
-        return self._condition.log_mixture(partial(self._density, X), len(X))
-
-    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Lower bound of the log-density of each sequence in nats; see `bound`.
-
-        Parameters
-        ----------
-        X : sequences
-            As in `fit`.
-        y : scalar, array-like of shape (n_sequences,) or None, default=None
-            Class of the sequences, with ``conditional=True``, for their density given the class.
-            None gives the density of the mixture over all classes.
-
-        Returns
-        -------
-        ndarray of shape (n_sequences,)
-        """
-        return self._log_density(self._read_fitted(X), y)
-
-    def _encoded(self, X: Sequences, y: Any) -> tuple[NDArray[Any], OneHot]:
-        """Posterior means, and the classes that the sequences are given."""
-        classes = self._condition.asked_or_likely(partial(self._density, X), y, len(X))
-        return self._run("encode", _with_columns(X, classes)), classes
-
-    def transform(self, X: Any, y: Any = None) -> NDArray[Any]:
-        """Posterior means of the latent variables of sequences.
-
-        Parameters
-        ----------
-        X : sequences
-            As in `fit`.
-        y : scalar, array-like of shape (n_sequences,) or None, default=None
-            Class of the sequences, with ``conditional=True``; None takes the most probable ones.
-
-        Returns
-        -------
-        ndarray of shape (n_sequences, n_components)
-        """
-        sequences = self._read_fitted(X)
-        return self._as_output(X, sequences, self._encoded(sequences, y)[0])
+    @staticmethod
+    def _pair(a: Any, b: Any) -> list[NDArray[Any]]:
+        return [np.asarray(a), np.asarray(b)]
 
     def inverse_transform(self, Z: Any, y: Any = None, lengths: Any = None) -> NDArray[Any]:
         """Expected sequences of latent variables.
@@ -333,38 +243,15 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
             1-D object array of ``(n_steps, n_features)`` arrays, or ``(n_steps,)`` after a fit on
             such; a dense array after a fit on one.
         """
-        Z = checked_codes(self, Z)
-        return self._decoded(Z, self._condition.asked(y, len(Z)), lengths)
-
-    def _decoded(self, Z: NDArray[Any], classes: OneHot, lengths: Any = None) -> NDArray[Any]:
-        codes = np.hstack(with_classes((Z,), classes))
         if lengths is None:
-            counts = self._lengths(codes, np.full(len(Z), 0.5))
-        else:
-            counts = check_lengths(lengths, len(Z))
-        is_dense = self._format.is_dense and lengths is None
-        return self._steps("decode", np.repeat(codes, counts, axis=0), counts, is_dense)
+            return super().inverse_transform(Z, y)
+        Z = checked_codes(self, Z)
+        codes, counts = _inputs(Z, self._condition.asked(y, len(Z))), check_lengths(lengths, len(Z))
+        return self._format.write(self._steps("decode", codes, counts, "ragged"))
 
-    def interpolate(self, a: Any, b: Any, n_steps: int = 10, y: Any = None) -> NDArray[Any]:
-        """Sequences between two sequences, along a line between their latent variables.
-
-        Parameters
-        ----------
-        a, b : sequence
-            Arrays of shape (length, n_features), or (length,) after a fit on such.
-        n_steps : int, default=10
-            Number of sequences; the first and the last are those of the codes of `a` and `b`.
-        y : scalar, array-like of shape (2,) or None, default=None
-            Class of all sequences, or those of `a` and `b`, with ``conditional=True``; None takes
-            the most probable ones. Where they differ, one-hot classes are interpolated, too.
-
-        Returns
-        -------
-        ndarray of `n_steps` sequences
-            As `inverse_transform` gives them.
-        """
-        sequences = self._read_fitted([np.asarray(a), np.asarray(b)])
-        return self._decoded(*interpolated(n_steps, *self._encoded(sequences, y)))
+    def _decoded(self, Z: NDArray[Any], classes: OneHot) -> Sequences:
+        codes = _inputs(Z, classes)
+        return self._steps("decode", codes, self._lengths(codes, np.full(len(Z), 0.5)))
 
     def reconstruct(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Expected sequences given their latent variables, at their own lengths.
@@ -374,7 +261,7 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
         X : sequences
             As in `fit`.
         y : scalar, array-like of shape (n_sequences,) or None, default=None
-            Class of the sequences, with ``conditional=True``; None takes the most probable ones.
+            As in `transform`.
 
         Returns
         -------
@@ -382,47 +269,15 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
             In the container of X: ragged in, ragged out as a 1-D object array.
         """
         sequences = self._read_fitted(X)
-        Z, classes = self._encoded(sequences, y)
-        codes = np.hstack(with_classes((Z,), classes))
-        repeated = sequences.with_steps(np.repeat(codes, sequences.lengths, axis=0))
-        steps = self._run("decode", repeated, per_part=True)
-        return unpacked(sequences, steps, holds_vectors(X))
+        codes = _inputs(*self._encoded(sequences, y))
+        decoded = self._steps("decode", codes, sequences.lengths)
+        return unpacked(sequences, decoded.steps, holds_vectors(X))
 
-    # -- samples ---------------------------------------------------------------------------
-
-    def sample(self, n_samples: int | None = None, y: Any = None, random_state: Any = None) -> Any:
-        """Draw sequences from the learned distribution.
-
-        Parameters
-        ----------
-        n_samples : int or None, default=None
-            Number of sequences. None draws one for each of the classes in y, or one where y is not
-            an array.
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            Class of all sequences or of each, with ``conditional=True``; None draws classes with
-            their frequencies in training.
-        random_state : int, RandomState instance or None, default=None
-            Seed of the draws; None draws other sequences with each call.
-
-        Returns
-        -------
-        ndarray of `n_samples` sequences
-            A 1-D object array, or a dense array if X was dense.
-
-        Raises
-        ------
-        ValueError
-            If `n_samples` is below 1, y has another number of classes, or y asks for a class that
-            was not seen in `fit`, or had no weight.
-        """
-        n, classes, rng = sampling_request(self, n_samples, y, random_state)
-        prior, shape = self._latent_distribution, (n, self._n_features_out)
-        Z = rng.standard_normal(shape) if prior is None else prior.draw(n, classes, rng)
-        codes = np.hstack(with_classes((Z,), classes))
+    def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> Sequences:
+        codes = _inputs(self._draw_codes(n, classes, rng), classes)
         counts = self._lengths(codes, rng.random(n))
-        normal = rng.standard_normal((counts.sum(), self._n_step_features))
-        columns = np.hstack([np.repeat(codes, counts, axis=0), normal])
-        return self._steps("draw", columns, counts, self._format.is_dense)
+        noise = rng.standard_normal((counts.sum(), self._n_step_features))
+        return self._steps("draw", codes, counts, None, noise)
 
     def _lengths(self, codes: NDArray[Any], quantiles: NDArray[Any]) -> NDArray[np.int64]:
         """Quantiles of the lengths of sequences, given their codes."""
@@ -432,26 +287,21 @@ class SequenceVAE(OutlierDetector, SequenceTransformer, NeuralEstimator):
         return counts.clip(*self.length_range_)
 
     def _steps(
-        self, function: str, columns: NDArray[Any], counts: NDArray[np.int64], is_dense: bool
-    ) -> NDArray[Any]:
-        """Steps of the decoder, in the container of the training data."""
-        repeated = Sequences(columns, counts, "dense" if is_dense else "ragged")
-        steps = self._run(function, repeated, per_part=True)
-        steps = steps.astype(self._format.dtype, copy=False)
-        return unpacked(repeated, steps, self._format.is_flat)
-
-    @property
-    def _n_features_out(self) -> int:
-        return self._module_kwargs["n_components"]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = [self.dtype]
-        return tags
+        self,
+        function: str,
+        codes: NDArray[Any],
+        counts: NDArray[np.int64],
+        layout: Any = None,
+        noise: NDArray[Any] | None = None,
+    ) -> Sequences:
+        """What the decoder gives at each step; by default in the layout of the training data."""
+        columns = np.repeat(codes, counts, axis=0)
+        if noise is not None:
+            columns = np.hstack([columns, noise])
+        repeated = Sequences(columns, counts, layout or self._format.layout)
+        return repeated.with_steps(self._run(function, repeated, per_part=True))
 
 
-def _with_columns(X: Sequences, classes: OneHot) -> Sequences:
-    """Sequences with their classes as further columns, the same at all steps."""
-    if classes is None:
-        return X
-    return X.with_steps(np.hstack([X.steps, np.repeat(classes, X.lengths, axis=0)]))
+def _inputs(codes: NDArray[Any], classes: OneHot) -> NDArray[Any]:
+    """Columns of the decoder: codes, and classes if there are any."""
+    return np.hstack(with_classes((codes,), classes))

@@ -2,23 +2,21 @@
 
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from sklseq.base import estimator, other_default, same
 from sklseq.base.outliers import OutlierDetector
-from sklseq.generative._base import Arrays
+from sklseq.generative._base import Generator
 from sklseq.generative._latent import LatentVariableModel
 from sklseq.generative._variational import (
     VARIATIONAL_ATTRIBUTES,
     VariationalParameters,
-    active_units,
-    posterior_draws,
+    evidence_bound,
+    finish_variational,
     variational_loss,
 )
 from sklseq.nn.codes.variational import VariationalAutoencoder
-from sklseq.parts.conditions import OneHot, set_class_prior, with_classes
 from sklseq.training.rows.batch import Targets
 
 __all__ = ["VAE"]
@@ -96,44 +94,10 @@ class VAE(OutlierDetector, LatentVariableModel):
     _attributes = VARIATIONAL_ATTRIBUTES
     _network: ClassVar[type[nn.Module]] = VariationalAutoencoder
     _objective = variational_loss
+    _finish = finish_variational
+    _density = evidence_bound
+    score_samples = Generator._score_samples
 
-    def _settings(self, data: Arrays, targets: Targets) -> dict[str, Any]:
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
         settings = super()._settings(data, targets)
         return settings | {"n_importance_samples": self.n_importance_samples}
-
-    def _finish(self, data: Arrays, targets: Targets) -> None:
-        set_class_prior(self, targets.values, targets.weights)
-        self._scored_bound = self.bound  # `offset_` is computed with it
-        (x,) = data
-        scores = self._log_density(x) if self.conditional else self._density(x, None)
-        self._set_offset(scores, targets.weights)
-        parameters = self._run("posterior_parameters", with_classes(data, targets.values))
-        means, deviations = np.split(parameters, 2, axis=1)
-        draws = posterior_draws(means, deviations, self._seed)
-        self._latent_distribution = self._fitted_prior(draws, targets)
-        self.active_units_ = active_units(means, targets.weights)
-
-    def _density(self, x: NDArray[Any], classes: OneHot) -> NDArray[np.float64]:
-        return self._run(self._scored_bound, with_classes((x,), classes)).astype(np.float64)
-
-    def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
-        """Lower bound of the log-density of each row in nats; see `bound`.
-
-        Discrete columns contribute log-probabilities.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            Class of the rows, with ``conditional=True``, for their density given the class. None
-            gives the density of the mixture over all classes.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        (x,) = self._read_fitted(X)
-        return self._log_density(x, y)
-
-    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
-        return rng.standard_normal((n, self._n_features_out))

@@ -9,13 +9,15 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.training.rows.batch import Batch
+from sklseq.parts.conditions import OneHot, set_class_prior
+from sklseq.parts.latent_priors import latent_prior_of
+from sklseq.training.rows.batch import Batch, Targets
 
 __all__ = [
     "VARIATIONAL_ATTRIBUTES",
     "VariationalParameters",
-    "active_units",
-    "posterior_draws",
+    "evidence_bound",
+    "finish_variational",
     "variational_loss",
 ]
 
@@ -94,8 +96,10 @@ def variational_loss(model: Any, module: Any, batch: Batch) -> Tensor:
 
 def _beta_now(model: Any, network: Any, batch: Batch) -> Any:
     """Weight of the KL divergence; it rises with the rows seen, in this fit and earlier ones."""
+    if (warm_up := model.kl_warm_up) is None:
+        warm_up = 0 if model.solver == "lbfgs" else model.max_epochs // 5
     # Validation losses are compared between epochs, so they must mean the same in each.
-    if not (warm_up := _warm_up_epochs(model)) or not network.training:
+    if not warm_up or not network.training:
         return model.beta
     if model.solver == "lbfgs":
         raise ValueError(
@@ -107,30 +111,30 @@ def _beta_now(model: Any, network: Any, batch: Batch) -> Any:
     return model.beta * progress.clamp(max=1.0)
 
 
-def _warm_up_epochs(model: Any) -> int:
-    if model.kl_warm_up is None:
-        return 0 if model.solver == "lbfgs" else model.max_epochs // 5
-    return model.kl_warm_up
+def evidence_bound(model: Any, data: Any, classes: OneHot) -> NDArray[np.float64]:
+    """Lower bound of the log-density of rows, given their classes; the density of estimators."""
+    inputs = model._with_classes(data, classes)
+    return model._run(model._scored_bound, inputs).astype(np.float64)
 
 
-def posterior_draws(means: NDArray[Any], deviations: NDArray[Any], seed: int) -> NDArray[Any]:
-    """A draw of each row's posterior: the decoder was trained on draws, not on means."""
-    noise = np.random.default_rng(seed).standard_normal(means.shape)
-    return means + deviations * noise
-
-
-def active_units(means: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which latent variables are active, by the posterior means of the training rows.
+def finish_variational(model: Any, data: Any, targets: Targets) -> None:
+    """What estimators learn once their network is trained: threshold, active units, prior.
 
     Warns
     -----
     ConvergenceWarning
-        If none is: posterior collapse.
+        If no latent variable is active: posterior collapse.
     """
-    center = np.average(means, axis=0, weights=weights)
-    variance = np.average((means - center) ** 2, axis=0, weights=weights)
-    active = variance > _ACTIVE_VARIANCE
-    if not active.any():
+    set_class_prior(model, targets.values, targets.weights)
+    model._scored_bound = model.bound  # `offset_` is computed with it
+    scores = model._log_density(data) if model.conditional else model._density(data, None)
+    model._set_offset(scores, targets.weights)
+    parameters = model._run("posterior_parameters", model._with_classes(data, targets.values))
+    means, deviations = np.split(parameters, 2, axis=1)
+    center = np.average(means, axis=0, weights=targets.weights)
+    variance = np.average((means - center) ** 2, axis=0, weights=targets.weights)
+    model.active_units_ = variance > _ACTIVE_VARIANCE
+    if not model.active_units_.any():
         warnings.warn(
             "Posterior collapse: no latent variable is active, and samples are noise alone. Raise "
             "kl_warm_up to half of max_epochs, lower beta, raise free_bits, scale the features "
@@ -138,4 +142,6 @@ def active_units(means: NDArray[Any], weights: NDArray[np.float64]) -> NDArray[n
             ConvergenceWarning,
             stacklevel=2,
         )
-    return active
+    # The decoder was trained on draws of the posterior, not on means.
+    noise = np.random.default_rng(model._seed).standard_normal(means.shape)
+    model._latent_distribution = latent_prior_of(model, means + deviations * noise, targets)

@@ -9,21 +9,15 @@ from torch import Tensor
 from sklseq.nn.flows.density import Flow, StandardStudent
 from sklseq.parts.conditions import rows_and_classes
 from sklseq.training.rows.batch import Batch, mean_loss
+from sklseq.training.rows.dense import DenseRows
 
 __all__ = ["base_noise", "initialize_flow", "negative_log_likelihood"]
 
 
-def initialize_flow(module: Flow, inputs: tuple[Any, ...], weight: Tensor) -> None:
-    """Set what the layers take from training rows.
-
-    Parameters
-    ----------
-    module : Flow
-    inputs : tuple of Tensor
-        Rows, and their one-hot classes if there are any.
-    weight : Tensor of shape (n,)
-    """
-    module.transform.initialize(*rows_and_classes(inputs), weight)
+def initialize_flow(module: Flow, inputs: tuple[Any, ...], rows: DenseRows) -> None:
+    """Set what the layers take from training rows and their weights, given as `inputs`."""
+    assert rows.weight is not None
+    module.transform.initialize(*rows_and_classes(inputs), rows.weight)
 
 
 def negative_log_likelihood(module: Any, batch: Batch) -> Tensor:

@@ -11,7 +11,10 @@ from sklseq.base import Estimator
 from sklseq.base.tables import read_table
 from sklseq.data import Columns, is_frame, kind_of
 
-__all__ = ["TableFormat", "stacked_rows"]
+__all__ = ["ALL_KINDS", "TableFormat", "stacked_rows"]
+
+ALL_KINDS = ("number", "boolean", "category")
+"""Kinds of columns; a network that takes all of them takes missing values, too."""
 
 # Standard deviations from zero beyond which a feature is centered.
 _FAR = 1000.0
@@ -52,6 +55,11 @@ class TableFormat:
     origin: Any = 0.0
     dtype: str = "float64"
 
+    @property
+    def encoder(self) -> Columns | None:
+        """The columns, if rows are encoded by them."""
+        return self.columns if self.encoded else None
+
     # -- reading ---------------------------------------------------------------------------
 
     def learn(self, model: Estimator, X: Any) -> tuple[Self, NDArray[Any]]:
@@ -86,8 +94,7 @@ class TableFormat:
         ValueError, TypeError
             Naming the row and column at fault.
         """
-        columns = self.columns
-        if columns is None or not self.encoded or columns.array_dtype is not None:
+        if (columns := self.encoder) is None or columns.array_dtype is not None:
             return self._transformed(self._read_numbers(model, X, reset=reset))
         if not is_frame(X):
             raise TypeError(
@@ -135,8 +142,8 @@ class TableFormat:
                 )
 
     def _transformed(self, rows: NDArray[Any]) -> NDArray[Any]:
-        if self.encoded and self.columns is not None:
-            return self.columns.encode(rows)
+        if self.encoder is not None:
+            return self.encoder.encode(rows)
         return rows - self.origin if np.any(self.origin) else rows
 
     def _origin_of(self, rows: NDArray[Any]) -> NDArray[Any]:
@@ -160,8 +167,8 @@ class TableFormat:
 
     def write(self, rows: NDArray[Any]) -> Any:
         """Rows of numbers as rows of the table: a DataFrame, or an array of its type."""
-        if self.columns is not None and self.encoded:
-            return self.columns.decode(rows)
+        if self.encoder is not None:
+            return self.encoder.decode(rows)
         if np.any(self.origin):
             rows = rows + self.origin
         return rows if self.columns is None else self.columns.table(rows)

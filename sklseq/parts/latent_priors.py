@@ -17,10 +17,15 @@ from sklseq.nn.flows.coupling_flow import CouplingFlow
 from sklseq.parts.conditions import OneHot, with_classes
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.flow_density import base_noise, initialize_flow, negative_log_likelihood
-from sklseq.training.rows.batch import Batch, Targets, systematic_resampling
+from sklseq.training.rows.batch import Targets, systematic_resampling
 from sklseq.training.rows.dense import DenseRows
 
-__all__ = ["LatentDistribution", "LatentPriorParameters", "fit_latent_prior"]
+__all__ = [
+    "LatentDistribution",
+    "LatentPriorParameters",
+    "fit_latent_prior",
+    "latent_prior_of",
+]
 
 # Numbers of mixture components, tried in turn until the criterion has risen twice.
 _N_COMPONENTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -101,6 +106,20 @@ def fit_latent_prior(
     return _MixturePrior.fit(codes, classes, kind, seed)
 
 
+def latent_prior_of(model: Any, codes: NDArray[Any], targets: Targets) -> LatentDistribution | None:
+    """The distribution that an estimator's `latent_prior` fits to the codes of training rows."""
+    return fit_latent_prior(
+        model.latent_prior,
+        codes,
+        targets.weights,
+        targets.values,
+        seed=model._seed,
+        dtype=model.dtype,
+        device=model.device,
+        n_threads=model.n_threads,
+    )
+
+
 class _MixturePrior:
     """A mixture of normal distributions of all codes, or one for each class.
 
@@ -175,35 +194,33 @@ class _FlowPrior(NeuralEstimator):
         self.early_stopping = len(X) >= _FEWEST_TO_HOLD_OUT
         return self._fit(X, y)
 
-    def _read(self, X: NDArray[Any], fresh: bool) -> tuple[NDArray[Any], ...]:
+    def _read(self, X: NDArray[Any], fresh: bool) -> NDArray[Any]:
         self.n_features_in_ = X.shape[1]
         noise = np.random.default_rng(0).standard_normal(X.shape)
         scale = X.std(axis=0)
-        return (X + _JITTER * np.where(scale > 0, scale, 1) * noise,)
+        return X + _JITTER * np.where(scale > 0, scale, 1) * noise
 
-    def _target_rows(self, data: tuple[NDArray[Any], ...]) -> TargetRows:
-        return of_table(len(data[0]))
+    def _target_rows(self, data: NDArray[Any]) -> TargetRows:
+        return of_table(len(data))
 
     def _read_targets(
         self, y: OneHot, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
         return Targets(weights, y)
 
-    def _settings(self, data: tuple[NDArray[Any], ...], targets: Targets) -> dict[str, Any]:
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
         n_context = 0 if targets.values is None else targets.values.shape[1]
-        return {"n_features": data[0].shape[1], "n_context": n_context, "n_layers": 4}
+        return {"n_features": data.shape[1], "n_context": n_context, "n_layers": 4}
 
     def _rows(self, data: Any, like: Tensor, targets: Targets | None = None) -> DenseRows:
         if targets is None:
             return DenseRows(data, like)
-        return DenseRows(with_classes(data, targets.values), like, Targets(targets.weights))
+        return DenseRows(with_classes((data,), targets.values), like, Targets(targets.weights))
 
     def _initialize(self, module: Any, rows: DenseRows) -> None:
-        assert rows.weight is not None
-        initialize_flow(module, rows.arrays, rows.weight)
+        initialize_flow(module, rows.arrays, rows)
 
-    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
-        return negative_log_likelihood(module, batch)
+    _objective = staticmethod(negative_log_likelihood)
 
     def draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
         """Codes of these classes."""

@@ -76,7 +76,7 @@ def test_a_mixture_lies_on_a_ring_with_a_cluster_in_each_part():
     settings = {"prior": "mixture", "n_prior_components": 4, "n_components": 3, "batch_size": 32}
     model = AAE(max_epochs=60, **settings, **SMALL).fit(X)
     codes = model.transform(X)
-    draws = model._draw_codes(1000, np.random.default_rng(0))
+    draws = model._prior_codes(1000, np.random.default_rng(0))
     for values in (codes, draws):
         quarter = np.round(np.arctan2(values[:, 1], values[:, 0]) / (np.pi / 2)) % 4
         assert (np.bincount(quarter.astype(int)) > 0.2 * len(values)).all()

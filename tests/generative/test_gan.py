@@ -87,7 +87,8 @@ def test_the_density_ratio_is_used_if_it_does_better_than_chance(shift, fewest, 
         gan.module_.scale.fill_(1.0)
         gan.module_.decode = lambda z, context: z[:, :2] + shift
         gan.set_params(max_epochs=40)
-        used.append(gan._trained_density_ratio((X,), Targets(np.ones(len(X)))).is_trained)
+        gan._learn_density_ratio(X, Targets(np.ones(len(X))))
+        used.append(gan._density_ratio.is_trained)
     assert fewest <= sum(used) <= most
 
 
@@ -170,7 +171,7 @@ def test_the_density_ratio_is_trained_on_rows_in_proportion_to_their_weights(mon
     rate = network.log_density_ratio
     losses = lambda x, context: seen.append(x) or rate(x)[:, 0]  # noqa: E731
     monkeypatch.setattr(network, "density_ratio_losses", losses)
-    gan._trained_density_ratio((X,), Targets(np.where(X[:, 0] == 0, 1.0, 1000.0)))
+    gan._learn_density_ratio(X, Targets(np.where(X[:, 0] == 0, 1.0, 1000.0)))
     assert torch.cat(seen[:10]).mean() > 9
 
 
@@ -179,10 +180,10 @@ def test_coverage_of_fresh_rows_is_what_it_should_be():
     X, fresh = rng.normal(size=(2, 4000, 2))
     gan = GAN(max_epochs=1, n_candidates=1, **SMALL).fit(X[:300])
     gan._draw = lambda n, classes, rng: fresh[:n]
-    gan._finish((X,), Targets(np.ones(len(X))))
+    gan._finish(X, Targets(np.ones(len(X))))
     assert gan.coverage_ == pytest.approx(1 - 0.5**5, abs=0.02)
     # Rows without weight are not covered, nor do they make radii smaller.
-    gan._finish((np.vstack([X, X + 100]),), Targets(np.repeat([1.0, 0.0], len(X))))
+    gan._finish(np.vstack([X, X + 100]), Targets(np.repeat([1.0, 0.0], len(X))))
     assert gan.coverage_ == pytest.approx(1 - 0.5**5, abs=0.02)
 
 
@@ -235,12 +236,8 @@ def test_a_saturated_discriminator_raises_a_warning():
     X, _ = moons()
     gan = GAN(max_epochs=1, **SMALL).fit(X)
     gan.module_.discriminator = Sure()
-    far = torch.from_numpy(X + 50).to(gan.module_.mean)
-    with torch.no_grad():
-        margin = gan._margin((far,))
-    assert margin > 1000
     with pytest.warns(ConvergenceWarning, match="discriminator is saturated"):
-        gan._warn(margin)
+        gan._measure(X + 50, Targets(np.ones(len(X))))
 
 
 def test_one_loss_solvers_are_refused():
