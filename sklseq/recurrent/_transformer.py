@@ -127,8 +127,8 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         """The steps themselves; each counts as its sequence does, but the last has no next."""
         if data.lengths.max() < 2:
             raise ValueError(
-                "Every sequence has one step: there is no next step to learn from. At least one "
-                "sequence needs two; a table with one column is one step a row."
+                "Every sequence has one step (n_features = 1 for a table): there is no next step to "
+                "learn from. At least one sequence needs two steps."
             )
         weights = weights.copy() if self._per_step else np.repeat(weights, data.lengths)
         if data.steps.ndim == 1:
