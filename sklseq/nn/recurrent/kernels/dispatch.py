@@ -67,11 +67,11 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
         small, medium, large = Lanes(16, 32, gap=1), Lanes(16, 64, gap=1), Lanes(8, 128, gap=1)
         shapes = [small if n <= 32 else medium if n <= 64 else large for n in lengths.tolist()]
     elif any(isinstance(m, nn.LSTM) for m in rnns):
-        shapes = [Lanes(48, 32, gap=1)] * len(lengths)
+        shapes = [Lanes(48, 48, gap=1)] * len(lengths)
     elif any(isinstance(m, nn.GRU) for m in rnns):
-        shapes = [Lanes(48 if units <= 64 else 24, 16, grid=4)] * len(lengths)
+        shapes = [Lanes(48 if units <= 64 else 24, 24, grid=4)] * len(lengths)
     else:
-        shapes = [Lanes(96 if units <= 32 else 48, 16, grid=4)] * len(lengths)
+        shapes = [Lanes(96 if units <= 32 else 48, 24, grid=4)] * len(lengths)
     widest = max(max(p.shape, default=1) for p in parameters)
     fitting = _MAX_NUMBERS // widest // np.maximum(lengths, 1)
     fewer = (8, 4, 2, 1) if one_dnn else (48, 24, 12, 1)
