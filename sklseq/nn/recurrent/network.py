@@ -72,10 +72,12 @@ class RecurrentNetwork(nn.Module):
         need_last: bool = True,
     ) -> tuple[Tensor, list[State | None]]:
         """What the recurrent layers make of stacked steps; see `RecurrentStack.forward`."""
+        return self.stack(self._packed(steps, packing), packing, state, need_last=need_last)
+
+    def _packed(self, steps: Tensor, packing: Packing) -> Tensor:
         if self.embedding is not None:
             steps = self.embedding(steps)
-        x = steps.index_select(0, packing.to_packed)
-        return self.stack(x, packing, state, need_last=need_last)
+        return steps.index_select(0, packing.to_packed)
 
     def features(self, steps: Tensor, packing: Packing) -> Tensor:
         """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled.
@@ -86,7 +88,7 @@ class RecurrentNetwork(nn.Module):
         packing : Packing
             Of the n sequences.
         """
-        states, _ = self.states(steps, packing, need_last=False)
+        states, _ = self.stack(self._packed(steps, packing), packing, need_last=False)
         if self.pooling == "last":
             return self._last(states, packing)
         stacked = states.index_select(0, packing.to_stacked)

@@ -9,6 +9,7 @@ Arguments of both nodes: ``x (n_steps, n_features)`` packed, the four parameters
 ``h0 (n_sequences, hidden_size)`` in packed order, and the `Packing`.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,36 +25,6 @@ __all__ = ["GRUKernel", "RNNKernel", "gru", "rnn", "weights_of"]
 def weights_of(rnn: Any) -> list[Tensor]:
     """The parameters of one layer in one direction, without the search of `parameters`."""
     return [rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0]
-
-
-def rnn(
-    rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Elman network with the gradient below."""
-    return _run(RNNKernel, rnn, x, packing, state, need_last)
-
-
-def gru(
-    rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Gated recurrent units with the gradient below."""
-    return _run(GRUKernel, rnn, x, packing, state, need_last)
-
-
-def _run(
-    kernel: type[Function],
-    rnn: nn.RNNBase,
-    x: Tensor,
-    packing: Packing,
-    state: Tensor | None,
-    need_last: bool,
-) -> tuple[Tensor, Tensor | None]:
-    if state is None:
-        h0 = x.new_zeros(len(packing), rnn.hidden_size)
-    else:
-        h0 = state.index_select(0, packing.order)
-    states = kernel.apply(x, *weights_of(rnn), h0, packing)
-    return states, states.index_select(0, packing.last) if need_last else None
 
 
 def _slices(sizes: list[int], *tensors: Tensor) -> Any:
@@ -170,3 +141,24 @@ class GRUKernel(Function):
             d_h = torch.mul(d_t, z_t).addmm_(flat_t, w_hh)
         d_input = torch.cat([flat[:, : 2 * size], slope_n.mul_(d)], dim=1)
         return *_parameter_gradients(ctx, d_input, flat, x, w_ih, before), d_h, None
+
+
+def _run(
+    kernel: type[Function],
+    rnn: nn.RNNBase,
+    x: Tensor,
+    packing: Packing,
+    state: Tensor | None,
+    need_last: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """A kernel with the arguments of `dispatch`."""
+    if state is None:
+        h0 = x.new_zeros(len(packing), rnn.hidden_size)
+    else:
+        h0 = state.index_select(0, packing.order)
+    states = kernel.apply(x, *weights_of(rnn), h0, packing)
+    return states, states.index_select(0, packing.last) if need_last else None
+
+
+rnn = partial(_run, RNNKernel)
+gru = partial(_run, GRUKernel)
