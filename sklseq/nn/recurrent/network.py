@@ -1,5 +1,6 @@
 """Whole networks: what an estimator trains."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
+from sklseq.nn.recurrent.layer import State
 from sklseq.nn.recurrent.stack import RecurrentStack
 
 __all__ = ["NeighborNetwork", "RecurrentNetwork"]
@@ -78,9 +80,18 @@ class RecurrentNetwork(nn.Module):
 
     def features(self, steps: Tensor, packing: Packing) -> Tensor:
         """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled."""
+        return self.pooled(self.states(steps, packing, need_last=False)[0], packing)
+
+    def states(
+        self,
+        steps: Tensor,
+        packing: Packing,
+        state: Sequence[State] | None = None,
+        need_last: bool = True,
+    ) -> tuple[Tensor, list[State | None]]:
+        """States in packed order, and those after the last steps; see `RecurrentStack.forward`."""
         x = self.embedded(steps).index_select(0, packing.to_packed)
-        states, _ = self.stack(x, packing, need_last=False)
-        return self.pooled(states, packing)
+        return self.stack(x, packing, state, need_last=need_last)
 
     def embedded(self, steps: Tensor) -> Tensor:
         """Vectors of steps: their features, or what is learned for their symbols."""
@@ -131,8 +142,7 @@ class NeighborNetwork(RecurrentNetwork):
         self, steps: Tensor, packing: Packing
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        x = self.embedded(steps).index_select(0, packing.to_packed)
-        states, _ = self.stack(x, packing, need_last=False)
+        states, _ = self.states(steps, packing, need_last=False)
         stacked = states.index_select(0, packing.to_stacked)
         size = self.head.in_features
         predicted = [self.head(stacked[:, :size])]

@@ -17,7 +17,8 @@ __all__ = ["DenseRows"]
 # Rows of a tile: fewer for larger networks, of which a call costs its rows rather than its calls.
 # At 11,250 / n_parameters**0.37 many rows take up to 1.2 times the best block size, and a row
 # alone up to 2.7 times its own product (measured, 428 to 330,000 parameters).
-_TILE, _EXPONENT, _FEWEST, _MOST, _GRID = 11_250, 0.37, 64, 1024, 32
+# Whole dozens: MKL's kernels for AVX2 and SSE round the last rows of others otherwise.
+_TILE, _EXPONENT, _FEWEST, _MOST, _GRID = 11_250, 0.37, 48, 1008, 48
 # A GPU is filled by more.
 _ON_GPU = 16
 

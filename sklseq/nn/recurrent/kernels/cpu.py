@@ -9,6 +9,7 @@ Arguments of both nodes: ``x (n_steps, n_features)`` packed, the four parameters
 ``h0 (n_sequences, hidden_size)`` in packed order, and the `Packing`.
 """
 
+from functools import partial
 from operator import methodcaller
 from typing import Any
 
@@ -25,31 +26,6 @@ __all__ = ["GRUKernel", "RNNKernel", "gru", "rnn", "torch_weights"]
 def torch_weights(rnn: Any) -> list[Tensor]:
     """The parameters of one layer in one direction, without the search of `parameters`."""
     return [rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0]
-
-
-def rnn(
-    rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Elman network with the gradient below."""
-    h0 = _first_state(rnn, x, packing, state)
-    states = RNNKernel.apply(x, *torch_weights(rnn), h0, packing)
-    return states, states.index_select(0, packing.last) if need_last else None
-
-
-def gru(
-    rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Gated recurrent units with the gradient below."""
-    h0 = _first_state(rnn, x, packing, state)
-    states = GRUKernel.apply(x, *torch_weights(rnn), h0, packing)
-    return states, states.index_select(0, packing.last) if need_last else None
-
-
-def _first_state(rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None) -> Tensor:
-    """State before the first step, in packed order."""
-    if state is None:
-        return x.new_zeros(packing.batch_sizes[0], rnn.hidden_size)
-    return state.index_select(0, packing.order)
 
 
 def _parameter_gradients(
@@ -160,3 +136,24 @@ class GRUKernel(Function):
             d_h = torch.mul(d_t, z_t).addmm_(flat_t, w_hh)
         d_input = torch.cat([flat[:, : 2 * size], slope_n.mul_(d)], dim=1)
         return *_parameter_gradients(ctx, d_input, flat, x, w_ih, before), d_h, None
+
+
+def _run(
+    kernel: type[Function],
+    rnn: nn.RNNBase,
+    x: Tensor,
+    packing: Packing,
+    state: Tensor | None,
+    need_last: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """A kernel with the arguments of `dispatch`."""
+    if state is None:
+        h0 = x.new_zeros(packing.batch_sizes[0], rnn.hidden_size)
+    else:
+        h0 = state.index_select(0, packing.order)
+    states = kernel.apply(x, *torch_weights(rnn), h0, packing)
+    return states, states.index_select(0, packing.last) if need_last else None
+
+
+rnn = partial(_run, RNNKernel)
+gru = partial(_run, GRUKernel)
