@@ -209,11 +209,11 @@ class BaseESN(SequenceEstimator):
         n_slices = 1 if self._pooling is None else self._pooling.n_slices
         return self._state_features().n_features * n_slices
 
-    def _source(self, X: Sequences) -> FeatureSource:
+    def _source(self, X: Sequences, training: bool = False) -> FeatureSource:
         """The features of the rows of X."""
         run, pooling = self._state_features(), self._pooling
         if pooling is None:
-            return StepFeatures(run, X.steps, X.lengths)
+            return StepFeatures(run, X.steps, X.lengths, one_width=not training)
         check_washout(X.lengths, pooling.washout, pooling.n_slices)
         sequences = np.split(X.steps, X.starts[1:])
         slots = shared_rows(self, "pooled", sequences)

@@ -135,9 +135,18 @@ class StepFeatures:
     run : StateFeatures
     steps : ndarray of shape (sum of lengths, n_inputs)
     lengths : ndarray of shape (n_sequences,)
+    one_width : bool, default=True
+        As of `state_parts`; training, which sees all sequences at once, does without.
     """
 
-    def __init__(self, run: StateFeatures, steps: Array, lengths: NDArray[np.int64]):
+    def __init__(
+        self,
+        run: StateFeatures,
+        steps: Array,
+        lengths: NDArray[np.int64],
+        one_width: bool = True,
+    ):
+        self.one_width = one_width
         self.run, self.steps, self.lengths, self.n_jobs = run, steps, lengths, run.n_jobs
         self.n_rows, self.n_features = len(steps), run.n_features
         self.dtype = run.forward[0].dtype
@@ -147,7 +156,7 @@ class StepFeatures:
         """As of `FeatureSource`; cut when they are first asked for."""
         run = self.run
         if run.backward is None:
-            return state_parts(run.forward, self.steps, self.lengths)
+            return state_parts(run.forward, self.steps, self.lengths, one_width=self.one_width)
         return two_way_parts(run.forward, run.backward, self.steps, self.lengths, run.n_jobs)
 
     def attempts(self, part: StatePart) -> Iterator[Iterator[FeatureBlock]]:

@@ -62,9 +62,9 @@ class OutputFeedback:
         first = replace(first, input_weights=inputs, feedback_weights=None)
         return cls(features.forward, replace(features, forward=[first, *others]))
 
-    def forced(self, drive: Array, lengths: Lengths) -> StepFeatures:
+    def forced(self, drive: Array, lengths: Lengths, training: bool = False) -> StepFeatures:
         """Features of the steps of series that are driven by a teacher."""
-        return StepFeatures(self.run, drive, lengths[lengths > 0])
+        return StepFeatures(self.run, drive, lengths[lengths > 0], one_width=not training)
 
     def final_states(self, drive: Array, lengths: Lengths) -> Array:
         """States after the last step; zero for a series without one."""
@@ -72,7 +72,10 @@ class OutputFeedback:
         some = lengths > 0
         if some.any():
             layers, n_jobs = self.run.forward, self.run.n_jobs
-            states[some] = final_states(layers, drive, lengths[some], n_jobs=n_jobs)
+            # The run that goes on from here is not rounded in one way in any company either.
+            states[some] = final_states(
+                layers, drive, lengths[some], one_width=False, n_jobs=n_jobs
+            )
         return states
 
     def free(

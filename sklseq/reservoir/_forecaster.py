@@ -153,7 +153,8 @@ class ESNForecaster(BaseESN):
             known = shared_slot(self, "sums", (drive, lengths, following)) if fresh else None
             ridge = RidgeReadout(self.alpha, self.solver, None if fresh else self._learned.sums)
             targets = RowTargets(following, self._after_washout(lengths))
-            self._learned = ridge.fit(feedback.forced(drive, lengths), targets, known)
+            source = feedback.forced(drive, lengths, training=True)
+            self._learned = ridge.fit(source, targets, known)
             self.coef_, self.intercept_, self.alpha_ = ridge.coef, ridge.intercept, ridge.alpha_
         return self
 
@@ -223,7 +224,7 @@ class ESNForecaster(BaseESN):
             last, outside = series.steps[np.cumsum(series.lengths) - 1], outside[~known]
         inputs = outside.reshape(len(last), n_steps, self.n_exogenous_)
         with one_blas_thread():
-            outputs = self._feedback().free(self._learned.predict, states, last, inputs)
+            outputs = self._feedback().free(self._learned.product, states, last, inputs)
         if layout == "series":
             return outputs[0]
         return outputs[:, :, 0] if layout == "table" else outputs

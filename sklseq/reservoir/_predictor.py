@@ -114,7 +114,7 @@ class ESNPredictor(BaseESN):
             sequences = self._read_training(X, fresh)
             weights = read_weights(sample_weight, self._target_rows(sequences))
             values, weights = self._read_targets(y, sequences, weights, fresh, classes)
-            source = self._source(sequences)
+            source = self._source(sequences, training=True)
             targets = RowTargets(values, self._without_washout(weights, sequences))
             if self.readout is None:
                 before = None if fresh else self._learned.sums

@@ -106,16 +106,19 @@ class RidgeReadout:
 
     def predict(self, features: Array) -> NDArray[np.float64]:
         """Outputs (n_rows, n_outputs) of features (n_rows, n_features), each row on its own."""
-        coef = np.ascontiguousarray(self.coef.T)
         x = np.asarray(features, dtype=np.float64)
         whole = len(x) // _TILE * _TILE
         rest = np.zeros((_TILE, x.shape[1]))
         rest[: len(x) - whole] = x[whole:]
         outputs = np.empty((len(x), len(self.coef)))
         tiles = x[:whole].reshape(whole // _TILE, _TILE, x.shape[1])
-        outputs[:whole] = np.matmul(tiles, coef).reshape(whole, len(self.coef))
-        outputs[whole:] = np.matmul(rest[None], coef)[0, : len(x) - whole]
-        return outputs + self.intercept
+        outputs[:whole] = self.product(tiles).reshape(whole, len(self.coef))
+        outputs[whole:] = self.product(rest[None])[0, : len(x) - whole]
+        return outputs
+
+    def product(self, features: Array) -> NDArray[np.float64]:
+        """The same, but rounded in another way for another number of rows."""
+        return np.asarray(np.matmul(features, self.coef.T) + self.intercept)
 
     def _solve(self, paths: list[RidgePath], errors: NDArray[np.float64] | None) -> "RidgeReadout":
         """Coefficients of the sums, for the alpha with the smallest error."""

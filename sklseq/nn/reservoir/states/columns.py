@@ -14,7 +14,7 @@ __all__ = ["StateBlock", "StateColumns", "fixed_width", "split_layers"]
 StateBlock = tuple[NDArray[np.int64], Array]
 # A tile stays in the cache that is shared by the cores, and is large enough for the products of
 # the readout.
-_TILE_BYTES = 4 * 2**20
+_TILE_BYTES, _RAGGED_TILE = 4 * 2**20, 16
 # The states of a layer take at most this, so that one sequence alone is not much slower than in a
 # batch of one, and many are as fast as in wider batches (measured, 30 to 1,000 units).
 _DENSE_BYTES, _CACHE_LINE, _WIDEST = 32 * 2**10, 64, 64
@@ -66,7 +66,8 @@ class StateColumns:
     initial : ndarray of shape (n_columns, units)
         States before the first step, of all layers side by side.
     width : int or None, default=None
-        Columns that are computed, the rest of them for nothing; None is `n_columns`.
+        Columns that are computed in each step, the rest of them for nothing; None computes those
+        that have not ended.
 
     Attributes
     ----------
@@ -85,10 +86,7 @@ class StateColumns:
     ):
         self.kernels, self.inputs = kernels, inputs
         self.first, self.lengths, self.final = first, lengths, initial.copy()
-        self.width = max(width or 0, len(first))
-        # The same for any company, as sums over the steps of a block are rounded by block.
-        step = self.width * max(k.units * k.dtype.itemsize for k in kernels)
-        self._tile_steps = max(1, _TILE_BYTES // step)
+        self.width = width or 0
         self._room = np.empty(0, dtype=initial.dtype)
 
     def blocks(self, needed: bool = True) -> Iterator[StateBlock]:
@@ -96,25 +94,37 @@ class StateColumns:
 
         Where they are not `needed`, it yields nothing, but has to be exhausted all the same.
         """
-        missing = self.width - len(self.first)
+        missing = max(self.width - len(self.first), 0)
         states = split_layers(self.kernels, np.pad(self.final, ((0, missing), (0, 0))))
         columns = np.pad(self.first, (0, missing))
-        longest, last = int(self.lengths.max(initial=0)), len(self.inputs) - 1
-        lowest = self.kernels[0]
-        for start in range(0, longest, self._tile_steps):
-            stop = min(start + self._tile_steps, longest)
+        longest, last, lowest = self.lengths[0], len(self.inputs) - 1, self.kernels[0]
+        start = 0
+        while start < longest:
+            batch = self.width or int(np.count_nonzero(self.lengths > start))
+            stop = min(start + self._tile_steps(batch), longest)
             # Rows past a column's end are read (any will do) and their states never shown.
-            rows = np.minimum(np.add.outer(np.arange(start, stop), columns), last)
+            rows = np.minimum(np.add.outer(np.arange(start, stop), columns[:batch]), last)
             inputs = self.inputs[rows].swapaxes(1, 2)
             drive = torch.tensor(inputs, dtype=lowest.dtype, device=lowest.device)
             tiles = []
             for kernel, x in zip(self.kernels, states, strict=True):
-                drive = kernel.run(x, drive)
+                drive = kernel.run(x[:, :batch], drive)
                 tiles.append(drive)
             states = [tile[-1] for tile in tiles]
             self._keep_final(start, tiles)
             if needed:
                 yield self._block(start, tiles)
+            start = stop
+
+    def _tile_steps(self, batch: int) -> int:
+        step: int = batch * max(k.units * k.dtype.itemsize for k in self.kernels)
+        steps = max(1, _TILE_BYTES // step)
+        if self.width:
+            # The same for any company, as sums over the steps of a block are rounded by block.
+            return steps
+        # Columns that have ended are dropped between tiles only.
+        ragged = self.lengths[0] - self.lengths[-1] > _RAGGED_TILE
+        return min(steps, _RAGGED_TILE) if ragged else steps
 
     def _keep_final(self, start: int, tiles: list[Tensor]) -> None:
         left = self.lengths - 1 - start

@@ -5,7 +5,7 @@ all states.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -230,6 +230,8 @@ class Kernel:
         if reservoir.rotation is not None:
             self.rotation = _product(reservoir.rotation, dtype, device)
         self._memory = torch.empty(0, dtype=dtype, device=device)
+        self._shape = (-1, -1)
+        self._views: tuple[Sequence[Tensor], Sequence[Tensor], Tensor] = (), (), self._memory
 
     def run(self, x: Tensor, inputs: Tensor) -> Tensor:
         """States (n_steps, units, batch) after x (units, batch); valid until the next run.
@@ -241,16 +243,15 @@ class Kernel:
         inputs : Tensor of shape (n_steps, n_inputs, batch)
             What drives them.
         """
-        # Before the steps stands the state that they start from; behind them, room for more.
-        flat, states = self._room(1 + len(inputs) + 2, inputs.shape[2])
-        before, *rows, turned_row, leak = flat.unbind()
-        start, *tiles, turned, leak_states = states.unbind()
+        flat, states, all_steps = self._room(len(inputs), inputs.shape[2])
+        before, *rows, turned_row, leak = flat
+        start, *tiles, turned, leak_states = states
         x = start.copy_(x)
         if isinstance(self.leak, Tensor):
             leak_states.copy_(self.leak)
         else:
             leak = self.leak
-        self._drive(inputs, states[1:-2])
+        self._drive(inputs, all_steps)
         for row, new in zip(rows, tiles, strict=True):
             self.recurrent.add(x, new)
             self.activate(row)
@@ -260,23 +261,29 @@ class Kernel:
             elif not self.forgets_all:
                 torch.lerp(before, row, leak, out=row)
             before, x = row, new
-        return states[1:-2]
+        return all_steps
 
-    def _room(self, n_steps: int, batch: int) -> tuple[Tensor, Tensor]:
-        """Memory for states: a row for each step, and a view of it (n_steps, units, batch).
+    def _room(self, n_steps: int, batch: int) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor]:
+        """Memory for a state before the steps, for the steps, and for two more states.
 
+        As rows of numbers, as states (units, batch), and the steps as one (n_steps, units, batch).
         Rows end in a few numbers without a meaning: so no element is the last of a vector
         instruction that is computed in another way than the others.
         """
+        if self._shape == (n_steps, batch):
+            return self._views
         size = self.units * batch
-        row = -(-size // _ROW) * _ROW
-        if self._memory.numel() < n_steps * row:
-            self._memory = self._memory.new_zeros(n_steps * row)
-        flat = self._memory[: n_steps * row].view(n_steps, row)
+        row, n_rows = -(-size // _ROW) * _ROW, 1 + n_steps + 2
+        if self._memory.numel() < n_rows * row:
+            self._memory = self._memory.new_zeros(n_rows * row)
+        flat = self._memory[: n_rows * row].view(n_rows, row)
         if self.recurrent.kind == "dense":
             # A dense product is up to twice as fast with a state in one piece of memory.
-            return flat, flat[:, :size].view(n_steps, batch, self.units).transpose(1, 2)
-        return flat, flat[:, :size].view(n_steps, self.units, batch)
+            states = flat[:, :size].view(n_rows, batch, self.units).transpose(1, 2)
+        else:
+            states = flat[:, :size].view(n_rows, self.units, batch)
+        self._shape, self._views = (n_steps, batch), (flat.unbind(), states.unbind(), states[1:-2])
+        return self._views
 
     def _drive(self, inputs: Tensor, states: Tensor) -> None:
         """Write ``W_in u + b`` of all steps: inputs (n_steps, n_inputs, batch)."""

@@ -19,7 +19,7 @@ from sklseq.nn.reservoir.states.columns import StateBlock, StateColumns
 from sklseq.nn.reservoir.states.kernel import Array, Kernel
 from sklseq.nn.reservoir.states.threads import one_thread
 
-__all__ = ["Segment", "forgetting_time", "slim_width"]
+__all__ = ["Segment", "chunk_width", "forgetting_time", "slim_width"]
 
 # Two states have met if they differ by less than this times the larger of 1 and their size.
 # The warm-up aims lower than the check, so that it is seldom repeated.
@@ -127,8 +127,8 @@ def slim_width(kernels: Sequence[Kernel]) -> int:
     return int(2 ** np.clip(np.round(np.log2(2000 / units)), 2, 4))
 
 
-def _chunk_width(kernels: Sequence[Kernel]) -> int:
-    """How many chunks make a step's work cheapest for each."""
+def chunk_width(kernels: Sequence[Kernel]) -> int:
+    """How many columns make a step's work cheapest for each."""
     if any(k.recurrent.kind != "sparse" for k in kernels):
         return 64
     units = max(k.units * k.dtype.itemsize for k in kernels)
@@ -185,7 +185,7 @@ def _n_chunks(kernels: Sequence[Kernel], n_steps: int, warm_up: int) -> int:
     column = sum(_MULTIPLY * k.recurrent.multiplications + _ACTIVATE * k.units for k in kernels)
     column *= (kernels[0].dtype.itemsize / 8) ** 2
     best = np.sqrt(_CALL * len(kernels) / column * n_steps / warm_up)
-    return int(min(max(best, _narrow(kernels)), _chunk_width(kernels), n_steps // (2 * warm_up)))
+    return int(min(max(best, _narrow(kernels)), chunk_width(kernels), n_steps // (2 * warm_up)))
 
 
 def _final_states(

@@ -21,7 +21,12 @@ from threadpoolctl import threadpool_limits
 
 from sklseq.nn.reservoir.states.columns import StateBlock, StateColumns, fixed_width
 from sklseq.nn.reservoir.states.kernel import Array, Kernel, Reservoir
-from sklseq.nn.reservoir.states.parallel_time import Segment, forgetting_time, slim_width
+from sklseq.nn.reservoir.states.parallel_time import (
+    Segment,
+    chunk_width,
+    forgetting_time,
+    slim_width,
+)
 from sklseq.nn.reservoir.states.threads import one_thread
 
 __all__ = ["Layers", "Prepared", "StatePart", "prepare", "run_parts", "state_parts"]
@@ -83,7 +88,7 @@ class _Groups:
 
     data: Prepared
     groups: list[NDArray[np.int64]]
-    width: int
+    width: int | None
 
     def attempts(self) -> Iterator[Iterator[StateBlock]]:
         data = self.data
@@ -140,6 +145,7 @@ def state_parts(
     *,
     feedback: ArrayLike | None = None,
     initial_state: ArrayLike | None = None,
+    one_width: bool = True,
 ) -> list[StatePart]:
     """Cut a run of a reservoir over sequences into parts: groups, and segments of long ones.
 
@@ -155,6 +161,9 @@ def state_parts(
         The output fed back *into* each step, so that of the step before (teacher forcing).
     initial_state : array-like of shape (n_sequences, units) or (units,) or None, default=None
         States before the first steps; None is zero.
+    one_width : bool, default=True
+        Whether the states of a sequence are the same to the bit in any company. Otherwise they are
+        the same to rounding, and those of a few sequences take half the time.
 
     Returns
     -------
@@ -187,8 +196,11 @@ def state_parts(
             found = _segments(data, kernels, int(sequence))
             parts += found
             unforgetting += [] if found else [int(sequence)]
-    parts += _group_parts(data, np.flatnonzero(short), fixed_width(kernels))
-    parts += _group_parts(data, np.array(unforgetting, dtype=np.int64), slim_width(kernels))
+    for sequences, width in (
+        (np.flatnonzero(short), fixed_width(kernels) if one_width else chunk_width(kernels)),
+        (np.array(unforgetting, dtype=np.int64), slim_width(kernels)),
+    ):
+        parts += _group_parts(data, sequences, width, one_width)
     data.give_back(kernels)
     return parts
 
@@ -242,11 +254,14 @@ def _segments(data: Prepared, kernels: list[Kernel], sequence: int) -> list[Stat
     ]
 
 
-def _group_parts(data: Prepared, sequences: NDArray[np.int64], width: int) -> list[StatePart]:
+def _group_parts(
+    data: Prepared, sequences: NDArray[np.int64], width: int, one_width: bool
+) -> list[StatePart]:
     """Sequences of about the same length side by side."""
     order = sequences[np.argsort(-data.lengths[sequences], kind="stable")]
     groups = [order[i : i + width] for i in range(0, len(order), width)]
     n_steps = int(data.lengths[order].sum())
     n_parts = min(_MOST_PARTS, len(groups), 1 + n_steps // _PART_STEPS)
     # Dealt out in turn, longest first, so that parts take about the same time.
-    return [_Groups(data, groups[i::n_parts], width) for i in range(n_parts)]
+    filled_up = width if one_width else None
+    return [_Groups(data, groups[i::n_parts], filled_up) for i in range(n_parts)]

@@ -59,13 +59,14 @@ def final_states(
     *,
     feedback: ArrayLike | None = None,
     initial_state: ArrayLike | None = None,
+    one_width: bool = True,
     n_jobs: int | None = None,
 ) -> Array:
     """The state after the last step of each sequence.
 
     Parameters
     ----------
-    layers, steps, lengths, feedback, initial_state
+    layers, steps, lengths, feedback, initial_state, one_width
         As of `state_parts`.
     n_jobs : int or None, default=None
         As of `run_parts`.
@@ -94,7 +95,14 @@ def final_states(
     sequence_of[np.cumsum(sizes) - 1] = np.arange(len(sizes))
     stack = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
     out = np.empty((len(sizes), sum(r.units for r in stack)), dtype=stack[0].dtype)
-    parts = state_parts(stack, steps, lengths, feedback=feedback, initial_state=initial_state)
+    parts = state_parts(
+        stack,
+        steps,
+        lengths,
+        feedback=feedback,
+        initial_state=initial_state,
+        one_width=one_width,
+    )
     run_parts(write_chosen, parts, sequence_of, out, n_jobs=n_jobs)
     return out
 
