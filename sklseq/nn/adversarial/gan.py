@@ -20,6 +20,7 @@ from sklseq.nn.layers.conditioning import concat_condition
 from sklseq.nn.layers.feedforward import FeedForward
 from sklseq.nn.layers.mixed import Layout
 from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.weighted import class_means, deviations, shares
 
 __all__ = ["AdversarialNetwork"]
 
@@ -52,10 +53,9 @@ class _RowGenerator(nn.Module):
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         gaussian, binary = z.split(self.parts, dim=1)
-        if context is None:
-            return self.network(torch.cat([gaussian, binary.sign()], dim=1))
-        inputs = torch.cat([gaussian, binary.sign(), context], dim=1)
-        return self.network(inputs) + context @ self.class_offset
+        noise = torch.cat([gaussian, binary.sign()], dim=1)
+        rows = self.network(concat_condition(noise, context))
+        return rows if context is None else rows + context @ self.class_offset
 
 
 class AdversarialNetwork(nn.Module):
@@ -141,32 +141,21 @@ class AdversarialNetwork(nn.Module):
 
     @torch.no_grad()
     def initialize(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
-        """Standardize the data; give generated rows their mean and scale, class by class.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_values)
-        context : Tensor of shape (n, n_context) or None
-        weight : Tensor of shape (n,)
-        """
-        share = (weight / weight.sum()).unsqueeze(1)
+        """Standardize the data; give generated rows their mean and scale, class by class."""
+        share, some = shares(x, weight), None if context is None else context[:1024]
         if isinstance(self.generator, MixedRows):
             self.generator.initialize(x, context, share, self.noise(x[:1024]))
             self.average.load_state_dict(self.generator.state_dict())
             return
         self.mean.copy_((share * x).sum(dim=0))
-        scale = (share * (x - self.mean).square()).sum(dim=0).sqrt()
-        self.scale.copy_(torch.where(scale > 0, scale, torch.ones_like(scale)))
-        standard = (x - self.mean) / self.scale
-        within = standard
+        self.scale.copy_(deviations(x - self.mean, share))
+        within = (x - self.mean) / self.scale
         if context is not None:
-            in_class = (share * context).sum(dim=0).unsqueeze(1)
-            means = (share * context).T @ standard / torch.where(in_class > 0, in_class, 1)
-            self.generator.class_offset.copy_(means)
-            within = standard - context @ means
-        rows = self.generator(self.noise(x[:1024]), None if context is None else context[:1024])
-        if context is not None:
-            rows = rows - context[:1024] @ self.generator.class_offset
+            self.generator.class_offset.copy_(class_means(within, context, share))
+            within = within - context @ self.generator.class_offset
+        rows = self.generator(self.noise(x[:1024]), some)
+        if some is not None:
+            rows = rows - some @ self.generator.class_offset
         spread = rows.std(dim=0, correction=0).clamp(min=1e-3)
         target = (share * within.square()).sum(dim=0).sqrt()
         output = self.generator.network.output
@@ -222,14 +211,7 @@ class AdversarialNetwork(nn.Module):
         return adversarial + self.frequency_matching(real, fake, context)
 
     def log_density_ratio(self, made: Tensor, context: Tensor | None = None) -> Tensor:
-        """Estimated log-ratio of the densities of real and generated rows, ``(n, 1)``.
-
-        Parameters
-        ----------
-        made : Tensor of shape (n, n_features)
-            As `decode` gives them.
-        context : Tensor of shape (n, n_context) or None, default=None
-        """
+        """Estimated log-ratio of densities at rows as `decode` gives them, ``(n, 1)``."""
         return self.density_ratio(concat_condition((made - self.mean) / self.scale, context))
 
     def density_ratio_losses(self, x: Tensor, context: Tensor | None) -> Tensor:
