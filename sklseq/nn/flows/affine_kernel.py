@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from sklseq._compat.torch import relu_backward_, tanh_backward_
 from sklseq.nn.layers.feedforward import FeedForward
 
-__all__ = ["AffineKernel", "is_fast", "weights_of"]
+__all__ = ["AffineKernel", "is_fast", "network_weights"]
 
 # In place: the values of an activation, and from them its gradient.
 _ACTIVATIONS: dict[type[nn.Module], tuple[Callable[..., Any], Callable[..., Any]]] = {
@@ -30,7 +30,7 @@ def is_fast(network: nn.Module) -> bool:
     return isinstance(network, FeedForward) and network.plain_activation in _ACTIVATIONS
 
 
-def weights_of(networks: Sequence[FeedForward]) -> list[Tensor]:
+def network_weights(networks: Sequence[FeedForward]) -> list[Tensor]:
     """Weight and bias of each layer of each network, in turn."""
     layers = [layer for network in networks for layer in network.linears()]
     return [tensor for layer in layers for tensor in (layer.weight, layer.bias)]

@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from sklseq.nn.flows.affine_kernel import AffineKernel, is_fast, weights_of
+from sklseq.nn.flows.affine_kernel import AffineKernel, is_fast, network_weights
 from sklseq.nn.flows.splines import n_spline_parameters, rational_quadratic
 from sklseq.nn.flows.transforms import Transform
 from sklseq.nn.layers.conditioning import concat_condition
@@ -106,7 +106,7 @@ class AffineCoupling(_Coupling):
             _LARGEST_LOG_SCALE,
             networks[0].plain_activation,
             len(networks),
-            *weights_of(networks),
+            *network_weights(networks),
         )
 
     def _by_hand(self, context: Tensor | None) -> bool:
