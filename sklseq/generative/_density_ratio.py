@@ -21,11 +21,7 @@ from sklseq.training.hold_out import hold_out
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets
 
-__all__ = [
-    "DensityRatioEstimator",
-    "iterative_proportional_fitting",
-    "learn_density_ratio",
-]
+__all__ = ["DensityRatioEstimator", "iterative_proportional_fitting", "learn_density_ratio"]
 
 _TRAINING: dict[str, Any] = {
     "solver": "adam",
@@ -96,15 +92,7 @@ class DensityRatioEstimator:
         classes: OneHot,
         rng: np.random.Generator,
     ) -> NDArray[Any]:
-        """One of each row's candidates.
-
-        Parameters
-        ----------
-        candidates : ndarray of shape (n, n_candidates, n_values)
-        log_ratios : ndarray of shape (n, n_candidates)
-        classes : ndarray of shape (n, n_classes) or None
-        rng : Generator
-        """
+        """One of each row's candidates ``(n, n_candidates, n_values)``, of these log-ratios."""
         if self.log_weights is not None:
             of_rows = self.log_weights if classes is None else classes @ self.log_weights
             log_ratios = log_ratios + (candidates * of_rows[:, None]).sum(axis=2)

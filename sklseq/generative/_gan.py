@@ -41,11 +41,10 @@ class GAN(Generator):
     connect [2]_. Samples come from an average of the generator's weights over the steps. A GAN has
     no density: there is nothing to score rows by.
 
-    X may be a DataFrame with columns of any kind, see `VAE`. The generator draws booleans,
+    X may be any table that `VAE` takes, and is read as there. The generator draws booleans,
     categories and missing values with straight-through Gumbel-softmax gradients [3]_. Its loss
     matches their frequencies, by class, to those of the data, as the discriminator alone loses rare
-    values. A DataFrame of floats without missing values is read as its array, and samples may lie
-    outside the range seen; an array of integers or booleans is read as a DataFrame of such columns.
+    values.
 
     ``loss="relativistic"`` with a gradient penalty on real and generated rows converges most
     reliably [4]_. With ``loss="wasserstein"`` the penalty holds the norm of the critic's gradient
@@ -141,9 +140,7 @@ class GAN(Generator):
         integer(0),
     )
     spectral_norm: bool = param(
-        False,
-        "Whether the discriminator's weights are divided by their spectral norm.",
-        "boolean",
+        False, "Whether the discriminator's weights are divided by their spectral norm.", "boolean"
     )
     discriminator_steps: int = param(
         1, "Updates of the discriminator for each of the generator.", integer(1)

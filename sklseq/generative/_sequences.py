@@ -72,11 +72,7 @@ class _SequenceFormat:
 
 @estimator
 class SequenceVAE(
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    OutlierDetector,
-    SequenceEstimator,
-    Generator,
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetector, SequenceEstimator, Generator
 ):
     """Variational autoencoder of sequences of any length: ragged in, ragged out.
 

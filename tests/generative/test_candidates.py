@@ -7,10 +7,7 @@ import pandas as pd
 import pytest
 
 from sklseq.generative import GAN, _density_ratio
-from sklseq.generative._density_ratio import (
-    DensityRatioEstimator,
-    iterative_proportional_fitting,
-)
+from sklseq.generative._density_ratio import DensityRatioEstimator, iterative_proportional_fitting
 
 
 def picked(log_ratios, values, log_weights):

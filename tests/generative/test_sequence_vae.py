@@ -103,8 +103,7 @@ def test_bounds_are_in_order_and_shift_with_the_units():
 
 @pytest.mark.filterwarnings("ignore:Posterior collapse")
 @pytest.mark.parametrize(
-    ("scoring", "dense"),
-    [(None, False), (neg_energy_distance, False), (neg_energy_distance, True)],
+    ("scoring", "dense"), [(None, False), (neg_energy_distance, False), (neg_energy_distance, True)]
 )
 def test_model_selection_by_likelihood_and_by_samples(scoring, dense):
     """The trained model wins, whatever the score and the container."""

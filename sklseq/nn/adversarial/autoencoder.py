@@ -175,10 +175,6 @@ class AdversarialAutoencoder(nn.Module):
         """Random rows, of uniform random numbers."""
         return self.autoencoder.draw(z, uniform, context)
 
-    def draw_prior(self, normal: Tensor, uniform: Tensor) -> Tensor:
-        """Draws of the prior, see `CodePrior`."""
-        return self.prior(normal, uniform)
-
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log-likelihood of each row given its code, ``(n,)``, and the codes."""
         z = self.encode(x, context)

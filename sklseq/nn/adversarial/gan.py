@@ -36,20 +36,12 @@ class _RowGenerator(nn.Module):
     would connect the clusters.
     """
 
-    def __init__(
-        self,
-        n_features: int,
-        n_components: int,
-        n_binary_latents: int,
-        n_context: int,
-        sizes: tuple[int, ...],
-        activation: str,
-    ):
+    def __init__(self, parts: tuple[int, int], n_context: int, sizes: list[int], activation: str):
         super().__init__()
-        self.parts = (n_components, n_binary_latents)
-        n_inputs = n_components + n_binary_latents + n_context
-        self.network = FeedForward((n_inputs, *sizes, n_features), activation=activation, init="he")
-        self.class_offset = nn.Parameter(torch.zeros(n_context, n_features))
+        self.parts = parts  # Gaussian and binary columns of the noise
+        sizes = [sum(parts) + n_context, *sizes]
+        self.network = FeedForward(sizes, activation=activation, init="he")
+        self.class_offset = nn.Parameter(torch.zeros(n_context, sizes[-1]))
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         gaussian, binary = z.split(self.parts, dim=1)
@@ -111,30 +103,19 @@ class AdversarialNetwork(nn.Module):
     ):
         super().__init__()
         self.n_noise, self.pac_size = n_components + n_binary_latents, pac_size
-        self.generator: Any = _RowGenerator(
-            n_features,
-            n_components,
-            n_binary_latents,
-            n_context,
-            tuple(hidden_layer_sizes),
-            activation,
-        )
+        parts, sizes = (n_components, n_binary_latents), [*hidden_layer_sizes, n_features]
+        self.generator: Any = _RowGenerator(parts, n_context, sizes, activation)
         self.frequency_matching: Any = None
         if columns is not None:
             self.frequency_matching = FrequencyMatching(columns, n_context)
             self.generator = MixedRows(self.generator, columns)
             self.n_noise += self.generator.n_noise
         self.average = deepcopy(self.generator).requires_grad_(False)
-        n_inputs = n_features + n_context
+        n_inputs, sizes = n_features + n_context, [*discriminator_layer_sizes]
         self.discriminator = discriminator_network(
-            pac_size * n_inputs,
-            discriminator_layer_sizes,
-            n_fourier_frequencies,
-            spectrally_normalized,
+            pac_size * n_inputs, sizes, n_fourier_frequencies, spectrally_normalized
         )
-        self.density_ratio = discriminator_network(
-            n_inputs, discriminator_layer_sizes, n_fourier_frequencies
-        )
+        self.density_ratio = discriminator_network(n_inputs, sizes, n_fourier_frequencies)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
         self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))

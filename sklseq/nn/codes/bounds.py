@@ -28,12 +28,7 @@ class VariationalBounds(nn.Module):
     n_rows: Tensor
 
     def make_draws(self, n_importance_samples: int, n_components: int, seed: int) -> None:
-        """Draw the latent noise by which the bounds are computed, the same for each row.
-
-        Parameters
-        ----------
-        n_importance_samples, n_components, seed : int
-        """
+        """Draw the latent noise by which the bounds are computed, the same for each row."""
         draws = _sobol_normal(n_importance_samples, n_components, seed)
         self.register_buffer("draws", draws)
         self.register_buffer("even_draws", _matched(draws))

@@ -99,14 +99,7 @@ class ConditionalAutoencoder(nn.Module):
 
     @torch.no_grad()
     def initialize(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
-        """Let the decoder start at the best parameters that are the same for all rows of a class.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_values)
-        context : Tensor of shape (n, n_context) or None
-        weight : Tensor of shape (n,)
-        """
+        """Let the decoder start at the best parameters for all rows of a class alike."""
         share = shares(x, weight)
         of_classes = share.T if context is None else (share * context).T
         if not isinstance(self.likelihood, Mixed):  # whose rows are normal scores

@@ -73,12 +73,10 @@ class CouplingFlow(Flow):
             nn.init.zeros_(network.output.bias)
             return network
 
-        def couple(
-            turns: int, n: int = n_features, network: Conditioner = conditioner
-        ) -> Transform:
+        def couple(turns: int, n: int = n_features, nets: Conditioner = conditioner) -> Transform:
             if coupling == "affine":
-                return AffineCoupling(n, of, n_context, turns)
-            return SplineCoupling(n, of, n_context, turns, n_bins, bound)
+                return AffineCoupling(n, nets, n_context, turns)
+            return SplineCoupling(n, nets, n_context, turns, n_bins, bound)
 
         def couple_images(n: int, size: tuple[int, int]) -> Transform:
             def convolutions(n_inputs: int, n_outputs: int) -> nn.Module:

@@ -194,12 +194,7 @@ class Mixed(Likelihood):
 
 
 def interval_log_prob(z: Tensor, half_width: Tensor) -> Tensor:
-    """Log-probability of a standard normal number in ``z - half_width .. z + half_width``.
-
-    Parameters
-    ----------
-    z, half_width : Tensor of shape (...)
-    """
+    """Log-probability of a standard normal number in ``z - half_width .. z + half_width``."""
     is_narrow = half_width < _NARROW
     density = -0.5 * z.square() - 0.5 * math.log(2 * math.pi) + (2 * half_width).log()
     # In the lower tail, with a width that avoids a division by zero.
