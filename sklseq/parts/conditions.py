@@ -116,17 +116,6 @@ class ClassCondition:
         with np.errstate(divide="ignore"):  # a class without weight has probability 0
             return np.stack(by_class, axis=1) + np.log(self.prior)
 
-    def check_learned(self, classes: OneHot) -> None:
-        """Refuse classes whose rows had no weight in training."""
-        if self.classes is None or self.prior is None or classes is None:
-            return
-        if len(unlearned := np.flatnonzero(classes @ self.prior == 0)):
-            name = self.classes.tolist()[classes[unlearned[0]].argmax()]
-            raise ValueError(
-                f"y asks for {name!r}, a class whose rows had no weight in fit, so that it was not "
-                "learned: ask for another class, or give its rows weight."
-            )
-
 
 def read_classes(model: Any, y: Any, X: Any, fresh: bool) -> OneHot:
     """The classes of training rows; a fresh fit learns which classes there are.
@@ -190,11 +179,18 @@ def sampling_request(
             )
     n = 1 if n_samples is None else n_samples
     rng = sampling_generator(model, n, random_state)
-    condition: ClassCondition = model._condition
+    condition = model._condition
     if y is None:
         return n, condition.drawn(n, rng), rng
     classes = condition.asked(y, n)
-    condition.check_learned(classes)
+    if classes is None or condition.prior is None:  # not known while callbacks run
+        return n, classes, rng
+    if len(unlearned := np.flatnonzero(classes @ condition.prior == 0)):
+        name = condition.classes.tolist()[classes[unlearned[0]].argmax()]
+        raise ValueError(
+            f"y asks for {name!r}, a class whose rows had no weight in fit, so that it was not "
+            "learned: ask for another class, or give its rows weight."
+        )
     return n, classes, rng
 
 

@@ -47,9 +47,7 @@ class Mixed(Likelihood):
     def __init__(self, layout: Layout, noise: str | float):
         super().__init__()
         self.n_values = self.n_parameters = n = sum(width + has for _, width, has, _ in layout)
-        numbers: list[int] = []
-        binary: list[int] = []
-        categories: list[range] = []
+        numbers, binary, categories = list[int](), list[int](), list[range]()
         # Position of each value's indicator; one behind all values stands for "never missing".
         owner: list[int] = []
         for kind, width, has_indicator, _ in layout:
