@@ -51,9 +51,7 @@ class AAE(LatentVariableModel):
 
     `transform` gives codes, `inverse_transform` expected rows, and `sample` rows including
     observation noise. There is no density, and so no score. Scale the features alike, for example
-    with `StandardScaler`. X may be a DataFrame with columns of any kind, see `VAE`, or an array of
-    integers or booleans, which is read as one; a DataFrame of floats without missing values is read
-    as its array, and samples may lie outside the range seen.
+    with `StandardScaler`. X may be any table that `VAE` takes, and is read as there.
 
     See Also
     --------
@@ -187,7 +185,7 @@ class AAE(LatentVariableModel):
 
     def _prior_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
         normal = rng.standard_normal((n, self._module_kwargs["n_components"]))
-        return self._run("draw_prior", (normal, rng.random((n, 1))))
+        return self._run("prior", (normal, rng.random((n, 1))))
 
     @available_if(_draws_categories)
     def predict_clusters(self, X: Any, y: Any = None) -> NDArray[np.int64]:

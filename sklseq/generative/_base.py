@@ -301,13 +301,7 @@ class Generator(NeuralEstimator):
 
 
 def checked_codes(model: Any, Z: Any) -> NDArray[Any]:
-    """Latent codes that a user gives, of as many dimensions as those of `model`.
-
-    Raises
-    ------
-    NotFittedError, ValueError
-        If the model is not fitted, or Z is not valid.
-    """
+    """Latent codes that a user gives, of as many dimensions as those of a fitted `model`."""
     check_is_fitted(model)
     Z = check_array(Z, dtype=[np.float64, np.float32], ensure_all_finite=False)
     check_finite_rows(Z, "Z")
@@ -322,20 +316,7 @@ def fixed_noise(seed: int, device: torch.device) -> AbstractContextManager[None]
 
 
 def check_enough_rows(weights: NDArray[np.floating] | Tensor, **counts: int) -> None:
-    """Refuse to learn more of something than there are rows.
-
-    Parameters
-    ----------
-    weights : ndarray or Tensor of shape (n_samples,)
-        Weights of the rows that are trained on.
-    **counts : int
-        Parameters by name.
-
-    Raises
-    ------
-    ValueError
-        Naming the first parameter above the number of rows with weight.
-    """
+    """Refuse parameters, given by name, that are above the number of rows with weight."""
     n_samples = int((weights != 0).sum())
     for name, count in counts.items():
         if count > n_samples:

@@ -2,8 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,13 @@ from sklseq.generative._base import fixed_noise
 from sklseq.parts.conditions import OneHot, one_hot, rows_and_classes
 from sklseq.training.engine import Trainer
 from sklseq.training.hold_out import hold_out
+from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets
 
-__all__ = [
-    "DensityRatioEstimator",
-    "frequency_log_weights",
-    "iterative_proportional_fitting",
-    "train_density_ratio",
-]
+__all__ = ["DensityRatioEstimator", "iterative_proportional_fitting", "learn_density_ratio"]
 
 _TRAINING: dict[str, Any] = {
+    "solver": "adam",
     "lr_schedule": "cosine",
     "weight_decay": 0.0,
     "gradient_clip": None,
@@ -40,6 +37,8 @@ _TRAINING: dict[str, Any] = {
 _HELD_OUT, _LOSS_OF_CHANCE = 0.1, 2 * math.log(2)
 # Generated rows that each held-out row is compared with once training has ended.
 _COMPARISONS = 16
+# Rows whose candidates are in memory at once.
+_CHUNK = 1024
 # With fewer rows one or two are held out, too few to decide by.
 _FEWEST_ROWS = 50
 # Picks of each class by which frequencies are estimated.
@@ -72,6 +71,20 @@ class DensityRatioEstimator:
         """Whether it prefers some candidates to others."""
         return self.is_trained or self.log_weights is not None
 
+    def sample(self, gan: Any, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
+        """Rows ``(n, n_values)`` of these classes, picked from the candidates of `gan`."""
+        # Noise is drawn before what picks, so that rows do not depend on the size of chunks. It is
+        # drawn twice, as all of it may not fit into memory.
+        noise, starts = deepcopy(rng), range(0, n, _CHUNK)
+        for start in starts:
+            gan._noise(min(_CHUNK, n - start) * gan.n_candidates, rng)
+        rows = []
+        for start in starts:
+            of_chunk = None if classes is None else classes[start : start + _CHUNK]
+            candidates, log_ratios = gan._candidates(min(_CHUNK, n - start), of_chunk, noise)
+            rows.append(self.picked(candidates, log_ratios, of_chunk, rng))
+        return np.concatenate(rows)
+
     def picked(
         self,
         candidates: NDArray[Any],
@@ -79,15 +92,7 @@ class DensityRatioEstimator:
         classes: OneHot,
         rng: np.random.Generator,
     ) -> NDArray[Any]:
-        """One of each row's candidates.
-
-        Parameters
-        ----------
-        candidates : ndarray of shape (n, n_candidates, n_values)
-        log_ratios : ndarray of shape (n, n_candidates)
-        classes : ndarray of shape (n, n_classes) or None
-        rng : Generator
-        """
+        """One of each row's candidates ``(n, n_candidates, n_values)``, of these log-ratios."""
         if self.log_weights is not None:
             of_rows = self.log_weights if classes is None else classes @ self.log_weights
             log_ratios = log_ratios + (candidates * of_rows[:, None]).sum(axis=2)
@@ -96,21 +101,23 @@ class DensityRatioEstimator:
         return candidates[np.arange(len(candidates)), chosen]
 
 
-def train_density_ratio(
-    network: Any, rows: Any, targets: Targets, *, seed: int, **settings: Any
-) -> bool:
-    """Train the classifier of a network whose generator is trained; True if it is to be used.
+def learn_density_ratio(gan: Any, data: NDArray[Any], targets: Targets) -> None:
+    """Set the ``_density_ratio`` of a GAN whose generator is trained.
 
-    Parameters
-    ----------
-    network : AdversarialNetwork
-    rows : DenseRows
-        Training rows of the network.
-    targets : Targets
-        Their weights.
-    seed : int
-    **settings
-        Of `Trainer`: ``learning_rate``, ``max_epochs``, ``batch_size`` and ``n_threads``.
+    In mixed tables picks have the frequencies of the data in discrete values.
+    """
+    gan._density_ratio = DensityRatioEstimator(_train(gan, data, targets))
+    if (encoder := gan._format.encoder) is None:
+        return
+    n_values = gan._module_kwargs["n_features"]
+    places = np.setdiff1d(np.arange(n_values), encoder.number_places)
+    if len(places):
+        log_weights = _frequency_log_weights(gan, data, targets, places, n_values)
+        gan._density_ratio = replace(gan._density_ratio, log_weights=log_weights)
+
+
+def _train(gan: Any, data: NDArray[Any], targets: Targets) -> bool:
+    """Train the classifier; whether it is better than chance on held-out rows.
 
     Warns
     -----
@@ -119,7 +126,7 @@ def train_density_ratio(
     """
     if np.count_nonzero(targets.weights) < _FEWEST_ROWS:
         return False
-    trainer = Trainer(solver="adam", seed=seed, **_TRAINING, **settings)
+    network, seed = gan.module_, gan._seed
 
     def losses(inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return network.density_ratio_losses(*rows_and_classes(inputs))
@@ -127,6 +134,15 @@ def train_density_ratio(
     def objective(classifier: nn.Module, batch: Batch) -> torch.Tensor:
         return (batch.weight * losses(batch.inputs)).mean()
 
+    trainer = Trainer(
+        learning_rate=gan._discriminator_rate,
+        max_epochs=-(-gan.max_epochs // 4),
+        batch_size=gan.batch_size,
+        n_threads=gan.n_threads,
+        seed=seed,
+        **_TRAINING,
+    )
+    rows = gan._rows(data, parameter_of(network), targets)
     train, held = hold_out(rows, targets, _HELD_OUT, seed)
     try:
         trainer.run(network.density_ratio, objective, train.resampled(seed), held)  # type: ignore[attr-defined]
@@ -150,36 +166,21 @@ def train_density_ratio(
     return bool(mean + error < _LOSS_OF_CHANCE)
 
 
-def frequency_log_weights(
-    candidates: Callable[..., tuple[NDArray[Any], NDArray[Any]]],
-    x: NDArray[Any],
-    targets: Targets,
-    is_discrete: NDArray[np.bool_],
-    seed: int,
+def _frequency_log_weights(
+    gan: Any, x: NDArray[Any], targets: Targets, places: NDArray[np.int64], n_values: int
 ) -> NDArray[np.float64]:
     """Log-weights ``(n_classes or 1, n_values)`` by which picks have the frequencies of the data.
 
-    Parameters
-    ----------
-    candidates : callable
-        ``(n, classes, rng)`` to candidates and their log-ratios.
-    x : ndarray of shape (n_rows, at least n_values)
-        Training rows.
-    targets : Targets
-        Their weights and classes.
-    is_discrete : ndarray of bool of shape (n_values,)
-        Values whose frequencies count: categories, booleans and indicators.
-    seed : int
+    Those of numbers are 0; `places` are the other values: categories, booleans and indicators.
     """
-    weights, classes = targets.weights, targets.values
-    of_class = np.ones((len(x), 1)) if classes is None else classes
-    log_weights = np.zeros((of_class.shape[1], len(is_discrete)))
-    places, rng = np.flatnonzero(is_discrete), np.random.default_rng(seed)
-    for c, in_class in enumerate((weights[:, None] * of_class).T):
+    of_class = np.ones((len(x), 1)) if targets.values is None else targets.values
+    log_weights = np.zeros((of_class.shape[1], n_values))
+    rng = np.random.default_rng(gan._seed)
+    for c, in_class in enumerate((targets.weights[:, None] * of_class).T):
         if not in_class.any():
             continue  # never drawn
-        asked = None if classes is None else one_hot(np.full(_PICKS, c), len(log_weights))
-        rows, log_ratios = candidates(_PICKS, asked, rng)
+        asked = None if targets.values is None else one_hot(np.full(_PICKS, c), len(log_weights))
+        rows, log_ratios = gan._candidates(_PICKS, asked, rng)
         frequencies = np.average(x[:, places], axis=0, weights=in_class)
         log_weights[c, places] = iterative_proportional_fitting(
             log_ratios, rows[:, :, places], frequencies

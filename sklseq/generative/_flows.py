@@ -16,8 +16,8 @@ from sklseq.generative._dequantization import UniformDequantization
 from sklseq.nn.flows.coupling_flow import CouplingFlow
 from sklseq.nn.flows.density import BASES
 from sklseq.nn.layers.feedforward import ACTIVATIONS
-from sklseq.parts.conditions import OneHot, set_class_prior, with_classes
-from sklseq.parts.flow_density import base_noise, initialize_flow, negative_log_likelihood
+from sklseq.parts.conditions import OneHot, rows_and_classes, set_class_prior, with_classes
+from sklseq.parts.flow_density import base_noise, negative_log_likelihood
 from sklseq.training.rows.batch import Batch, Targets
 from sklseq.training.rows.dense import DenseRows
 
@@ -36,9 +36,7 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
         (64, 64), "Units of the hidden layers of each coupling's network.", tuple, list
     )
     activation: str = param(
-        "relu",
-        "Activation of the hidden layers of each coupling's network.",
-        choice(*ACTIVATIONS),
+        "relu", "Activation of the hidden layers of each coupling's network.", choice(*ACTIVATIONS)
     )
     coupling: str = param(
         "affine",
@@ -93,7 +91,7 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
         # Without its noise a whole number that hardly varies would have a scale of almost zero.
         with fixed_noise(self._seed, rows.like.device):
             inputs = self._dequantization.with_noise(rows.arrays)
-        initialize_flow(module, inputs, rows)
+        module.transform.initialize(*rows_and_classes(inputs), rows.weight)
 
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
         noisy = batch._replace(inputs=self._dequantization.with_noise(batch.inputs))

@@ -1,8 +1,6 @@
 """Generative adversarial networks as estimators."""
 
 import warnings
-from copy import deepcopy
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,18 +12,14 @@ from torch import Tensor, nn
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.generative._base import Generator, fixed_noise
 from sklseq.generative._coverage import COVERAGE_OF_DATA, MOST_ROWS, coverage, resolved_frequencies
-from sklseq.generative._density_ratio import (
-    DensityRatioEstimator,
-    frequency_log_weights,
-    train_density_ratio,
-)
+from sklseq.generative._density_ratio import DensityRatioEstimator, learn_density_ratio
 from sklseq.nn.adversarial.discriminator import DISCRIMINATOR_LOSSES
 from sklseq.nn.adversarial.gan import AdversarialNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS
 from sklseq.parts.conditions import OneHot, rows_and_classes, set_class_prior, with_classes
 from sklseq.parts.frames import ALL_KINDS
 from sklseq.training.phases import Phase, phase_options
-from sklseq.training.placement import as_tensor, parameter_of
+from sklseq.training.placement import as_tensor
 from sklseq.training.rows.batch import Batch, Rows, Targets
 from sklseq.training.rows.dense import DenseRows
 
@@ -35,8 +29,6 @@ __all__ = ["GAN"]
 _FEWEST_ROWS = 200
 # Difference of discriminator outputs beyond which its losses are flat.
 _SATURATED = 5.0
-# Rows whose candidates are in memory at once.
-_CHUNK = 1024
 
 
 @estimator
@@ -49,11 +41,10 @@ class GAN(Generator):
     connect [2]_. Samples come from an average of the generator's weights over the steps. A GAN has
     no density: there is nothing to score rows by.
 
-    X may be a DataFrame with columns of any kind, see `VAE`. The generator draws booleans,
+    X may be any table that `VAE` takes, and is read as there. The generator draws booleans,
     categories and missing values with straight-through Gumbel-softmax gradients [3]_. Its loss
     matches their frequencies, by class, to those of the data, as the discriminator alone loses rare
-    values. A DataFrame of floats without missing values is read as its array, and samples may lie
-    outside the range seen; an array of integers or booleans is read as a DataFrame of such columns.
+    values.
 
     ``loss="relativistic"`` with a gradient penalty on real and generated rows converges most
     reliably [4]_. With ``loss="wasserstein"`` the penalty holds the norm of the critic's gradient
@@ -149,9 +140,7 @@ class GAN(Generator):
         integer(0),
     )
     spectral_norm: bool = param(
-        False,
-        "Whether the discriminator's weights are divided by their spectral norm.",
-        "boolean",
+        False, "Whether the discriminator's weights are divided by their spectral norm.", "boolean"
     )
     discriminator_steps: int = param(
         1, "Updates of the discriminator for each of the generator.", integer(1)
@@ -255,32 +244,8 @@ class GAN(Generator):
         set_class_prior(self, targets.values, targets.weights)
         self._density_ratio = DensityRatioEstimator()
         if self.n_candidates > 1:
-            self._learn_density_ratio(data, targets)
+            learn_density_ratio(self, data, targets)
         self._measure(data, targets)
-
-    def _learn_density_ratio(self, data: NDArray[Any], targets: Targets) -> None:
-        """Train the estimator; in mixed tables give discrete values their frequencies."""
-        rows = self._rows(data, parameter_of(self.module_), targets)
-        is_trained = train_density_ratio(
-            self.module_,
-            rows,
-            targets,
-            learning_rate=self._discriminator_rate,
-            max_epochs=-(-self.max_epochs // 4),
-            batch_size=self.batch_size,
-            n_threads=self.n_threads,
-            seed=self._seed,
-        )
-        self._density_ratio = DensityRatioEstimator(is_trained)
-        if (encoder := self._format.encoder) is None:
-            return
-        is_discrete = np.ones(self._module_kwargs["n_features"], dtype=bool)
-        is_discrete[encoder.number_places] = False
-        if is_discrete.any():
-            log_weights = frequency_log_weights(
-                self._candidates, data, targets, is_discrete, self._seed
-            )
-            self._density_ratio = replace(self._density_ratio, log_weights=log_weights)
 
     def _measure(self, data: NDArray[Any], targets: Targets) -> None:
         """Set `coverage_`; warn of mode collapse and of a saturated discriminator."""
@@ -298,11 +263,8 @@ class GAN(Generator):
             weights = targets.weights[chosen]
             self.coverage_ = coverage(real.cpu().numpy(), made.cpu().numpy(), weights)
             real, made = (network.discriminator(packs) for packs in network(*rows))
-        if n >= _FEWEST_ROWS:
-            self._warn((real.min() - made.max()).item())
-
-    def _warn(self, margin: float) -> None:
-        """By `coverage_`, and the discriminator's lowest real less its highest generated output."""
+        if n < _FEWEST_ROWS:
+            return
         if self.coverage_ < 0.25 * COVERAGE_OF_DATA:
             warnings.warn(
                 f"Mode collapse, or too little training: {self.coverage_:.0%} of the rows have "
@@ -311,7 +273,7 @@ class GAN(Generator):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        if margin > _SATURATED:
+        if (real.min() - made.max()).item() > _SATURATED:
             warnings.warn(
                 "The discriminator is saturated: it separates all samples from all rows by a wide "
                 "margin, so that the generator's gradients vanish. Lower "
@@ -342,14 +304,4 @@ class GAN(Generator):
     def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
         if self.n_candidates == 1 or not self._density_ratio.is_useful:
             return self._decoded(self._noise(n, rng), classes)
-        # Noise is drawn before what picks, so that rows do not depend on the size of chunks. It is
-        # drawn twice, as all of it may not fit into memory.
-        noise, starts = deepcopy(rng), range(0, n, _CHUNK)
-        for start in starts:
-            self._noise(min(_CHUNK, n - start) * self.n_candidates, rng)
-        picked = []
-        for start in starts:
-            of_chunk = None if classes is None else classes[start : start + _CHUNK]
-            candidates = self._candidates(min(_CHUNK, n - start), of_chunk, noise)
-            picked.append(self._density_ratio.picked(*candidates, of_chunk, rng))
-        return np.concatenate(picked)
+        return self._density_ratio.sample(self, n, classes, rng)

@@ -61,9 +61,7 @@ class GenerativeOverSampler(Estimator):
         dict,
     )
     random_state: Any = param(
-        None,
-        "Seed of the rows drawn, and of the generator where it has none.",
-        "random_state",
+        None, "Seed of the rows drawn, and of the generator where it has none.", "random_state"
     )
 
     _attributes = {"generator_": attribute("estimator", "The fitted generator.")}

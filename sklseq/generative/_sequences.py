@@ -72,11 +72,7 @@ class _SequenceFormat:
 
 @estimator
 class SequenceVAE(
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    OutlierDetector,
-    SequenceEstimator,
-    Generator,
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetector, SequenceEstimator, Generator
 ):
     """Variational autoencoder of sequences of any length: ragged in, ragged out.
 
@@ -247,11 +243,13 @@ class SequenceVAE(
             return super().inverse_transform(Z, y)
         Z = checked_codes(self, Z)
         codes, counts = _inputs(Z, self._condition.asked(y, len(Z))), check_lengths(lengths, len(Z))
-        return self._format.write(self._steps("decode", codes, counts, "ragged"))
+        repeated = np.repeat(codes, counts, axis=0)
+        return self._format.write(self._steps("decode", repeated, counts, "ragged"))
 
     def _decoded(self, Z: NDArray[Any], classes: OneHot) -> Sequences:
         codes = _inputs(Z, classes)
-        return self._steps("decode", codes, self._lengths(codes, np.full(len(Z), 0.5)))
+        counts = self._lengths(codes, np.full(len(Z), 0.5))
+        return self._steps("decode", np.repeat(codes, counts, axis=0), counts)
 
     def reconstruct(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Expected sequences given their latent variables, at their own lengths.
@@ -270,14 +268,15 @@ class SequenceVAE(
         """
         sequences = self._read_fitted(X)
         codes = _inputs(*self._encoded(sequences, y))
-        decoded = self._steps("decode", codes, sequences.lengths)
+        repeated = np.repeat(codes, sequences.lengths, axis=0)
+        decoded = self._steps("decode", repeated, sequences.lengths)
         return unpacked(sequences, decoded.steps, holds_vectors(X))
 
     def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> Sequences:
         codes = _inputs(self._draw_codes(n, classes, rng), classes)
         counts = self._lengths(codes, rng.random(n))
         noise = rng.standard_normal((counts.sum(), self._n_step_features))
-        return self._steps("draw", codes, counts, None, noise)
+        return self._steps("draw", np.hstack([np.repeat(codes, counts, axis=0), noise]), counts)
 
     def _lengths(self, codes: NDArray[Any], quantiles: NDArray[Any]) -> NDArray[np.int64]:
         """Quantiles of the lengths of sequences, given their codes."""
@@ -287,17 +286,9 @@ class SequenceVAE(
         return counts.clip(*self.length_range_)
 
     def _steps(
-        self,
-        function: str,
-        codes: NDArray[Any],
-        counts: NDArray[np.int64],
-        layout: Any = None,
-        noise: NDArray[Any] | None = None,
+        self, function: str, columns: NDArray[Any], counts: NDArray[np.int64], layout: Any = None
     ) -> Sequences:
         """What the decoder gives at each step; by default in the layout of the training data."""
-        columns = np.repeat(codes, counts, axis=0)
-        if noise is not None:
-            columns = np.hstack([columns, noise])
         repeated = Sequences(columns, counts, layout or self._format.layout)
         return repeated.with_steps(self._run(function, repeated, per_part=True))
 

@@ -76,15 +76,7 @@ class VariationalParameters:
 
 
 def variational_loss(model: Any, module: Any, batch: Batch) -> Tensor:
-    """Negative evidence lower bound of a batch, with KL annealing; the objective of estimators.
-
-    Parameters
-    ----------
-    model : estimator
-        With `VariationalParameters`, `solver` and `max_epochs`.
-    module : VariationalBounds
-    batch : Batch
-    """
+    """Negative evidence lower bound of a batch, with KL annealing; the objective of estimators."""
     terms = module.expected_terms if model.common_random_numbers else module
     log_likelihood, divergence = terms(*batch.inputs)
     share = batch.weight / batch.n_rows

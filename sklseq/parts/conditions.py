@@ -58,12 +58,7 @@ class ClassCondition:
     prior: NDArray[np.float64] | None = None
 
     def asked(self, y: Any, n: int) -> OneHot:
-        """The classes that a user asks for in `n` rows.
-
-        Parameters
-        ----------
-        y : scalar, array-like of shape (n,) or (n, 1), or None
-        n : int
+        """The classes that a user asks for in `n` rows: a scalar, an array or a column.
 
         Raises
         ------
@@ -71,14 +66,29 @@ class ClassCondition:
             If the generator is not conditional and y is given, or it is and y is None, unknown,
             or has another number of rows.
         """
-        if self.classes is not None:
-            return one_hot(_asked_codes(y, n, self.classes), len(self.classes))
-        if y is not None:
+        if self.classes is None:
+            if y is not None:
+                raise ValueError(
+                    "y asks for classes, but this generator was fitted with conditional=False: fit "
+                    "it with conditional=True, and y."
+                )
+            return None
+        if y is None:
+            raise ValueError("y is needed with conditional=True: one class, or one for each row.")
+        asked = np.asarray(y)
+        if asked.ndim == 0:
+            asked = np.full(n, asked)
+        if asked.shape == (n, 1):
+            asked = asked[:, 0]  # a column, as `fit` takes it
+        if asked.shape != (n,):
+            raise ValueError(f"y has shape {asked.shape}; one class, or one for each of {n} rows.")
+        _check_present(asked)
+        if unknown := sorted(set(asked.tolist()) - set(self.classes.tolist()), key=str):
             raise ValueError(
-                "y asks for classes, but this generator was fitted with conditional=False: fit it "
-                "with conditional=True, and y."
+                f"y asks for {unknown[0]!r}, which is none of the classes seen in fit: "
+                f"{self.classes.tolist()}."
             )
-        return None
+        return one_hot(np.searchsorted(self.classes, asked), len(self.classes))
 
     def drawn(self, n: int, rng: np.random.Generator) -> OneHot:
         """Classes drawn with their probabilities."""
@@ -105,23 +115,6 @@ class ClassCondition:
         by_class = [density(one_hot(np.full(n, code), len(codes))) for code in codes]
         with np.errstate(divide="ignore"):  # a class without weight has probability 0
             return np.stack(by_class, axis=1) + np.log(self.prior)
-
-    def check_learned(self, classes: OneHot) -> None:
-        """Refuse classes whose rows had no weight in training.
-
-        Raises
-        ------
-        ValueError
-            Naming the first of them.
-        """
-        if self.classes is None or self.prior is None or classes is None:
-            return
-        if len(unlearned := np.flatnonzero(classes @ self.prior == 0)):
-            name = self.classes.tolist()[classes[unlearned[0]].argmax()]
-            raise ValueError(
-                f"y asks for {name!r}, a class whose rows had no weight in fit, so that it was not "
-                "learned: ask for another class, or give its rows weight."
-            )
 
 
 def read_classes(model: Any, y: Any, X: Any, fresh: bool) -> OneHot:
@@ -169,14 +162,7 @@ def set_class_prior(model: Any, classes: OneHot, weights: NDArray[np.float64]) -
 def sampling_request(
     model: Any, n_samples: Any, y: Any, random_state: Any
 ) -> tuple[int, OneHot, np.random.Generator]:
-    """Number of rows, their classes, and the random numbers to draw them with.
-
-    Parameters
-    ----------
-    model : estimator
-        With ``_condition``, once it is fitted.
-    n_samples, y, random_state
-        As the user gives them to `sample`.
+    """Number of rows, their classes, and random numbers for them, as a user asks `sample`.
 
     Raises
     ------
@@ -193,11 +179,18 @@ def sampling_request(
             )
     n = 1 if n_samples is None else n_samples
     rng = sampling_generator(model, n, random_state)
-    condition: ClassCondition = model._condition
+    condition = model._condition
     if y is None:
         return n, condition.drawn(n, rng), rng
     classes = condition.asked(y, n)
-    condition.check_learned(classes)
+    if classes is None or condition.prior is None:  # not known while callbacks run
+        return n, classes, rng
+    if len(unlearned := np.flatnonzero(classes @ condition.prior == 0)):
+        name = condition.classes.tolist()[classes[unlearned[0]].argmax()]
+        raise ValueError(
+            f"y asks for {name!r}, a class whose rows had no weight in fit, so that it was not "
+            "learned: ask for another class, or give its rows weight."
+        )
     return n, classes, rng
 
 
@@ -217,13 +210,7 @@ def one_hot(codes: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
 
 
 def _read_labels(y: Any, X: Any) -> NDArray[Any]:
-    """The class of each training row.
-
-    Raises
-    ------
-    ValueError
-        If y is None, holds no classes, or is not one label for each row of X.
-    """
+    """The class of each training row, if y holds one for each row of X."""
     if y is None:
         raise ValueError("conditional=True requires y, the class of each row of X.")
     y = column_or_1d(y, warn=True)
@@ -248,24 +235,3 @@ def _check_present(y: NDArray[Any]) -> None:
         # The truth value of pandas' NA is undefined; NaN and NaT do not equal themselves.
         if label is None or type(label).__name__ == "NAType" or label != label:
             raise ValueError(f"y is missing at row {row}: fill it in, or leave out the row.")
-
-
-def _asked_codes(y: Any, n: int, classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Index of the class asked for in each of `n` rows."""
-    if y is None:
-        raise ValueError("y is needed with conditional=True: one class, or one for each row.")
-    asked = np.asarray(y)
-    if asked.ndim == 0:
-        asked = np.full(n, asked)
-    if asked.shape == (n, 1):
-        asked = asked[:, 0]  # a column, as `fit` takes it
-    if asked.shape != (n,):
-        raise ValueError(f"y has shape {asked.shape}; one class, or one for each of {n} rows.")
-    _check_present(asked)
-    unknown = sorted(set(asked.tolist()) - set(classes.tolist()), key=str)
-    if unknown:
-        raise ValueError(
-            f"y asks for {unknown[0]!r}, which is none of the classes seen in fit: "
-            f"{classes.tolist()}."
-        )
-    return np.searchsorted(classes, asked)

@@ -1,4 +1,4 @@
-"""Normalizing flows: initialized from data, fitted by maximum likelihood, and sampled."""
+"""Normalizing flows: fitted by maximum likelihood, and sampled."""
 
 from typing import Any
 
@@ -6,18 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sklseq.nn.flows.density import Flow, StandardStudent
-from sklseq.parts.conditions import rows_and_classes
+from sklseq.nn.flows.density import StandardStudent
 from sklseq.training.rows.batch import Batch, mean_loss
-from sklseq.training.rows.dense import DenseRows
 
-__all__ = ["base_noise", "initialize_flow", "negative_log_likelihood"]
-
-
-def initialize_flow(module: Flow, inputs: tuple[Any, ...], rows: DenseRows) -> None:
-    """Set what the layers take from training rows and their weights, given as `inputs`."""
-    assert rows.weight is not None
-    module.transform.initialize(*rows_and_classes(inputs), rows.weight)
+__all__ = ["base_noise", "negative_log_likelihood"]
 
 
 def negative_log_likelihood(module: Any, batch: Batch) -> Tensor:

@@ -77,12 +77,8 @@ class TableFormat:
         rows = self._read_numbers(model, X, reset=True)
         if columns is None and (dtype := np.asarray(X).dtype).kind in "biu":
             columns = Columns.of_array(rows, dtype)
-        learned = replace(
-            self,
-            columns=columns,
-            encoded=columns is not None and self._encodes(columns),
-            dtype=rows.dtype.name,
-        )
+        encoded = columns is not None and self._encodes(columns)
+        learned = replace(self, columns=columns, encoded=encoded, dtype=rows.dtype.name)
         learned = replace(learned, origin=learned._origin_of(rows).astype(rows.dtype))
         return learned, learned._transformed(rows)
 
@@ -126,11 +122,9 @@ class TableFormat:
         """Refuse columns of a DataFrame that are not numbers, or not complete."""
         for name, series in frame.items():
             if (kind := kind_of(series)) not in self.kinds or kind == "category":
-                how = (
-                    "with .astype(int)"
-                    if kind == "boolean"
-                    else "for example with OrdinalEncoder(dtype=int)"
-                )
+                how = "for example with OrdinalEncoder(dtype=int)"
+                if kind == "boolean":
+                    how = "with .astype(int)"
                 raise TypeError(
                     f"Column {name!r} has dtype {series.dtype}: make numbers of it, {how}: "
                     f"{self.advice}."

@@ -14,18 +14,13 @@ from sklseq.base import choice, estimator, param
 from sklseq.base.tables import of_table
 from sklseq.base.targets import TargetRows
 from sklseq.nn.flows.coupling_flow import CouplingFlow
-from sklseq.parts.conditions import OneHot, with_classes
+from sklseq.parts.conditions import OneHot, rows_and_classes, with_classes
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.flow_density import base_noise, initialize_flow, negative_log_likelihood
+from sklseq.parts.flow_density import base_noise, negative_log_likelihood
 from sklseq.training.rows.batch import Targets, systematic_resampling
 from sklseq.training.rows.dense import DenseRows
 
-__all__ = [
-    "LatentDistribution",
-    "LatentPriorParameters",
-    "fit_latent_prior",
-    "latent_prior_of",
-]
+__all__ = ["LatentDistribution", "LatentPriorParameters", "fit_latent_prior", "latent_prior_of"]
 
 # Numbers of mixture components, tried in turn until the criterion has risen twice.
 _N_COMPONENTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -159,22 +154,20 @@ def _fit_mixture(
     standard = (codes - mean) / scale
     if len(standard) == 1:  # scikit-learn needs two
         standard = np.repeat(standard, 2, axis=0)
-    best, rises = None, 0
-    lowest = np.inf
+    tried: list[tuple[float, GaussianMixture]] = []
     for k in _N_COMPONENTS if kind == "gmm" else (1,):
-        if k > len(standard) or rises == 2:
+        if k > len(standard):
             break
         mixture = GaussianMixture(k, random_state=seed)
         with warnings.catch_warnings():
             # The criterion decides, whether or not the mixture has converged.
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(standard)
-        criterion = mixture.bic(standard)
-        if criterion < lowest:
-            best, lowest, rises = mixture, criterion, 0
-        else:
-            rises += 1
-    assert best is not None
+        tried.append((mixture.bic(standard), mixture))
+        lowest = min(tried, key=lambda pair: pair[0])
+        if lowest not in tried[-2:]:  # it has risen twice
+            break
+    best = lowest[1]
     factors = scale[:, None] * np.linalg.cholesky(best.covariances_)
     return best.weights_, mean + scale * best.means_, factors
 
@@ -218,7 +211,7 @@ class _FlowPrior(NeuralEstimator):
         return DenseRows(with_classes((data,), targets.values), like, Targets(targets.weights))
 
     def _initialize(self, module: Any, rows: DenseRows) -> None:
-        initialize_flow(module, rows.arrays, rows)
+        module.transform.initialize(*rows_and_classes(rows.arrays), rows.weight)
 
     _objective = staticmethod(negative_log_likelihood)
 

@@ -6,11 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklseq.generative import GAN, _gan
-from sklseq.generative._density_ratio import (
-    DensityRatioEstimator,
-    iterative_proportional_fitting,
-)
+from sklseq.generative import GAN, _density_ratio
+from sklseq.generative._density_ratio import DensityRatioEstimator, iterative_proportional_fitting
 
 
 def picked(log_ratios, values, log_weights):
@@ -80,5 +77,5 @@ def test_rows_do_not_depend_on_how_many_are_made_at_once(is_trained, monkeypatch
     gan._density_ratio = replace(gan._density_ratio, is_trained=is_trained)
     y = np.arange(50) % 2
     together = gan.sample(50, y=y, random_state=0)
-    monkeypatch.setattr(_gan, "_CHUNK", 9)
+    monkeypatch.setattr(_density_ratio, "_CHUNK", 9)
     pd.testing.assert_frame_equal(gan.sample(50, y=y, random_state=0), together)

@@ -187,10 +187,9 @@ def test_images_do_not_go_on_from_a_table():
     flow = Glow(warm_start=True, max_epochs=1, **SMALL).fit(X)
     with pytest.raises(ValueError, match="image_shape was None, now"):
         flow.set_params(image_shape=(2, 2)).fit(X)
+    flow.set_params(warm_start=False).fit(X).set_params(warm_start=True, image_shape=None)
     with pytest.raises(ValueError, match=r"image_shape was \(2, 2\), now None"):
-        flow.set_params(warm_start=False).fit(X).set_params(warm_start=True, image_shape=None).fit(
-            X
-        )
+        flow.fit(X)
 
 
 @pytest.mark.filterwarnings("error")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,8 @@ from sklseq.nn.adversarial.discriminator import (
 from sklseq.nn.adversarial.energy_distance import energy_distances
 from sklseq.nn.codes.conditional import ConditionalAutoencoder
 from sklseq.nn.layers.conditioning import concat_condition
-from sklseq.nn.layers.mixed import Layout
 from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.weighted import shares
 
 __all__ = ["PRIORS", "AdversarialAutoencoder", "CodePrior"]
 
@@ -103,46 +104,36 @@ class AdversarialAutoencoder(nn.Module):
 
     Parameters
     ----------
-    n_features, n_components : int
+    n_components : int
+        Normal dimensions of a code.
     n_context : int, default=0
         Classes.
-    hidden_layer_sizes, activation, likelihood, noise
-        As in `ConditionalAutoencoder`.
     prior : {"gaussian", "mixture", "categorical"}, default="gaussian"
         See `CodePrior`.
     n_groups : int, default=10
         Components of the mixture, or categories.
     discriminator_layer_sizes : sequence of int, default=(64, 64)
+    **settings
+        As in `ConditionalAutoencoder`.
     """
 
     def __init__(
         self,
         *,
-        n_features: int,
         n_components: int,
         n_context: int = 0,
-        hidden_layer_sizes: Sequence[int] = (64, 64),
-        activation: str = "relu",
-        likelihood: str | Layout = "gaussian",
-        noise: str | float = "learned",
         prior: str = "gaussian",
         n_groups: int = 10,
         discriminator_layer_sizes: Sequence[int] = (64, 64),
+        **settings: Any,
     ):
         super().__init__()
         self.prior = CodePrior(prior, n_components, n_groups)
-        n_values = self.prior.n_values
+        n = self.prior.n_values
         self.autoencoder = ConditionalAutoencoder(
-            n_features=n_features,
-            n_components=n_values,
-            n_encoded=n_values,
-            n_context=n_context,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            likelihood=likelihood,
-            noise=noise,
+            n_components=n, n_encoded=n, n_context=n_context, **settings
         )
-        self.discriminator = discriminator_network(n_values + n_context, discriminator_layer_sizes)
+        self.discriminator = discriminator_network(n + n_context, discriminator_layer_sizes)
 
     def initialize(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
         """See `ConditionalAutoencoder.initialize`; outputs for categories start whitened."""
@@ -157,7 +148,7 @@ class AdversarialAutoencoder(nn.Module):
         Clusters then lie apart in all directions alike, as categories do. Two clusters that start
         in one category would hardly leave it.
         """
-        share = (weight / weight.sum()).unsqueeze(1)
+        share = shares(x, weight)
         encoded = self.autoencoder.encoded(x, context)
         mean = (share * encoded).sum(dim=0)
         covariance = (share * (encoded - mean)).T @ (encoded - mean)
@@ -166,7 +157,7 @@ class AdversarialAutoencoder(nn.Module):
         values, vectors = torch.linalg.eigh(covariance)
         # Directions in which rows hardly vary are not amplified.
         values = values.clamp(min=1e-4 * float(values.max()))
-        values = torch.where(values > 0, values, torch.ones_like(values))
+        values = torch.where(values > 0, values, 1.0)
         whitening = (vectors / values.sqrt()) @ vectors.T
         output = self.autoencoder.encoder.output
         output.weight.copy_(whitening @ output.weight)
@@ -183,10 +174,6 @@ class AdversarialAutoencoder(nn.Module):
     def draw(self, z: Tensor, uniform: Tensor, context: Tensor | None = None) -> Tensor:
         """Random rows, of uniform random numbers."""
         return self.autoencoder.draw(z, uniform, context)
-
-    def draw_prior(self, normal: Tensor, uniform: Tensor) -> Tensor:
-        """Draws of the prior, see `CodePrior`."""
-        return self.prior(normal, uniform)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log-likelihood of each row given its code, ``(n,)``, and the codes."""

@@ -20,6 +20,7 @@ from sklseq.nn.layers.conditioning import concat_condition
 from sklseq.nn.layers.feedforward import FeedForward
 from sklseq.nn.layers.mixed import Layout
 from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.weighted import class_means, deviations, shares
 
 __all__ = ["AdversarialNetwork"]
 
@@ -35,27 +36,18 @@ class _RowGenerator(nn.Module):
     would connect the clusters.
     """
 
-    def __init__(
-        self,
-        n_features: int,
-        n_components: int,
-        n_binary_latents: int,
-        n_context: int,
-        sizes: tuple[int, ...],
-        activation: str,
-    ):
+    def __init__(self, parts: tuple[int, int], n_context: int, sizes: list[int], activation: str):
         super().__init__()
-        self.parts = (n_components, n_binary_latents)
-        n_inputs = n_components + n_binary_latents + n_context
-        self.network = FeedForward((n_inputs, *sizes, n_features), activation=activation, init="he")
-        self.class_offset = nn.Parameter(torch.zeros(n_context, n_features))
+        self.parts = parts  # Gaussian and binary columns of the noise
+        sizes = [sum(parts) + n_context, *sizes]
+        self.network = FeedForward(sizes, activation=activation, init="he")
+        self.class_offset = nn.Parameter(torch.zeros(n_context, sizes[-1]))
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         gaussian, binary = z.split(self.parts, dim=1)
-        if context is None:
-            return self.network(torch.cat([gaussian, binary.sign()], dim=1))
-        inputs = torch.cat([gaussian, binary.sign(), context], dim=1)
-        return self.network(inputs) + context @ self.class_offset
+        noise = torch.cat([gaussian, binary.sign()], dim=1)
+        rows = self.network(concat_condition(noise, context))
+        return rows if context is None else rows + context @ self.class_offset
 
 
 class AdversarialNetwork(nn.Module):
@@ -111,62 +103,40 @@ class AdversarialNetwork(nn.Module):
     ):
         super().__init__()
         self.n_noise, self.pac_size = n_components + n_binary_latents, pac_size
-        self.generator: Any = _RowGenerator(
-            n_features,
-            n_components,
-            n_binary_latents,
-            n_context,
-            tuple(hidden_layer_sizes),
-            activation,
-        )
+        parts, sizes = (n_components, n_binary_latents), [*hidden_layer_sizes, n_features]
+        self.generator: Any = _RowGenerator(parts, n_context, sizes, activation)
         self.frequency_matching: Any = None
         if columns is not None:
             self.frequency_matching = FrequencyMatching(columns, n_context)
             self.generator = MixedRows(self.generator, columns)
             self.n_noise += self.generator.n_noise
         self.average = deepcopy(self.generator).requires_grad_(False)
-        n_inputs = n_features + n_context
+        n_inputs, sizes = n_features + n_context, [*discriminator_layer_sizes]
         self.discriminator = discriminator_network(
-            pac_size * n_inputs,
-            discriminator_layer_sizes,
-            n_fourier_frequencies,
-            spectrally_normalized,
+            pac_size * n_inputs, sizes, n_fourier_frequencies, spectrally_normalized
         )
-        self.density_ratio = discriminator_network(
-            n_inputs, discriminator_layer_sizes, n_fourier_frequencies
-        )
+        self.density_ratio = discriminator_network(n_inputs, sizes, n_fourier_frequencies)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
         self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
     def initialize(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
-        """Standardize the data; give generated rows their mean and scale, class by class.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_values)
-        context : Tensor of shape (n, n_context) or None
-        weight : Tensor of shape (n,)
-        """
-        share = (weight / weight.sum()).unsqueeze(1)
+        """Standardize the data; give generated rows their mean and scale, class by class."""
+        share, some = shares(x, weight), None if context is None else context[:1024]
         if isinstance(self.generator, MixedRows):
             self.generator.initialize(x, context, share, self.noise(x[:1024]))
             self.average.load_state_dict(self.generator.state_dict())
             return
         self.mean.copy_((share * x).sum(dim=0))
-        scale = (share * (x - self.mean).square()).sum(dim=0).sqrt()
-        self.scale.copy_(torch.where(scale > 0, scale, torch.ones_like(scale)))
-        standard = (x - self.mean) / self.scale
-        within = standard
+        self.scale.copy_(deviations(x - self.mean, share))
+        within = (x - self.mean) / self.scale
         if context is not None:
-            in_class = (share * context).sum(dim=0).unsqueeze(1)
-            means = (share * context).T @ standard / torch.where(in_class > 0, in_class, 1)
-            self.generator.class_offset.copy_(means)
-            within = standard - context @ means
-        rows = self.generator(self.noise(x[:1024]), None if context is None else context[:1024])
-        if context is not None:
-            rows = rows - context[:1024] @ self.generator.class_offset
+            self.generator.class_offset.copy_(class_means(within, context, share))
+            within = within - context @ self.generator.class_offset
+        rows = self.generator(self.noise(x[:1024]), some)
+        if some is not None:
+            rows = rows - some @ self.generator.class_offset
         spread = rows.std(dim=0, correction=0).clamp(min=1e-3)
         target = (share * within.square()).sum(dim=0).sqrt()
         output = self.generator.network.output
@@ -222,14 +192,7 @@ class AdversarialNetwork(nn.Module):
         return adversarial + self.frequency_matching(real, fake, context)
 
     def log_density_ratio(self, made: Tensor, context: Tensor | None = None) -> Tensor:
-        """Estimated log-ratio of the densities of real and generated rows, ``(n, 1)``.
-
-        Parameters
-        ----------
-        made : Tensor of shape (n, n_features)
-            As `decode` gives them.
-        context : Tensor of shape (n, n_context) or None, default=None
-        """
+        """Estimated log-ratio of densities at rows as `decode` gives them, ``(n, 1)``."""
         return self.density_ratio(concat_condition((made - self.mean) / self.scale, context))
 
     def density_ratio_losses(self, x: Tensor, context: Tensor | None) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sklseq.nn.layers.mixed import Layout, Mixed
+from sklseq.nn.layers.weighted import shares
 
 __all__ = ["FrequencyMatching", "MixedRows"]
 
@@ -53,14 +54,7 @@ class MixedRows(nn.Module):
     def initialize(self, x: Tensor, context: Tensor | None, share: Tensor, noise: Tensor) -> None:
         """Give numbers mean 0 and variance 1, and other values their frequencies.
 
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_values)
-        context : Tensor of shape (n, n_context) or None
-        share : Tensor of shape (n, 1)
-            Weights that sum to 1.
-        noise : Tensor of shape (m, n_noise)
-            Noise that its outputs are measured with; m is at most n.
+        Outputs are measured with `noise` ``(m, n_noise)``, where m is at most n.
         """
         inner: Any = self.generator
         start = self.heads.initial_parameters(x, share)
@@ -72,12 +66,10 @@ class MixedRows(nn.Module):
         middle = (outputs.mean(dim=0) - last.bias) / spread
         last.weight.div_(spread.unsqueeze(1))
         last.bias.copy_(start - middle)
-        shares = () if context is None else (share * context).unbind(dim=1)
-        for c, of_class in enumerate(shares):
-            if (total := of_class.sum()) > 0:
-                inner.class_offset[c] = (
-                    self.heads.initial_parameters(x, (of_class / total)[:, None]) - start
-                )
+        for c, of_class in enumerate(() if context is None else (share * context).unbind(dim=1)):
+            if of_class.any():
+                of_rows = self.heads.initial_parameters(x, shares(x, of_class))
+                inner.class_offset[c] = of_rows - start
 
 
 class FrequencyMatching(nn.Module):
@@ -113,11 +105,6 @@ class FrequencyMatching(nn.Module):
 
         The gradient is taken at the averages. That of a batch would favor rare values: the mean of
         a reciprocal is larger than the reciprocal of the mean.
-
-        Parameters
-        ----------
-        real, made : Tensor of shape (n, n_values)
-        context : Tensor of shape (n, n_context) or None
         """
         classes = torch.ones_like(real[:, :1]) if context is None else context
         now = classes.T @ made / len(made)

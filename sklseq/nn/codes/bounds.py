@@ -28,12 +28,7 @@ class VariationalBounds(nn.Module):
     n_rows: Tensor
 
     def make_draws(self, n_importance_samples: int, n_components: int, seed: int) -> None:
-        """Draw the latent noise by which the bounds are computed, the same for each row.
-
-        Parameters
-        ----------
-        n_importance_samples, n_components, seed : int
-        """
+        """Draw the latent noise by which the bounds are computed, the same for each row."""
         draws = _sobol_normal(n_importance_samples, n_components, seed)
         self.register_buffer("draws", draws)
         self.register_buffer("even_draws", _matched(draws))
@@ -67,22 +62,19 @@ class VariationalBounds(nn.Module):
 
     def elbo(self, *rows: Any) -> Tensor:
         """Evidence lower bound of each row: Kingma and Welling (2014), equation 3."""
-        mean, log_variance = self.posterior(*rows)
-        log_likelihood = self._expected_log_likelihood(mean, log_variance, *rows)
-        return log_likelihood - divergence(mean, log_variance).sum(dim=1)
+        log_likelihood, divergences = self.expected_terms(*rows)
+        return log_likelihood - divergences.sum(dim=1)
 
     def expected_terms(self, *rows: Any) -> tuple[Tensor, Tensor]:
-        """Expected log-likelihood ``(n,)``, and divergences ``(n, n_components)``."""
-        mean, log_variance = self.posterior(*rows)
-        log_likelihood = self._expected_log_likelihood(mean, log_variance, *rows)
-        return log_likelihood, divergence(mean, log_variance)
+        """Expected log-likelihood ``(n,)``, and divergences ``(n, n_components)``.
 
-    def _expected_log_likelihood(self, mean: Tensor, log_variance: Tensor, *rows: Any) -> Tensor:
-        """Mean over draws of mean zero and unit covariance: exact for a linear decoder."""
+        Expected over draws of mean zero and unit covariance: exact for a linear decoder.
+        """
+        mean, log_variance = self.posterior(*rows)
         terms = []
         for z in _at(mean, log_variance, self.even_draws):
             terms.append(self.log_likelihood(z, *rows))
-        return torch.stack(terms).mean(dim=0)
+        return torch.stack(terms).mean(dim=0), divergence(mean, log_variance)
 
     def iwae(self, *rows: Any) -> Tensor:
         """Importance weighted bound of each row: Burda et al. (2016), equation 8."""

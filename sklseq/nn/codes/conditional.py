@@ -9,6 +9,7 @@ from sklseq.nn.layers.conditioning import concat_condition
 from sklseq.nn.layers.feedforward import FeedForward
 from sklseq.nn.layers.likelihoods import Bernoulli, Gaussian, Likelihood
 from sklseq.nn.layers.mixed import Layout, Mixed
+from sklseq.nn.layers.weighted import class_means, shares
 
 __all__ = ["ConditionalAutoencoder"]
 
@@ -76,10 +77,8 @@ class ConditionalAutoencoder(nn.Module):
         return self.encoder(self._encoder_inputs(x, context))
 
     def _encoder_inputs(self, x: Tensor, context: Tensor | None) -> Tensor:
-        values = x[:, : self.likelihood.n_values]
-        if context is None:
-            return (values - self.center) / self.scale
-        return torch.cat([(values - context @ self.center) / self.scale, context], dim=1)
+        values = self._centered(x[:, : self.likelihood.n_values], context) / self.scale
+        return concat_condition(values, context)
 
     def _centered(self, x: Tensor, context: Tensor | None) -> Tensor:
         return x - (self.center if context is None else context @ self.center)
@@ -100,19 +99,12 @@ class ConditionalAutoencoder(nn.Module):
 
     @torch.no_grad()
     def initialize(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
-        """Let the decoder start at the best parameters that are the same for all rows of a class.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_values)
-        context : Tensor of shape (n, n_context) or None
-        weight : Tensor of shape (n,)
-        """
-        share = (weight / weight.sum()).unsqueeze(1)
+        """Let the decoder start at the best parameters for all rows of a class alike."""
+        share = shares(x, weight)
         of_classes = share.T if context is None else (share * context).T
         if not isinstance(self.likelihood, Mixed):  # whose rows are normal scores
-            total = of_classes.sum(dim=1, keepdim=True)
-            self.center.copy_(of_classes @ x / torch.where(total > 0, total, 1.0))
+            ones = torch.ones_like(share) if context is None else context
+            self.center.copy_(class_means(x, ones, share))
             variance = (share * self._centered(x, context).square()).sum(dim=0).mean()
             self.scale.copy_(torch.where(variance > 0, variance, 1.0).sqrt())
             if isinstance(self.likelihood, Gaussian):
@@ -122,8 +114,8 @@ class ConditionalAutoencoder(nn.Module):
         self.decoder.output.bias.zero_()
         starts = x.new_zeros(len(of_classes), self.likelihood.n_parameters)
         for start, of_class in zip(starts, of_classes, strict=True):
-            if (total := of_class.sum()) > 0:
-                start.copy_(self.likelihood.initial_parameters(x, (of_class / total)[:, None]))
+            if of_class.any():
+                start.copy_(self.likelihood.initial_parameters(x, shares(x, of_class)))
         if context is None:
             self.decoder.output.bias.copy_(starts[0] / self.unit)
         else:

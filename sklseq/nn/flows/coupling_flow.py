@@ -16,6 +16,7 @@ from sklseq.nn.flows import (
     SplineCoupling,
     Transform,
 )
+from sklseq.nn.flows.couplings import Conditioner
 from sklseq.nn.flows.images import ConvolutionalConditioner, image_layers
 from sklseq.nn.layers.feedforward import FeedForward
 
@@ -72,10 +73,19 @@ class CouplingFlow(Flow):
             nn.init.zeros_(network.output.bias)
             return network
 
-        def couple(turns: int) -> Transform:
+        def couple(turns: int, n: int = n_features, nets: Conditioner = conditioner) -> Transform:
             if coupling == "affine":
-                return AffineCoupling(n_features, conditioner, n_context, turns)
-            return SplineCoupling(n_features, conditioner, n_context, turns, n_bins, bound)
+                return AffineCoupling(n, nets, n_context, turns)
+            return SplineCoupling(n, nets, n_context, turns, n_bins, bound)
+
+        def couple_images(n: int, size: tuple[int, int]) -> Transform:
+            def convolutions(n_inputs: int, n_outputs: int) -> nn.Module:
+                changed = n // 2 if coupling == "spline" else None
+                return ConvolutionalConditioner(
+                    size, n_inputs, n_outputs, n_context, hidden_layer_sizes, activation, changed
+                )
+
+            return couple(1, n, convolutions)
 
         def layers() -> Iterator[Transform]:
             yield ClassNorm(n_features, n_context) if n_context else ActNorm(n_features)
@@ -102,21 +112,7 @@ class CouplingFlow(Flow):
                 return torch.arange(n_features).flip(0)
             return torch.randperm(n_features)
 
-        def couple_images(n: int, size: tuple[int, int]) -> Transform:
-            changed = n // 2 if coupling == "spline" else None
-
-            def convolutions(n_inputs: int, n_outputs: int) -> nn.Module:
-                return ConvolutionalConditioner(
-                    size, n_inputs, n_outputs, n_context, hidden_layer_sizes, activation, changed
-                )
-
-            if coupling == "affine":
-                return AffineCoupling(n, convolutions, n_context)
-            return SplineCoupling(n, convolutions, n_context, 1, n_bins, bound)
-
-        parts = (
-            layers()
-            if image_shape is None
-            else image_layers(image_shape, n_layers, n_context, couple_images)
-        )
+        parts = layers()
+        if image_shape is not None:
+            parts = image_layers(image_shape, n_layers, n_context, couple_images)
         super().__init__(Composition(parts), base)

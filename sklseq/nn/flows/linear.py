@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from sklseq.nn.flows.scaling import shares
 from sklseq.nn.flows.transforms import Transform
 
 __all__ = ["LULinear"]
@@ -54,13 +53,9 @@ class LULinear(Transform):
         x = torch.linalg.solve_triangular(upper, x, upper=True)
         return torch.linalg.solve_triangular(self.whitening, x, upper=False).T, -self._log_det()
 
-    @torch.no_grad()
-    def initialize(
-        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
-    ) -> Tensor:
+    def learn(self, x: Tensor, context: Tensor | None, share: Tensor) -> None:
         if self.from_data:
-            self.whitening.copy_(_whitening(x, shares(x, weight)))
-        return self.forward(x)[0]
+            self.whitening.copy_(_whitening(x, share))
 
 
 def _whitening(x: Tensor, share: Tensor) -> Tensor:

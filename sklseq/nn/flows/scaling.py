@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from sklseq.nn.flows.transforms import Transform
+from sklseq.nn.layers.weighted import class_means, deviations
 
-__all__ = ["ActNorm", "ClassNorm", "shares"]
+__all__ = ["ActNorm", "ClassNorm"]
 
 
 class _Norm(Transform):
@@ -57,16 +58,10 @@ class ActNorm(_Norm):
         super().__init__(n_features)
         self.from_data = from_data
 
-    @torch.no_grad()
-    def initialize(
-        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
-    ) -> Tensor:
-        if not self.from_data:
-            return self.forward(x)[0]
-        share = shares(x, weight)
-        self.mean.copy_((share * x).sum(dim=0))
-        self.deviation.copy_(_scale(x - self.mean, share))
-        return self.forward(x)[0]
+    def learn(self, x: Tensor, context: Tensor | None, share: Tensor) -> None:
+        if self.from_data:
+            self.mean.copy_((share * x).sum(dim=0))
+            self.deviation.copy_(deviations(x - self.mean, share))
 
 
 class ClassNorm(_Norm):
@@ -89,26 +84,7 @@ class ClassNorm(_Norm):
         assert context is not None
         return context @ values
 
-    @torch.no_grad()
-    def initialize(
-        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
-    ) -> Tensor:
+    def learn(self, x: Tensor, context: Tensor | None, share: Tensor) -> None:
         assert context is not None
-        share = shares(x, weight)
-        in_class = (share * context).sum(dim=0).unsqueeze(1)
-        # A class without weight is put at the origin.
-        self.mean.copy_((share * context).T @ x / torch.where(in_class > 0, in_class, 1))
-        self.deviation.copy_(_scale(x - context @ self.mean, share))
-        return self.forward(x, context)[0]
-
-
-def shares(x: Tensor, weight: Tensor | None) -> Tensor:
-    """Weights that sum to one, of shape (n, 1); None weights all rows alike."""
-    weight = x.new_ones(len(x)) if weight is None else weight
-    return (weight / weight.sum()).unsqueeze(1)
-
-
-def _scale(centered: Tensor, share: Tensor) -> Tensor:
-    """Weighted standard deviations; 1 for constant features."""
-    scale = (share * centered.square()).sum(dim=0).sqrt()
-    return torch.where(scale > 0, scale, torch.ones_like(scale))
+        self.mean.copy_(class_means(x, context, share))
+        self.deviation.copy_(deviations(x - context @ self.mean, share))

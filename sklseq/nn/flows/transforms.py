@@ -10,6 +10,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from sklseq.nn.layers.weighted import shares
+
 __all__ = ["Composition", "Permutation", "Transform"]
 
 
@@ -17,36 +19,23 @@ class Transform(nn.Module):
     """An invertible function of rows, which may depend on a `context`."""
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Map data towards noise.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_features)
-        context : Tensor of shape (n, n_context) or None
-
-        Returns
-        -------
-        z : Tensor of shape (n, n_features)
-        log_det : Tensor of shape (n,)
-        """
+        """Map data ``(n, n_features)`` towards noise, given a context ``(n, n_context)``."""
         raise NotImplementedError
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Map noise towards data; parameters and returns as in `forward`."""
+        """Map noise towards data."""
         raise NotImplementedError
 
+    @torch.no_grad()
     def initialize(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
-        """Set the statistics taken from training rows; returns ``forward(x)``.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_features)
-        context : Tensor of shape (n, n_context) or None
-        weight : Tensor of shape (n,) or None
-        """
+        """Set the statistics of weighted training rows; returns ``forward(x)``."""
+        self.learn(x, context, shares(x, weight))
         return self.forward(x, context)[0]
+
+    def learn(self, x: Tensor, context: Tensor | None, share: Tensor) -> None:
+        """Set what depends on training rows, of shares ``(n, 1)`` that sum to one."""
 
 
 class Composition(Transform):

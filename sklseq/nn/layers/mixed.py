@@ -47,9 +47,7 @@ class Mixed(Likelihood):
     def __init__(self, layout: Layout, noise: str | float):
         super().__init__()
         self.n_values = self.n_parameters = n = sum(width + has for _, width, has, _ in layout)
-        numbers: list[int] = []
-        binary: list[int] = []
-        categories: list[range] = []
+        numbers, binary, categories = list[int](), list[int](), list[range]()
         # Position of each value's indicator; one behind all values stands for "never missing".
         owner: list[int] = []
         for kind, width, has_indicator, _ in layout:
@@ -194,12 +192,7 @@ class Mixed(Likelihood):
 
 
 def interval_log_prob(z: Tensor, half_width: Tensor) -> Tensor:
-    """Log-probability of a standard normal number in ``z - half_width .. z + half_width``.
-
-    Parameters
-    ----------
-    z, half_width : Tensor of shape (...)
-    """
+    """Log-probability of a standard normal number in ``z - half_width .. z + half_width``."""
     is_narrow = half_width < _NARROW
     density = -0.5 * z.square() - 0.5 * math.log(2 * math.pi) + (2 * half_width).log()
     # In the lower tail, with a width that avoids a division by zero.
