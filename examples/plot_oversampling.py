@@ -43,7 +43,7 @@ def split(seed):
 
 
 # %%
-# Fifteen neighbours classify: they know no class weights. To repeat the rare rows is the plain way
+# Fifteen neighbors classify: they know no class weights. To repeat the rare rows is the plain way
 # to fill the class up, and what the generator has to be measured by. Beside them stands a linear
 # classifier that does know class weights. Means over five splits.
 

@@ -12,7 +12,7 @@ from sklseq.base.parameters import layer_sizes
 from sklseq.base.randomness import sampling_generator
 from sklseq.nn.codes.autoencoder import AutoencoderNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
-from sklseq.parts.latent_priors import LatentDistribution, LatentPriorParameters, fit_latent_prior
+from sklseq.parts.latent_priors import LatentPriorParameters, latent_prior_of
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.dense import DenseRows
 
@@ -98,7 +98,7 @@ class DenseAutoencoder(BaseAutoencoder):
 
 def _can_sample(model: Any) -> bool:
     """Whether latent representations can be drawn, or could be after a fit."""
-    prior = model._latent_prior if hasattr(model, "module_") else model.latent_prior
+    prior = model._latent_distribution if hasattr(model, "module_") else model.latent_prior
     if prior is None:
         raise AttributeError(
             f"{type(model).__name__} samples with a latent_prior alone: set one, and fit again."
@@ -145,17 +145,8 @@ class Autoencoder(DenseAutoencoder):
     def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         super()._finish(data, targets)
         self._sample_dtype = data.dtype.name
-        self._latent_prior: LatentDistribution | None = None
-        if self.latent_prior is not None:
-            self._latent_prior = fit_latent_prior(
-                self.latent_prior,
-                self._run("encode", data),
-                targets.weights,
-                seed=self._seed,
-                dtype=self.dtype,
-                device=self.device,
-                n_threads=self.n_threads,
-            )
+        latent = self._run("encode", data)
+        self._latent_distribution = latent_prior_of(self, latent, targets)
 
     @available_if(_can_sample)
     def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray[Any]:
@@ -179,6 +170,6 @@ class Autoencoder(DenseAutoencoder):
             If `n_samples` is below 1.
         """
         rng = sampling_generator(self, n_samples, random_state)
-        assert self._latent_prior is not None
-        latent = self._latent_prior.draw(n_samples, None, rng)
+        assert self._latent_distribution is not None
+        latent = self._latent_distribution.draw(n_samples, None, rng)
         return self._run("decode", latent).astype(self._sample_dtype, copy=False)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 
+from sklseq._compat.sklearn import check_sample_weight
 from sklseq.base.estimator import Estimator
 from sklseq.base.index import check_index
 from sklseq.base.parameters import attribute, estimator, param, real
@@ -81,7 +82,7 @@ class OutlierDetector(OutlierMixin, Estimator):
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Mean of ``score_samples(X)``: larger is better, as `GridSearchCV` wants it.
+        """Mean of ``score_samples(X)``: larger is better, as `GridSearchCV` expects.
 
         Parameters
         ----------
@@ -95,4 +96,6 @@ class OutlierDetector(OutlierMixin, Estimator):
         float
         """
         check_index(X, sample_weight=sample_weight)
-        return float(np.average(self.score_samples(X), weights=sample_weight))
+        scores = self.score_samples(X)
+        weights = check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+        return float(np.average(scores, weights=weights))

@@ -38,7 +38,7 @@ class SequenceEstimator(Estimator):
 
     target: str = param(
         "sequence",
-        "What gets one target, and so what a row is: each 'sequence', or each 'step'. With 'step' "
+        "Unit of a row, which gets one target: each 'sequence', or each 'step'. With 'step' "
         "a 2-D X is one series of steps.",
         choice("sequence", "step"),
     )

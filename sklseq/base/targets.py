@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq._compat.sklearn import check_sample_weight
 from sklseq.base.parameters import choice, param
-from sklseq.data import Sequences, as_labels, stack_steps, unlabelled
+from sklseq.data import Sequences, as_labels, stack_steps, unlabeled
 
 __all__ = [
     "Labels",
@@ -93,13 +93,14 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
     ValueError
         If there is another number of weights than of targets, or one is negative.
     """
-    if sample_weight is None or np.isscalar(sample_weight):
-        return check_sample_weight(sample_weight, np.empty(len(rows)), dtype=np.float64)
-    nested = hasattr(sample_weight, "__len__") and not all(map(_is_scalar, sample_weight))
-    if nested and not rows.per_part:
+    if sample_weight is None:
+        return np.ones(len(rows))
+    if _is_scalar(sample_weight):
+        sample_weight = np.full(len(rows), float(sample_weight))
+    elif not rows.per_part and not all(map(_is_scalar, sample_weight)):
         raise ValueError(
-            f"sample_weight must be one number for each of the {len(rows)} {rows.whole}s; weights "
-            f"of {rows.part}s go with target={rows.part!r}."
+            f"sample_weight must be one number for each {rows.whole}, of shape "
+            f"({len(rows)},), but holds {rows.whole}s of several numbers."
         )
     if rows.per_part:
         if _one_each(sample_weight, len(rows.sizes)):
@@ -175,10 +176,10 @@ def read_labels(
         Naming the label or the place at fault.
     """
     y = _one_label_each(y, rows)
-    labelled = ~unlabelled(y) if rows.per_part else np.ones(len(y), dtype=bool)
-    if not labelled.any():
-        raise ValueError(f"y has no labelled {rows.name}: all are None, NaN or -1.")
-    present = _one_type(y[labelled])
+    labeled = ~unlabeled(y) if rows.per_part else np.ones(len(y), dtype=bool)
+    if not labeled.any():
+        raise ValueError(f"y has no labeled {rows.name}: all are None, NaN or -1.")
+    present = _one_type(y[labeled])
     check_classification_targets(present)
     classes = known
     if classes is None:
@@ -187,14 +188,14 @@ def read_labels(
     if rows.per_part:
         _refuse_minus_one(classes, class_weight, rows)
     codes = np.zeros(len(y), dtype=np.int64)
-    codes[labelled] = _encode(present, classes, np.flatnonzero(labelled), rows)
-    weights = np.where(labelled, weights, 0.0)
+    codes[labeled] = _encode(present, classes, np.flatnonzero(labeled), rows)
+    weights = np.where(labeled, weights, 0.0)
     if class_weight is not None:
-        per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes[labelled]])
+        per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes[labeled]])
         weights = weights * per_class[codes]
     if not weights.any():
         raise ValueError(
-            f"All labelled {rows.name}s have zero weight: there is nothing to learn from."
+            f"All labeled {rows.name}s have zero weight: there is nothing to learn from."
         )
     return Labels(codes, weights, classes)
 
@@ -258,7 +259,7 @@ def score_labels(
         true = _one_type(column_or_1d(as_labels(y)))
         return accuracy_score(true, predicted, sample_weight=weights)
     true = _column(rows.stack(y, "y"), rows)
-    known = ~unlabelled(true)
+    known = ~unlabeled(true)
     predicted = predicted if stacked else rows.stack(predicted, "prediction")
     return accuracy_score(
         _one_type(true[known]),
@@ -297,7 +298,7 @@ def _column(y: NDArray[Any], rows: TargetRows) -> NDArray[Any]:
 def _check_two(classes: NDArray[Any], rows: TargetRows) -> None:
     if len(classes) < 2:
         parts = rows.part.capitalize() + "s"
-        hint = f" {parts} labelled -1 count as unlabelled." if rows.per_part else ""
+        hint = f" {parts} labeled -1 count as unlabeled." if rows.per_part else ""
         raise ValueError(
             "A classifier needs at least two classes, but y has one class: "
             f"{classes.tolist()[0]!r}.{hint}"
@@ -343,7 +344,7 @@ def _refuse_ragged(y: Any, rows: TargetRows) -> None:
 def _refuse_mixed(y: NDArray[Any], rows: TargetRows) -> None:
     if y.dtype != object:
         return
-    missing = np.flatnonzero(unlabelled(y) & [not isinstance(v, int) or v != -1 for v in y])
+    missing = np.flatnonzero(unlabeled(y) & [not isinstance(v, int) or v != -1 for v in y])
     if len(missing):
         raise ValueError(
             f"Input y contains NaN or None: {rows.whole} {missing[0]} has no label. Only "

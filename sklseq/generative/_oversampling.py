@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import Estimator, attribute, choice, estimator, param, real
+from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
 from sklseq.data import is_frame
 from sklseq.generative._flows import RealNVP
@@ -95,6 +96,7 @@ class GenerativeOverSampler(Estimator):
         UserWarning
             If rows are drawn of a class of fewer than ten.
         """
+        check_index(X, y=y)
         check_classification_targets(y)
         if not is_frame(X):  # which the generator reads column by column
             X = check_array(X)
@@ -107,13 +109,14 @@ class GenerativeOverSampler(Estimator):
             )
         wanted = self._wanted(dict(zip(classes.tolist(), counts.tolist(), strict=True)))
         seed = draw_seed(self.random_state)
-        self.generator_ = self._fresh_generator(seed).fit(X, labels)
+        generator = self._fresh_generator(seed).fit(X, labels)
         y = y if hasattr(y, "iloc") else labels
         drawn = np.repeat(classes, [wanted[c] for c in classes.tolist()])
-        if not len(drawn):
-            return X, y
-        rows = self.generator_.sample(len(drawn), y=drawn, random_state=seed)
-        return _followed(X, rows), _followed(y, drawn)
+        if len(drawn):
+            rows = generator.sample(len(drawn), y=drawn, random_state=seed)
+            X, y = _followed(X, rows), _followed(y, drawn)
+        self.generator_ = generator
+        return X, y
 
     def _wanted(self, counts: dict[Any, int]) -> dict[Any, int]:
         """How many rows of each class to draw."""

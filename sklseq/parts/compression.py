@@ -24,7 +24,8 @@ class Quantizer:
     """
 
     def __init__(self, low: NDArray[np.floating], high: NDArray[np.floating], n_bits: int):
-        if not isinstance(n_bits, (int, np.integer)) or not 1 <= n_bits <= 16:
+        whole = isinstance(n_bits, (int, np.integer)) and not isinstance(n_bits, bool)
+        if not whole or not 1 <= n_bits <= 16:
             raise ValueError(f"n_bits={n_bits!r} is not a whole number from 1 to 16.")
         self.n_bits, self.n_levels = int(n_bits), 2 ** int(n_bits)
         self.low = low.astype(np.float64)
@@ -47,7 +48,8 @@ class Quantizer:
         """
         levels = check_array(levels, dtype=np.float64, input_name="codes")
         n_columns = len(self.low)
-        if levels.shape[1] != n_columns or not 0 <= levels.min() <= levels.max() < self.n_levels:
+        in_range = 0 <= levels.min() <= levels.max() < self.n_levels
+        if levels.shape[1] != n_columns or not in_range or (levels % 1).any():
             raise ValueError(
                 f"codes must be what compress(X, n_bits={self.n_bits}) gives: {n_columns} columns "
                 f"of whole numbers from 0 to {self.n_levels - 1}."

@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class NeuralEstimator(Estimator):
 
     solver: str = param(
         "adam",
-        "Optimiser; 'sgd' has Nesterov's momentum of 0.9. 'lbfgs' takes the whole training set at "
+        "Optimizer; 'sgd' has Nesterov's momentum of 0.9. 'lbfgs' takes the whole training set at "
         "once, up to 20 iterations an epoch, and finds its step itself.",
         choice(*SOLVERS),
     )
@@ -45,7 +46,7 @@ class NeuralEstimator(Estimator):
     )
     lr_schedule: str | None = param(
         None,
-        "How the learning rate changes in training: 'cosine' to 0, 'exponential' to a hundredth, "
+        "Schedule of the learning rate: 'cosine' to 0, 'exponential' to a hundredth, "
         "'step' to a tenth after each third, 'cyclic' between a tenth and all of it, 'onecycle' "
         "up and down, 'plateau' halves it when the loss stops falling. None keeps it. Each `fit` "
         "goes through the schedule; `partial_fit` keeps the rate. Not used by 'lbfgs'.",
@@ -81,7 +82,9 @@ class NeuralEstimator(Estimator):
     n_iter_no_change: int = param(
         10, "Epochs without improvement after which early stopping ends training.", integer(1)
     )
-    tol: float = param(1e-4, "Smallest fall of the validation loss that counts.", real(0))
+    tol: float = param(
+        1e-4, "Minimum decrease of the validation loss that counts as improvement.", real(0)
+    )
     warm_start: bool = param(
         False, "Whether `fit` goes on from the weights of the last fit.", "boolean"
     )
@@ -99,7 +102,7 @@ class NeuralEstimator(Estimator):
     )
     device: str = param(
         "cpu",
-        "Where to compute: 'cpu', 'cuda', 'cuda:1', 'mps', or 'auto' for the best there.",
+        "Device that computes: 'cpu', 'cuda', 'cuda:1', 'mps', or 'auto' for the best there.",
         str,
     )
     n_threads: int | None = param(
@@ -114,7 +117,7 @@ class NeuralEstimator(Estimator):
         "Seed of the initial weights, the order of rows, dropout and the held-out part.",
         "random_state",
     )
-    verbose: int = param(0, "1 prints a line each epoch.", integer(0), "boolean")
+    verbose: int = param(0, "Verbosity; 1 prints a line each epoch.", integer(0), "boolean")
 
     _attributes = {
         "module_": attribute("torch.nn.Module", "The trained network."),
@@ -159,9 +162,10 @@ class NeuralEstimator(Estimator):
         4. ``_settings(data, targets) -> dict``: what `_network` is made with.
         5. ``_rows(data, like, targets) -> Rows``: training data on the device of `like`.
         6. ``_initialize(module, rows)``: what a new module takes from its training rows.
-        7. ``_objective(module, batch) -> loss``: of each training step, or `_phases`.
+        7. ``_phases() -> list of Phase``: parts trained against each other; none by default.
         8. ``_training_rows(rows) -> Rows``: what epochs go through; the training rows by default.
-        9. ``_finish(data, targets)``: what is computed from the trained network.
+        9. ``_objective(module, batch) -> loss``: of each training step, and of held-out rows.
+        10. ``_finish(data, targets)``: what is computed from the trained network.
 
         Whatever fails on the way leaves the estimator as it was before.
         """
@@ -249,7 +253,7 @@ class NeuralEstimator(Estimator):
             self._check_same_network(settings)
             return deepcopy(self.module_).to(device, getattr(torch, self.dtype))
         self._seed = draw_seed(self.random_state)
-        self._module_kwargs = settings
+        self._module_kwargs = deepcopy(settings)  # whose parts may be the user's
         self._optimizer_state: dict[str, Any] | None = None
         self.n_iter_ = 0
         self.loss_curve_: list[float] = []
@@ -260,7 +264,7 @@ class NeuralEstimator(Estimator):
 
     def _check_same_network(self, wanted: dict[str, Any]) -> None:
         """Refuse to go on from a network that is not the one the parameters describe."""
-        changed = [k for k, v in wanted.items() if v != self._module_kwargs[k]]
+        changed = [k for k, v in wanted.items() if _differ(v, self._module_kwargs[k])]
         if changed:
             raise ValueError(
                 f"The fitted {type(self).__name__} cannot be trained further: "
@@ -366,6 +370,13 @@ class NeuralEstimator(Estimator):
         super().__setstate__(state)
 
 
+def _differ(new: Any, old: Any) -> bool:
+    try:
+        return bool(new != old)
+    except (ValueError, RuntimeError):  # arrays among a cell's options
+        return joblib.hash(new) != joblib.hash(old)
+
+
 def _interrupted(model: Estimator) -> str:
     return (
         f"Interrupted after {type(model).__name__} was trained: what is computed from the trained "
@@ -374,7 +385,7 @@ def _interrupted(model: Estimator) -> str:
 
 
 class _EpochReporter(Callback):
-    """Tells scikit-learn's callbacks of each epoch."""
+    """Reports each epoch to scikit-learn's callbacks."""
 
     def __init__(self, owner: NeuralEstimator, fit: Fit):
         self.owner, self.fit = owner, fit

@@ -1,4 +1,4 @@
-"""What networks for labels and for real values are trained by, whatever their rows are."""
+"""Losses and target scaling of classifiers and regressors, whatever their rows are."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.base.targets import read_weights, require_y
-from sklseq.data import Sequences, as_container, stack_steps, unlabelled
+from sklseq.data import Sequences, as_container, stack_steps, unlabeled
 
 __all__ = ["PerStep"]
 
@@ -89,7 +89,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
             table = self._table(X, sequences)
             rows = self._step_targets(y, sequences, transformer)
             rows |= self._step_weights(sample_weight, sequences, transformer)
-            if self._per_step and "y" in rows and not (known := _labelled(rows["y"])).all():
+            if self._per_step and "y" in rows and not (known := _labeled(rows["y"])).all():
                 table, rows = _at(table, known), {k: _at(v, known) for k, v in rows.items()}
             transformer.fit(table, **rows)
             self.transformer_ = transformer
@@ -227,11 +227,11 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         return tags
 
 
-def _labelled(y: NDArray[Any]) -> NDArray[np.bool_]:
+def _labeled(y: NDArray[Any]) -> NDArray[np.bool_]:
     """Which steps have a target; -1.0 may be one, the label -1 is none."""
     if y.dtype.kind == "f":
         return ~np.isnan(y.reshape(len(y), -1)).any(axis=1)
-    return ~unlabelled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
+    return ~unlabeled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
 
 
 def _at(values: Any, rows: NDArray[np.bool_]) -> Any:

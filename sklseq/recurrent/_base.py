@@ -16,11 +16,11 @@ from sklseq.parts.fit import NeuralEstimator
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
-__all__ = ["AnyCell", "BaseRecurrent"]
+__all__ = ["BaseRecurrent", "CellParameters"]
 
 
 @estimator
-class AnyCell:
+class CellParameters:
     """Declarations of estimators that leave the choice of the cell."""
 
     cell: Any = param(
@@ -50,7 +50,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     dropout: float = param(0.0, "Share of each layer's outputs dropped in training.", real(0, 1))
     pooling: str = param(
         "last",
-        "How a sequence's states become one vector: the 'last' state (of each direction), their "
+        "Summary of a sequence's states: the 'last' state (of each direction), their "
         "'mean' or 'max', or 'attention' with learned weights. Not used with target='step'.",
         choice(*POOLINGS),
     )

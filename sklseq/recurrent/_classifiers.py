@@ -19,7 +19,7 @@ from sklseq.base.targets import (
 )
 from sklseq.data import Sequences
 from sklseq.parts.supervised import CLASS_ATTRIBUTES, cross_entropy_loss
-from sklseq.recurrent._base import AnyCell, BaseRecurrent
+from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
@@ -140,7 +140,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
         return self._restore(sequences, self.classes_[logits.argmax(axis=1)])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Mean accuracy of ``predict(X)``; over all labelled steps with ``target="step"``.
+        """Mean accuracy of ``predict(X)``; over all labeled steps with ``target="step"``.
 
         Parameters
         ----------
@@ -164,7 +164,7 @@ class RecurrentClassifier(BaseRecurrentClassifier):
     """Classify sequences, or their steps, by a recurrent network of any cell.
 
     Sequences may differ in length; no padding enters a result. The network is trained to
-    minimise the cross-entropy of its softmax output.
+    minimize the cross-entropy of its softmax output.
 
     References
     ----------
@@ -184,8 +184,8 @@ class RecurrentClassifier(BaseRecurrentClassifier):
     array(['low', 'high'], dtype='<U4')
     """
 
-    cell: Any = same(AnyCell, "cell")
-    cell_options: dict[str, Any] | None = same(AnyCell, "cell_options")
+    cell: Any = same(CellParameters, "cell")
+    cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
 
 
 @estimator

@@ -13,7 +13,7 @@ from sklseq.base.index import check_index
 from sklseq.base.targets import read_values, read_weights, score_values, weighted_scale
 from sklseq.data import Sequences
 from sklseq.parts.supervised import SCALE_ATTRIBUTES, scaled, squared_error_loss, unscaled
-from sklseq.recurrent._base import AnyCell, BaseRecurrent
+from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
@@ -136,7 +136,7 @@ class RecurrentRegressor(BaseRecurrentRegressor):
     """Predict real values of sequences, or of their steps, by a recurrent network of any cell.
 
     Sequences may differ in length; no padding enters a result. The network is trained to
-    minimise the squared error of y scaled to unit variance.
+    minimize the squared error of y scaled to unit variance.
 
     References
     ----------
@@ -156,8 +156,8 @@ class RecurrentRegressor(BaseRecurrentRegressor):
     True
     """
 
-    cell: Any = same(AnyCell, "cell")
-    cell_options: dict[str, Any] | None = same(AnyCell, "cell_options")
+    cell: Any = same(CellParameters, "cell")
+    cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
 
     @classmethod
     def from_reservoir(cls, esn: Any, **params: Any) -> Self:

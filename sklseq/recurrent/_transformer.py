@@ -15,7 +15,7 @@ from sklseq.base.sequences import SequenceTransformer
 from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences
 from sklseq.nn.recurrent.network import NeighborNetwork
-from sklseq.recurrent._base import AnyCell, BaseRecurrent
+from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.training.rows.batch import Batch, Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -51,11 +51,11 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
     (50, 8)
     """
 
-    cell: Any = same(AnyCell, "cell")
-    cell_options: dict[str, Any] | None = same(AnyCell, "cell_options")
+    cell: Any = same(CellParameters, "cell")
+    cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
     pooling: str = param(
         "last",
-        "How a sequence's states become one vector: the 'last' state (of each direction), their "
+        "Summary of a sequence's states: the 'last' state (of each direction), their "
         "'mean' or 'max'. Not used with target='step'.",
         choice("last", "mean", "max"),
     )
@@ -127,8 +127,8 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         """The steps themselves; each counts as its sequence does, but the last has no next."""
         if data.lengths.max() < 2:
             raise ValueError(
-                "Every sequence has one step (n_features = 1 for a table): there is no next step to "
-                "learn from. At least one sequence needs two steps."
+                "Every sequence has one step (n_features = 1 for a table): there is no next step "
+                "to learn from. At least one sequence needs two steps."
             )
         weights = weights.copy() if self._per_step else np.repeat(weights, data.lengths)
         if data.steps.ndim == 1:

@@ -113,16 +113,16 @@ class BaseRecursive(NeuralEstimator):
                 self.vocabulary_ = vocabulary
         else:
             check_symbols(forest, self._vocabulary, type(self).__name__, pairs)
-        self._check_arity(forest)
+        self._check_arity(forest, fresh)
         return forest
 
     @property
     def _vocabulary(self) -> NDArray[Any] | None:
         return getattr(self, "vocabulary_", None)
 
-    def _check_arity(self, forest: Forest) -> None:
-        named = isinstance(self.composition, str)
-        cell = COMPOSITIONS[self.composition] if named else self.composition
+    def _check_arity(self, forest: Forest, fresh: bool) -> None:
+        composition = self.composition if fresh else self._module_kwargs["composition"]
+        cell = COMPOSITIONS[composition] if isinstance(composition, str) else composition
         if getattr(cell, "any_arity", False):
             return
         place = f"{node_place(forest, forest.widest(), self._trees_per_row == 2)} has "
@@ -130,12 +130,12 @@ class BaseRecursive(NeuralEstimator):
         if forest.arity > self._arity:
             raise ValueError(
                 f"{place}, but {type(self).__name__} was fitted on trees with at most "
-                f"{self._arity}: composition={self.composition!r} has weights for each position. "
+                f"{self._arity}: composition={composition!r} has weights for each position. "
                 "Those named 'childsum-...' take any number."
             )
         if forest.arity > _MAX_ARITY:
             raise ValueError(
-                f"{place}, too many for composition={self.composition!r}, which has weights for "
+                f"{place}, too many for composition={composition!r}, which has weights for "
                 f"each position and takes up to {_MAX_ARITY}. Those named 'childsum-...' take any "
                 "number."
             )

@@ -168,7 +168,7 @@ class RecursiveClassifier(ClassifierMixin, SupervisedRecursive):
         return softmax(outputs, axis=1)[:, whole[0].argmax()]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Mean accuracy of ``predict(X)``; over all labelled nodes with ``target="node"``.
+        """Mean accuracy of ``predict(X)``; over all labeled nodes with ``target="node"``.
 
         Parameters
         ----------

@@ -63,6 +63,11 @@ class SupervisedRecursive(BaseRecursive):
                 f"target={self.target!r}, but {type(self).__name__} was fitted with "
                 f"target={fitted!r}: set it back, or fit again."
             )
+        if network.pairs != self.pairs:
+            raise ValueError(
+                f"pairs={self.pairs}, but {type(self).__name__} was fitted with "
+                f"pairs={network.pairs}: set it back, or fit again."
+            )
         return forest
 
     def _settings(self, data: Forest, targets: Targets) -> dict[str, Any]:

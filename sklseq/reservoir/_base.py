@@ -22,12 +22,16 @@ from sklseq.reservoir._features import (
 from sklseq.reservoir._layers import draw_layers, from_plain, spread_leak_rates, to_plain
 from sklseq.reservoir._pooling import Pooling, check_washout
 from sklseq.reservoir._shared_work import shared_rows, shared_slot
-from sklseq.training.placement import resolve_device
+from sklseq.training.placement import device_or_cpu, resolve_device
 
 __all__ = ["BaseESN"]
 
 _DISTRIBUTIONS = ("normal", "uniform", "bernoulli")
 _ROTATIONS = ("orthogonal", "ring", "cosine", "hadamard")
+
+
+# Parameters that decide which features a fitted readout takes of a row.
+_OF_FEATURES = ("target", "features", "pooling", "n_slices", "washout")
 
 
 @estimator
@@ -155,6 +159,15 @@ class BaseESN(SequenceEstimator):
     # -- reading and drawing ---------------------------------------------------------------
 
     def _read_steps(self, X: Any, reset: bool) -> Sequences:
+        settings = {name: getattr(self, name, None) for name in _OF_FEATURES}
+        if reset:
+            self._fitted_settings = settings
+        for name, value in settings.items():
+            if value != (fitted := self._fitted_settings[name]):
+                raise ValueError(
+                    f"{name}={value!r}, but {type(self).__name__} was fitted with "
+                    f"{name}={fitted!r}: set it back, or fit again."
+                )
         sequences = self._read_X(X, reset=reset, dtype=self._dtype)
         if sequences.symbolic:
             raise ValueError(
@@ -196,7 +209,7 @@ class BaseESN(SequenceEstimator):
     # -- features --------------------------------------------------------------------------
 
     def _state_features(self) -> StateFeatures:
-        device = _device_or_cpu(self.device)
+        device = str(device_or_cpu(self.device))
         both = [
             None if layers is None else [replace(layer, device=device) for layer in layers]
             for layers in (self.layers_, self.backward_layers_)
@@ -253,10 +266,3 @@ class BaseESN(SequenceEstimator):
             if state.get(name) is not None:
                 state[name] = [from_plain(layer) for layer in state[name]]
         super().__setstate__(state)
-
-
-def _device_or_cpu(device: str) -> str:
-    try:
-        return str(resolve_device(device))
-    except ValueError:  # fitted where there was one
-        return "cpu"

@@ -11,13 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator, other_default, param, real
 from sklseq.base.exogenous import first_steps, forecast_layout, read_exogenous, without_first
+from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
 from sklseq.nn.reservoir import input_weights
 from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._features import write
 from sklseq.reservoir._feedback import OutputFeedback, teacher_forcing
 from sklseq.reservoir._predictor import ESNPredictor
-from sklseq.reservoir._readouts import RidgeReadout, RowTargets
+from sklseq.reservoir._readouts import ReadoutTargets, RidgeReadout
 from sklseq.reservoir._shared_work import shared_slot
 from sklseq.reservoir._threads import one_blas_thread
 from sklseq.training.placement import resolve_device
@@ -133,6 +134,7 @@ class ESNForecaster(BaseESN):
 
     def _fit(self, X: Any, exogenous: Any, fresh: bool) -> Self:
         with self._fitting(X, exogenous=exogenous), one_blas_thread():
+            check_index(X, True, exogenous=exogenous)
             resolve_device(self.device)
             series = self._read_steps(X, reset=fresh)
             self._layout = forecast_layout(X, series)
@@ -152,7 +154,7 @@ class ESNForecaster(BaseESN):
                 drive[:, self.n_exogenous_ :] += self._noise(drive)
             known = shared_slot(self, "sums", (drive, lengths, following)) if fresh else None
             ridge = RidgeReadout(self.alpha, self.solver, None if fresh else self._learned.sums)
-            targets = RowTargets(following, self._after_washout(lengths))
+            targets = ReadoutTargets(following, self._after_washout(lengths))
             source = feedback.forced(drive, lengths, training=True)
             self._learned = ridge.fit(source, targets, known)
             self.coef_, self.intercept_, self.alpha_ = ridge.coef, ridge.intercept, ridge.alpha_
@@ -247,6 +249,7 @@ class ESNForecaster(BaseESN):
             Mean over features; 1 is perfect.
         """
         check_is_fitted(self)
+        check_index(X, True, exogenous=exogenous)
         series = self._read_steps(X, reset=False)
         self._check_lengths(series.lengths)
         outside = self._known_exogenous(exogenous, series.lengths, forecast_layout(X, series))

@@ -152,7 +152,7 @@ class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
         ValueError
             If X or a parameter is not valid; the estimator is then as it was before.
         """
-        with self._fitting(X, y):
+        with self._fitting(X):
             steps = self._read_numbers(X, reset=True).steps
             self.input_range_ = np.stack([steps.min(axis=0), steps.max(axis=0)])
             self.liquid_ = self._draw_liquid(steps.shape[1])

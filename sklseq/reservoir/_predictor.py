@@ -17,7 +17,7 @@ from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._features import PooledFeatures, write
 from sklseq.reservoir._layers import same_weights
 from sklseq.reservoir._pooling import POOLING_UFUNCS, Pooling
-from sklseq.reservoir._readouts import GivenReadout, RidgeReadout, RowTargets
+from sklseq.reservoir._readouts import GivenReadout, ReadoutTargets, RidgeReadout
 from sklseq.reservoir._shared_work import is_sharing, shared_slot
 from sklseq.reservoir._threads import one_blas_thread
 
@@ -115,7 +115,7 @@ class ESNPredictor(BaseESN):
             weights = read_weights(sample_weight, self._target_rows(sequences))
             values, weights = self._read_targets(y, sequences, weights, fresh, classes)
             source = self._source(sequences, training=True)
-            targets = RowTargets(values, self._without_washout(weights, sequences))
+            targets = ReadoutTargets(values, self._without_washout(weights, sequences))
             if self.readout is None:
                 before = None if fresh else self._learned.sums
                 data = sequences.steps, sequences.lengths, values, weights

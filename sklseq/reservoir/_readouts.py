@@ -12,7 +12,7 @@ from sklseq.reservoir._shared_work import Slot
 from sklseq.reservoir._sums import RidgeSums, RidgeTargets, leave_one_out, sum_part
 from sklseq.ridge import RidgePath
 
-__all__ = ["GivenReadout", "RidgeReadout", "RowTargets"]
+__all__ = ["GivenReadout", "ReadoutTargets", "RidgeReadout"]
 
 Array = NDArray[Any]
 
@@ -21,7 +21,7 @@ _GCV_ALPHAS = {"eigen": np.logspace(-12, 4, 33), "qr": np.logspace(-20, 4, 49)}
 _TILE = 64
 
 
-class RowTargets(NamedTuple):
+class ReadoutTargets(NamedTuple):
     """Targets of rows and their weights, which are 0 where there is no target."""
 
     values: Array
@@ -70,14 +70,14 @@ class RidgeReadout:
             )
 
     def fit(
-        self, source: FeatureSource, targets: RowTargets, known: Slot | None = None
+        self, source: FeatureSource, targets: ReadoutTargets, known: Slot | None = None
     ) -> "RidgeReadout":
         """Learn the rows of a source, together with what was learned before.
 
         Parameters
         ----------
         source : FeatureSource
-        targets : RowTargets
+        targets : ReadoutTargets
             Of the rows of the source, both arrays of shape (n_rows, n_outputs), or weights of
             shape (n_rows,).
         known : Slot or None, default=None
@@ -152,7 +152,7 @@ class GivenReadout:
     def __init__(self, estimator: Any, method: str = "fit", **more: Any):
         self.estimator, self.method, self.more = estimator, method, more
 
-    def fit(self, source: FeatureSource, targets: RowTargets) -> "GivenReadout":
+    def fit(self, source: FeatureSource, targets: ReadoutTargets) -> "GivenReadout":
         """Learn the rows of a source that have all their targets."""
         values, weights = targets
         weights = weights.min(axis=1) if weights.ndim == 2 else weights

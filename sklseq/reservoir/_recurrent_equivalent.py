@@ -30,7 +30,8 @@ def recurrent_equivalent(esn: Any) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"washout={esn.washout} leaves steps out of pooling={esn.pooling!r}, which a recurrent "
             "network does not: fit the reservoir with washout=0."
         )
-    params = {"cell": "leaky", "hidden_size": esn.reservoir_size}
+    params = {"cell": "leaky", "cell_options": None, "num_layers": 1}
+    params["hidden_size"] = esn.reservoir_size
     params |= {name: getattr(esn, name) for name in ("target", "pooling", "bidirectional")}
     state: dict[str, NDArray[Any]] = {}
     directions = {"forward": esn.layers_, "backward": esn.backward_layers_ or []}

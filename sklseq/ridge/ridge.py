@@ -192,7 +192,7 @@ class RidgeStatistics:
 class RidgePath:
     """Ridge solutions for any penalty, from the eigenvectors of the features' products.
 
-    ``coef(alpha) = Q (L + alpha)^-1 Q^T S_xy`` with ``S_xx = Q L Q^T``: minimises the weighted
+    ``coef(alpha) = Q (L + alpha)^-1 Q^T S_xy`` with ``S_xx = Q L Q^T``: minimizes the weighted
     squared error plus alpha times the squared coefficients. Made by `RidgeStatistics.path`.
 
     Parameters

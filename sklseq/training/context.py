@@ -51,9 +51,9 @@ def threads(n_threads: int | None, work: int) -> Iterator[None]:
 
 @contextmanager
 def seeded_construction(seed: int) -> Iterator[None]:
-    """Initialise modules from `seed`; torch's global generator is as before afterwards.
+    """Initialize modules from `seed`; torch's global generator is as before afterwards.
 
-    Torch initialises from its global generator only, so constructions take turns.
+    Torch initializes from its global generator only, so constructions take turns.
     """
     with _lock, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

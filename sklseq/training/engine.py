@@ -339,5 +339,5 @@ def _resume(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """
     now = optimizer.state_dict()
     if now["param_groups"][0].keys() <= state["param_groups"][0].keys():
-        # Copied, for the optimiser changes them in place, also in a run that fails.
+        # Copied, for the optimizer changes them in place, also in a run that fails.
         optimizer.load_state_dict(now | {"state": deepcopy(state["state"])})

@@ -20,7 +20,7 @@ def hold_out(
     groups: NDArray[Any] | None = None,
     held: NDArray[np.int64] | None = None,
 ) -> tuple[Rows, Rows]:
-    """Split rows in two; what has no target, or no weight, is trained on with the others.
+    """Split the rows that have a target with weight in two; the others are left out.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def targets(values):
     ids=str,
 )
 @pytest.mark.parametrize("weighted", [False, True])
-def test_accuracy_is_that_of_the_labelled_steps(labels, weighted):
+def test_accuracy_is_that_of_the_labeled_steps(labels, weighted):
     X, y = make_X(), targets(labels)
     model = RNNClassifier(**SMALL).fit(X, y)
     predicted = np.concatenate(model.predict(X))

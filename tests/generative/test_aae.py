@@ -128,7 +128,7 @@ def test_rows_without_weight_are_not_learned():
 def test_what_cannot_be_is_refused():
     X, _ = blobs()
     for settings, words in (
-        ({"solver": "lbfgs"}, "solver='lbfgs' minimises one loss"),
+        ({"solver": "lbfgs"}, "solver='lbfgs' minimizes one loss"),
         ({"prior": "mixture", "n_components": 1}, "n_components=1"),
         ({"prior": "categorical", "latent_prior": "gmm"}, "draws no categories"),
         ({"n_prior_components": 1}, "n_prior_components"),

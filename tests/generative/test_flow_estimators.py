@@ -102,7 +102,7 @@ def test_model_selection_by_likelihood():
 
 def test_flows_of_images():
     rng = np.random.default_rng(0)
-    # Every image is one level and a little noise: neighbours tell each other.
+    # Every image is one level and a little noise: neighbors tell each other.
     X = rng.normal(size=(300, 1)) + 0.1 * rng.normal(size=(300, 16))
     settings = {"n_layers": 2, "hidden_layer_sizes": (8,), "max_epochs": 40, "batch_size": 50}
     flow = Glow(image_shape=(4, 4), learning_rate=0.01, random_state=0, **settings).fit(X[:200])

@@ -233,7 +233,7 @@ def test_a_saturated_discriminator_raises_a_warning():
 
 
 def test_one_loss_solvers_are_refused():
-    with pytest.raises(ValueError, match="solver='lbfgs' minimises one loss"):
+    with pytest.raises(ValueError, match="solver='lbfgs' minimizes one loss"):
         GAN(solver="lbfgs").fit(moons()[0])
 
 

@@ -188,7 +188,7 @@ def test_ctrl_c_twice_gives_up_the_fit(monkeypatch):
 def test_a_truth_value_is_no_number_of_samples(name):
     model = clone(GENERATORS[name]).set_params(max_epochs=1)
     model.fit(np.random.default_rng(0).normal(size=(20, 3)))
-    with pytest.raises(TypeError, match="n_samples=True"):
+    with pytest.raises(TypeError, match="n_samples must be an int, got True"):
         model.sample(True)
 
 

@@ -46,7 +46,7 @@ def panels(draw, dense=False):
 
 
 def stacked(y_true, y_pred, weights):
-    """The labelled steps, by a plain loop."""
+    """The labeled steps, by a plain loop."""
     rows = [
         (label, prediction, weight)
         for true, pred, weight in zip(y_true, y_pred, weights, strict=True)
@@ -58,7 +58,7 @@ def stacked(y_true, y_pred, weights):
 
 @given(panels())
 @few
-def test_equal_to_sklearn_on_the_labelled_steps(panel):
+def test_equal_to_sklearn_on_the_labeled_steps(panel):
     y_true, y_pred, weights = panel
     t, p, w = stacked(*panel)
     assert step_accuracy_score(y_true, y_pred) == accuracy_score(t, p)
@@ -158,7 +158,7 @@ def test_flat_labels_are_one_series(form):
         ([[False, True], [True, None]], False),
     ],
 )
-def test_unlabelled_steps_do_not_count(metric, y_true, missing):
+def test_unlabeled_steps_do_not_count(metric, y_true, missing):
     complete = [y_true[0], y_true[1][:1]]
     y_pred = [y_true[0], [y_true[1][0], missing]]
     assert metric(y_true, y_pred) == metric(complete, complete) == 1.0
@@ -209,7 +209,7 @@ def test_misfits_are_explained(metric, y_true, y_pred, message):
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "message"),
     [
-        ([[-1, -1]], [[0, 1]], "no labelled step"),
+        ([[-1, -1]], [[0, 1]], "no labeled step"),
         ([[0, 1], [1, 1]], [[0, 1], [1, -1]], "sequence 1, step 1: the prediction"),
         ([0, 1], [None, 1], "^step 0: the prediction"),
         ([["a", "b"]], [[0, 1]], "both be str"),

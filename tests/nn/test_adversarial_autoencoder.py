@@ -26,7 +26,7 @@ def draws(kind, n=4000, n_components=3):
 def test_priors_have_their_moments():
     torch.testing.assert_close(draws("gaussian").std(dim=0), torch.ones(3), atol=0.05, rtol=0)
     ring = draws("mixture")
-    # Four means on a circle of radius 3, with a sixth of the way between neighbours as deviation.
+    # Four means on a circle of radius 3, with a sixth of the way between neighbors as deviation.
     spread = math.sqrt(3**2 / 2 + (math.sqrt(2) * 3 / 6) ** 2)
     expected = torch.tensor([spread, spread, 1.0])
     torch.testing.assert_close(ring.std(dim=0), expected, atol=0.1, rtol=0)

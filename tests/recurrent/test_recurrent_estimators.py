@@ -35,7 +35,7 @@ def sequences(n=20, seed=0):
     return X, np.arange(n) % 2
 
 
-def labelled_steps(n=12, seed=0):
+def labeled_steps(n=12, seed=0):
     X, _ = sequences(n, seed)
     return X, [(x[:, 0] > 0.5).astype(int) for x in X]
 
@@ -71,8 +71,8 @@ def test_masked_targets_weigh_nothing_and_missing_outputs_are_masked_one_by_one(
     assert model.fit(X, holed).score(X, y) > 0.9
 
 
-def test_unlabelled_steps_do_not_matter_whatever_marks_them():
-    X, y = labelled_steps()
+def test_unlabeled_steps_do_not_matter_whatever_marks_them():
+    X, y = labeled_steps()
     marked = {}
     for mark in (None, np.nan, -1):
         labels = [v.astype(object) for v in y]
@@ -176,7 +176,7 @@ def test_what_is_no_cell_is_named(cell):
 
 
 def test_targets_per_step_without_saying_so():
-    X, y = labelled_steps()
+    X, y = labeled_steps()
     for model, targets in ((GRUClassifier(), y), (GRURegressor(), [v * 1.0 for v in y])):
         with pytest.raises(ValueError, match="set target='step'"):
             model.fit(X, targets)
@@ -374,7 +374,7 @@ def test_the_best_loss_stays_the_validation_loss_when_training_goes_on():
 
 
 def test_weights_of_sequences_hold_for_their_steps_in_any_container():
-    X, y = labelled_steps()
+    X, y = labeled_steps()
     weights = np.linspace(0.5, 2, len(X))
     frame = pd.concat(dict(enumerate(map(pd.DataFrame, X))))
     by_list = GRUClassifier(target="step", **SMALL).fit(X, y, sample_weight=weights)

@@ -88,7 +88,7 @@ def test_truth_of_every_node_is_learned_and_has_the_shape_of_the_tree():
     assert np.mean([p == e for p, e in zip(predicted, expected, strict=True)]) > 0.5
 
 
-def test_unlabelled_nodes_do_not_train():
+def test_unlabeled_nodes_do_not_train():
     X, _, nodes = data(20)
     forest = read_forest(X)
     labels = [None if i % 3 else bool(v) for i, v in enumerate(flat(nodes, X))]
@@ -220,7 +220,7 @@ def test_other_target_or_symbols_than_fitted():
         numbers.predict(X)
     with pytest.raises(ValueError, match=r"Tree 1, node 0 has the symbol 3, .* of type str"):
         model.set_params(target="tree").predict([(None,), (3,)])
-    with pytest.raises(ValueError, match="y has no labelled node"):
+    with pytest.raises(ValueError, match="y has no labeled node"):
         quick(target="node").fit(X[:1], [[None] * sum(1 for _ in paths(X[0]))])
     with pytest.raises(ValueError, match="y, tree 1 has another shape"):
         quick(target="node").fit(X[:3], [nodes[0], nodes[2], nodes[2]])

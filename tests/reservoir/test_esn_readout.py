@@ -61,7 +61,7 @@ def test_steps_equal_ridge_on_all_states(weighted, bidirectional):
     assert_allclose(model.predict(X), ridge.predict(states(model, X)), atol=1e-9)
 
 
-def test_narma_is_learnt():
+def test_narma_is_learned():
     X, y = make_narma(3000, random_state=0)
     model = esn(
         reservoir_size=100, spectral_radius=0.95, alpha=np.logspace(-10, 0, 11), washout=200

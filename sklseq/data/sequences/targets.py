@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import lengths_of_index
 
-__all__ = ["as_labels", "missing", "read_steps", "stack_steps", "unlabelled"]
+__all__ = ["as_labels", "missing", "read_steps", "stack_steps", "unlabeled"]
 
 
 def stack_steps(
@@ -173,7 +173,7 @@ def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.array(found, dtype=bool).reshape(values.shape)
 
 
-def unlabelled(values: NDArray[Any]) -> NDArray[np.bool_]:
+def unlabeled(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Which labels mark a step without one: None, NaN or -1 (-1.0 too).
 
     Parameters

@@ -70,7 +70,7 @@ class NormalScale:
         return cls(tuple(values.tolist()), tuple(normal.tolist()), step, decimals)
 
     def intervals(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Centre and half of the width of each number's interval of normal scores.
+        """Center and half of the width of each number's interval of normal scores.
 
         Parameters
         ----------

@@ -321,7 +321,7 @@ class ChildSumMLP(TreeCell):
     """Layers before and after the sum over any number of children, whose order does not count.
 
     s = sum_k gelu(W x + U h_k + b), [g, u] = V gelu(W x + U s + b) + c and h = norm(sigmoid(g) u),
-    norm a layer normalisation. A function of a set that one layer cannot compute, such as a
+    norm a layer normalization. A function of a set that one layer cannot compute, such as a
     median or a sum modulo ten, is within its reach.
 
     References

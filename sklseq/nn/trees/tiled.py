@@ -18,9 +18,10 @@ Index = NDArray[np.int64]
 # Nodes of a tile: fewer for larger cells, where a call costs its rows rather than its operations.
 # At 3,400 / n_parameters**(1/3) many trees take up to 1.25 times whole levels, and a tree alone up
 # to 3 times (measured, 5,600 to 1.4 million parameters). States of matrices cost as parameters do.
-_TILE, _FEWEST, _MOST, _GRID = 3400, 48, 192, 16
+# Whole dozens and multiples of 32, as for other rows: see `sklseq.training.rows.dense`.
+_TILE, _FEWEST, _MOST, _GRID = 3400, 96, 192, 96
 # Rows of a tile where rows depend on nothing else.
-_ROWS = 128
+_ROWS = 96
 # A GPU is filled by more.
 _ON_GPU = 16
 

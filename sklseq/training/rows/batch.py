@@ -74,8 +74,8 @@ class Tile(NamedTuple):
 class Rows(ABC):
     """Data on its device whose rows can be taken by number.
 
-    A class gives `inputs`, `_own_rows` and `tiles`; and, where targets belong to parts of rows,
-    `_target_index`.
+    A class gives `__len__`, `inputs`, `subset`, `tiles` and `n_results`; and, where targets belong
+    to parts of rows, `_target_index` and `has_target`.
 
     Parameters
     ----------

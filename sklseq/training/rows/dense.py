@@ -15,10 +15,11 @@ from sklseq.training.rows.batch import Rows, Targets, Tile, systematic_resamplin
 __all__ = ["DenseRows"]
 
 # Rows of a tile: fewer for larger networks, of which a call costs its rows rather than its calls.
-# At 11,250 / n_parameters**0.37 many rows take up to 1.2 times the best block size, and a row
-# alone up to 2.7 times its own product (measured, 428 to 330,000 parameters).
-# Whole dozens: MKL's kernels for AVX2 and SSE round the last rows of others otherwise.
-_TILE, _EXPONENT, _FEWEST, _MOST, _GRID = 11_250, 0.37, 48, 1008, 48
+# At 1,750 / n_parameters**0.164 many rows take up to 1.2 times the best block size, and a row
+# alone up to three times what it takes (measured, 428 to 330,000 parameters).
+# MKL's kernels for AVX2 and SSE round the rows that are left over from dozens in their own way, and
+# torch's for AVX-512 the numbers left over from 32: a tile has whole numbers of both.
+_TILE, _EXPONENT, _FEWEST, _MOST, _GRID = 1750, 0.164, 96, 960, 96
 # A GPU is filled by more.
 _ON_GPU = 16
 

@@ -69,7 +69,8 @@ class ForestRows(Rows):
         part = copy(self)
         part.rows = self.rows[rows]
         own = torch.from_numpy(part._target_index(np.arange(len(rows)))).to(self.weight.device)
-        part.weight = self.weight * (len(rows) / self.weight[own].sum())
+        total = self.weight[own].sum()
+        part.weight = self.weight * (len(rows) / total) if total > 0 else self.weight
         return part
 
     def inputs(self, rows: NDArray[np.int64]) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklseq.data import Sequences, read_sequences, read_steps, stack_steps, unlabelled
+from sklseq.data import Sequences, read_sequences, read_steps, stack_steps, unlabeled
 
 quick = settings(max_examples=30, deadline=None)
 
@@ -110,15 +110,15 @@ PRESENT = [0, 1, -2, "", "a", "-1", "nan", "None", True, False, np.True_, np.Fal
 
 
 @pytest.mark.parametrize("value", MISSING, ids=repr)
-def test_missing_labels_are_unlabelled(value):
+def test_missing_labels_are_unlabeled(value):
     labels = np.array([0, value, "a"], dtype=object)
-    assert unlabelled(labels).tolist() == [False, True, False]
+    assert unlabeled(labels).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize("value", PRESENT, ids=repr)
-def test_all_other_labels_are_labelled(value):
+def test_all_other_labels_are_labeled(value):
     labels = np.array([None, value], dtype=object)
-    assert unlabelled(labels).tolist() == [True, False]
+    assert unlabeled(labels).tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_all_other_labels_are_labelled(value):
         (np.array([], dtype=object), []),
     ],
 )
-def test_unlabelled_by_the_type_of_the_array(labels, expected):
-    found = unlabelled(labels)
+def test_unlabeled_by_the_type_of_the_array(labels, expected):
+    found = unlabeled(labels)
     assert found.dtype == bool
     assert found.tolist() == expected

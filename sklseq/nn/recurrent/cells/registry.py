@@ -25,4 +25,9 @@ def make_layer(
     options = cell_options or {}
     if not isinstance(cell, str):
         return AnyCell(cell, input_size, hidden_size, **options)
-    return CELLS[cell](input_size, hidden_size, **options)
+    try:
+        return CELLS[cell](input_size, hidden_size, **options)
+    except TypeError as error:
+        raise ValueError(
+            f"cell_options={options!r} does not suit cell={cell!r}: {error}."
+        ) from error

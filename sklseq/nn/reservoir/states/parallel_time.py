@@ -181,7 +181,7 @@ def forgetting_time(
 
 
 def _n_chunks(kernels: Sequence[Kernel], n_steps: int, warm_up: int) -> int:
-    """Chunks that minimise the time: few calls against few steps of warm-up."""
+    """Chunks that minimize the time: few calls against few steps of warm-up."""
     column = sum(_MULTIPLY * k.recurrent.multiplications + _ACTIVATE * k.units for k in kernels)
     column *= (kernels[0].dtype.itemsize / 8) ** 2
     best = np.sqrt(_CALL * len(kernels) / column * n_steps / warm_up)
