@@ -63,10 +63,10 @@ class SupervisedRecursive(BaseRecursive):
                 f"target={self.target!r}, but {type(self).__name__} was fitted with "
                 f"target={fitted!r}: set it back, or fit again."
             )
-        if network.pairs != self.pairs:
+        if (pairs := self._module_kwargs["pairs"]) != self.pairs:
             raise ValueError(
                 f"pairs={self.pairs}, but {type(self).__name__} was fitted with "
-                f"pairs={network.pairs}: set it back, or fit again."
+                f"pairs={pairs}: set it back, or fit again."
             )
         return forest
 
