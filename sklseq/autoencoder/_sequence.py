@@ -128,9 +128,7 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)`` array;
-            DataFrame with a (sequence, time) MultiIndex.
+            {{X: sequences}}
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_sequences,) or None, default=None

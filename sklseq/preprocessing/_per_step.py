@@ -61,10 +61,8 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)``
-            array; DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series. NaN where the transformer takes it.
+            {{X: sequences}} {{X: one series}}
+            NaN where the transformer takes it.
         y : array-like or None, default=None
             Used by transformers that need it: a target for each sequence, which holds for all
             of its steps, or for each step. Steps without a target are left out: None, NaN, and -1

@@ -83,8 +83,7 @@ class RecursiveClassifier(ClassifierMixin, SupervisedRecursive):
         Raises
         ------
         ValueError, TypeError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as
-            it was before.
+            {{unchanged}}
         """
         return self._fit(X, y, sample_weight)
 

@@ -80,8 +80,7 @@ class RecursiveRegressor(RegressorMixin, SupervisedRecursive):
         Raises
         ------
         ValueError, TypeError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as
-            it was before.
+            {{unchanged}}
         """
         return self._fit(X, y, sample_weight)
 

@@ -61,9 +61,7 @@ class UnsupervisedRecursive(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         Parameters
         ----------
         X : trees
-            A list, or 1-D object array, of trees in any form that `reader` knows; a table
-            ``(n_rows, n_steps)`` or an array ``(n_sequences, n_steps, n_features)``, composed as
-            balanced binary trees.
+            {{X: trees}}
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_trees,) or None, default=None

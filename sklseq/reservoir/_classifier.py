@@ -82,10 +82,7 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)``
-            array; DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series.
+            {{X: sequences}} {{X: one series}}
         y : array-like
             A label for each sequence, ``(n_sequences,)``; with ``target="step"`` one for each
             step, in a container of the shape of X. None, NaN and -1 are steps without a label.

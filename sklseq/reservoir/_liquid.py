@@ -136,10 +136,7 @@ class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)`` array;
-            DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series.
+            {{X: sequences}} {{X: one series}}
         y : Ignored
             Not used, present for API consistency.
 

@@ -74,10 +74,7 @@ class ESNRegressor(RegressorMixin, ESNPredictor):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)``
-            array; DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series.
+            {{X: sequences}} {{X: one series}}
         y : array-like
             ``(n_sequences,)`` or ``(n_sequences, n_outputs)``; with ``target="step"`` one value
             (or n_outputs) for each step, in a container of the shape of X. NaN is a step
