@@ -234,7 +234,7 @@ class BaseAutoencoder(
         return Quantizer(low, high, n_bits)
 
     def compress(self, X: Any, n_bits: int = 8) -> NDArray[np.uint16]:
-        """Quantized latent representations: whole numbers of `n_bits`, even over `latent_range_`.
+        """Quantized latent representations: `n_bits` each, evenly spaced over `latent_range_`.
 
         Parameters
         ----------

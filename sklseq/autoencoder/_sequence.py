@@ -55,7 +55,7 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
     True
     """
 
-    target: str = param("sequence", "A row is a whole sequence.", choice("sequence"))
+    target: str = param("sequence", "Unit of a row: a whole sequence.", choice("sequence"))
     n_components: int = param(16, "Dimension of the latent space.", integer(1))
     cell: str = param("gru", "Recurrent cell of encoder and decoder.", choice(*CELLS))
     hidden_size: int = param(64, "Units of each recurrent layer and direction.", integer(1))
@@ -69,7 +69,9 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
     )
 
     _attributes = {
-        "length_range_": attribute("tuple of int", "Shortest and longest training sequence.")
+        "length_range_": attribute(
+            "tuple of int", "Lengths of the shortest and longest training sequence."
+        )
     }
     _network: ClassVar[type[nn.Module]] = SequenceAutoencoderNetwork
 

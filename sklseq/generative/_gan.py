@@ -202,7 +202,7 @@ class GAN(Generator):
         }
         if encoder is None:
             return settings
-        n_values = data.shape[1] - len(encoder.number_places)  # half widths stand behind them
+        n_values = data.shape[1] - len(encoder.number_places)  # half-widths follow the values
         of_columns = {"n_features": n_values, "n_fourier_frequencies": 0}
         return settings | of_columns | {"columns": encoder.layout}
 

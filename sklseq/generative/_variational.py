@@ -65,7 +65,9 @@ class VariationalParameters:
         "`offset_`, so that another bound needs another fit.",
         choice("elbo", "iwae"),
     )
-    n_importance_samples: int = param(32, "Latent draws by which a score is computed.", integer(1))
+    n_importance_samples: int = param(
+        32, "Number of latent draws for each score (importance samples).", integer(1)
+    )
     common_random_numbers: bool = param(
         False,
         "Whether training uses the latent draws of the scores, the same for each row and step. The "

@@ -140,7 +140,7 @@ def step_f1_score(
     pos_label : int, float, bool or str, default=1
         The class to report if `average="binary"`.
     average : {"macro", "micro", "weighted", "binary"} or None, default="macro"
-        How the scores of the classes become one; None returns them all.
+        Averaging of the scores of the classes; None returns them all.
     sample_weight : array-like, default=None
         A weight for each sequence, of shape (n_sequences,), which all its steps get; or
         one for each step, in the form of `y_true`.

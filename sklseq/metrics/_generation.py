@@ -110,7 +110,7 @@ def sliced_wasserstein_distance(
         alike first; `energy_distance` says how those of DataFrames are compared.
     n_projections : int, default=200
     random_state : int, RandomState instance or None, default=0
-        Of the lines.
+        Seed of the projections.
 
     Returns
     -------
@@ -191,18 +191,18 @@ def classifier_two_sample_score(
     """Held-out accuracy of a classifier of samples against data; 0.5 is best, and the floor.
 
     Trees see what a linear classifier does not: samples with the right means and nothing else
-    are told apart. Both classes weigh the same.
+    are distinguished. Both classes have equal weight.
 
     Parameters
     ----------
     X, samples : array-like or DataFrame of shape (n_samples, n_features), or sequences
         Real rows, held out from the generator, and its samples. `energy_distance` says what the
-        classifier sees of DataFrames and sequences; trees do not mind the scale of columns.
+        classifier sees of DataFrames and sequences; trees are invariant to the scale of columns.
     classifier : estimator or None, default=None
         None takes `HistGradientBoostingClassifier` with leaves of at least 5 rows.
     cv : int, default=5
     random_state : int, RandomState instance or None, default=0
-        Of the folds and the trees.
+        Seed of the folds and the trees.
 
     Returns
     -------

@@ -40,7 +40,7 @@ def masked_r2_score(
         one for each step, in the form of `y_true` without outputs.
     multioutput : {"raw_values", "uniform_average", "variance_weighted"} or array-like of \
             shape (n_outputs,), default="uniform_average"
-        How the scores of the outputs become one: not at all, by their mean, or by their
+        Averaging of the scores of the outputs: not at all, by their mean, or by their
         mean weighted by each target's sum of squares about its mean or by these numbers.
     force_finite : bool, default=True
         Whether a constant target gives 1.0 (predicted perfectly) or 0.0 instead of NaN

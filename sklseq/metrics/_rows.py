@@ -24,7 +24,7 @@ def as_rows(**tables: Any) -> list[NDArray[np.float64]]:
     Parameters
     ----------
     **tables : array-like or DataFrame of shape (n_samples, n_features), or sequences
-        By the names that messages call them; the real one first.
+        Tables by name, as messages name them; the real one first.
 
     Returns
     -------

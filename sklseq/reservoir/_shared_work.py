@@ -21,7 +21,7 @@ _MAX_BYTES = 256 * 2**20
 
 @dataclass
 class Slot:
-    """A place for a result, which is None until somebody computes it. Nobody changes it."""
+    """A result shared by fits: None until it is computed, and never changed."""
 
     value: Any = None
 

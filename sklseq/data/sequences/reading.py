@@ -56,7 +56,7 @@ def read_sequences(
     allow_nan : bool, default=False
         Whether NaN is accepted.
     name : str, default="X"
-        What messages call the input.
+        Name of the input in messages.
 
     Returns
     -------

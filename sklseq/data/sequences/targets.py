@@ -24,7 +24,7 @@ def stack_steps(
     reference : Sequences
         The steps that the values belong to.
     name, reference_name : str
-        What messages call them.
+        Name of the values in messages.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def read_steps(values: Any, name: str = "y", *, series: bool = False) -> Sequenc
         ``(T_i,)`` or ``(T_i, k)`` for each sequence; pandas data with a (sequence, time) index;
         or one series ``(n_steps,)``.
     name : str, default="y"
-        What messages call them.
+        Name of the values in messages.
     series : bool, default=False
         Whether a 2-D array or a list of lists is one series ``(n_steps, k)``.
 

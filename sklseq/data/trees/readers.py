@@ -298,7 +298,7 @@ def read_forest(
     dtype : dtype, default=float64
         Of feature vectors.
     name_of : callable, default "Tree 0", "Tree 1", ...
-        What messages call each tree.
+        Name of each tree in messages.
 
     Returns
     -------

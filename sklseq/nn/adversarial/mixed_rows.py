@@ -39,7 +39,7 @@ class MixedRows(nn.Module):
 
     @property
     def n_noise(self) -> int:
-        """Columns of noise behind those of the generator."""
+        """Number of noise columns for the Gumbel draws."""
         return self.heads.n_values
 
     def _outputs(self, z: Tensor, context: Tensor | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Networks that reconstruct their input, and what keeps them from copying it."""
+"""Autoencoder networks and their regularizers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

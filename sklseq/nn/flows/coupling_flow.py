@@ -37,7 +37,7 @@ class CouplingFlow(Flow):
     activation : str, default="relu"
     coupling : {"affine", "spline"}, default="affine"
     n_bins, bound
-        Of spline couplings.
+        Bins, or range, of spline couplings.
     mixing : {"shuffle", "linear"}, default="shuffle"
         Layers between the couplings: a random permutation after every second one, so that each
         pair transforms all features (Dinh et al. 2017); or, before each, an `ActNorm` and a

@@ -74,7 +74,7 @@ class Children:
 
 
 class Cell(Protocol):
-    """What composes: see `sklseq.nn.trees.cells.TreeCell`."""
+    """Protocol of a cell: see `sklseq.nn.trees.cells.TreeCell`."""
 
     arity: int | None
     hidden_size: int
@@ -220,7 +220,7 @@ class TreePlan:
 
 
 class RecursivePlan(TreePlan):
-    """The same one node at a time: slow, readable, the oracle of the levels."""
+    """The same one node at a time: slow and readable, the reference implementation."""
 
     @cached_property
     def _above(self) -> list[int]:

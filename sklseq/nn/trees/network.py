@@ -88,14 +88,14 @@ class TreeEncoder(nn.Module):
         return max(*shapes, *(cell.state_size for cell in cells))
 
     def inputs(self, symbols: Tensor | None, features: Tensor | None) -> Tensor:
-        """What stands at each node, ``(n_nodes, size)``."""
+        """Input of each node, ``(n_nodes, size)``."""
         parts = [] if features is None else [features]
         if self.embedding is not None and symbols is not None:
             parts.append(self.embedding(symbols))
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
     def states(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
-        """Shown states ``(n_nodes, output_size)`` of all nodes, in the order of the levels."""
+        """Output states ``(n_nodes, output_size)`` of all nodes, in the order of the levels."""
         x, found = self.dropout(self.inputs(symbols, features)), []
         if self.up_cell is not None:
             table = self._table(symbols, features)
