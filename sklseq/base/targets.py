@@ -95,6 +95,8 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
     """
     if sample_weight is None:
         return np.ones(len(rows))
+    if hasattr(sample_weight, "__array__") and not hasattr(sample_weight, "__len__"):
+        sample_weight = np.asarray(sample_weight)
     if _is_scalar(sample_weight):
         sample_weight = np.full(len(rows), float(sample_weight))
     elif not rows.per_part and not all(map(_is_scalar, sample_weight)):

@@ -295,8 +295,6 @@ class Generator(NeuralEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = "category" in self._table_format().kinds
-        if tags.transformer_tags is not None:
-            tags.transformer_tags.preserves_dtype = [self.dtype]
         return tags
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, other_default, param, real
@@ -69,6 +70,11 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
     def _if_constant(self) -> str:
         """What to do about a constant feature."""
         return "Leave it out, for example with VarianceThreshold, or add noise"
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
 
     # -- training --------------------------------------------------------------------------
 
