@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 
 from sklseq.base import choice, estimator, integer, other_default, param, real, same
 from sklseq.generative._base import Generator, check_enough_rows
@@ -50,6 +51,11 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
     batch_size: int = other_default(Generator, "batch_size", 128)
 
     _kinds = ALL_KINDS
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
 
     def _table_format(self) -> TableFormat:
         if self.likelihood == "gaussian":

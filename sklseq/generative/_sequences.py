@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
@@ -160,6 +161,11 @@ class SequenceVAE(
     _density = evidence_bound
     score_samples = Generator._score_samples
     transform = Generator._transform
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
 
     # -- training --------------------------------------------------------------------------
 
