@@ -83,9 +83,9 @@ for ax, title in zip(axes, titles, strict=True):
 
 # %%
 # How good are the samples? Compare their energy distance from held-out rows with that of the
-# training rows, which is the floor. A two-sample classifier has accuracy 0.5 if samples and data are
-# indistinguishable. Columns that are shuffled independently look as good in every plot of a single
-# column.
+# training rows, which is the floor. A two-sample classifier has accuracy 0.5 if samples and data
+# are indistinguishable. Columns that are shuffled independently look as good in every plot of a
+# single column.
 
 held_out = passengers(1500, seed=1)
 candidates = {
