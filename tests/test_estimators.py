@@ -291,6 +291,8 @@ def test_one_number_weighs_all_rows(cls, method):
         )
     if "target" not in model.get_params():
         getattr(model, method)(X, y, sample_weight=2.0, **more)
+    with pytest.raises(ValueError, match="Negative values"):
+        getattr(clone(model), method)(X, y, sample_weight=-1.0, **more)
 
 
 @each_neural

@@ -100,15 +100,15 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
     if _is_scalar(sample_weight):
         sample_weight = np.full(len(rows), float(sample_weight))
     elif not rows.per_part and not all(map(_is_scalar, sample_weight)):
+        of_parts = f"; weights of {rows.part}s go with target={rows.part!r}"
         raise ValueError(
-            f"sample_weight must be one number for each {rows.whole}, of shape "
-            f"({len(rows)},), but holds {rows.whole}s of several numbers."
+            f"sample_weight must be one number for each of the {len(rows)} {rows.whole}s"
+            f"{'' if rows.whole == 'row' else of_parts}."
         )
-    if rows.per_part:
-        if _one_each(sample_weight, len(rows.sizes)):
-            sample_weight = np.repeat(np.asarray(sample_weight), rows.sizes)
-        else:
-            sample_weight = rows.stack(sample_weight, "sample_weight")
+    elif rows.per_part and _one_each(sample_weight, len(rows.sizes)):
+        sample_weight = np.repeat(np.asarray(sample_weight), rows.sizes)
+    elif rows.per_part:
+        sample_weight = rows.stack(sample_weight, "sample_weight")
     return check_sample_weight(
         sample_weight, np.empty(len(rows)), dtype=np.float64, ensure_non_negative=True
     )
