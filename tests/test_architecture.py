@@ -67,7 +67,8 @@ def test_no_class_is_cut_in_two():
         )
         # What overrides private methods of scikit-learn lies with its private names.
         apart = any(f"class {name}(" in SOURCES[p] for p in SOURCES if p.parts[0] == "_compat")
-        if len(bases[name]) == 1 and not (made or named or apart or name in ESTIMATORS):
+        exported = any(f'"{name}"' in SOURCES[p] for p in SOURCES if p.name == "__init__.py")
+        if len(bases[name]) == 1 and not (made or named or apart or exported):
             cut.append((name, bases[name]))
     assert cut == []
 

@@ -382,7 +382,8 @@ def test_the_equivalent_network_is_absent_without_a_fitted_ridge():
     assert not hasattr(esn(readout=Ridge()).fit(X, y), "recurrent_equivalent")
     params, state = esn().fit(X, y).recurrent_equivalent()
     assert params == {
-        "cell": "leaky", "hidden_size": 30, "target": "step", "pooling": "last",
+        "cell": "leaky", "cell_options": None, "num_layers": 1,
+        "hidden_size": 30, "target": "step", "pooling": "last",
         "bidirectional": False,
     }  # fmt: skip
     assert state["stack.forward_layers.0.weight_hh"].shape == (30, 30)
