@@ -119,7 +119,7 @@ def test_a_variational_autoencoder_of_sequences(cell, dtype, n_features):
             max_length=40,
         )
         network.noise.raw_partial.data.normal_()
-        network.length_model.tilt.output.weight.data.normal_()
+        network.length_model.log_weights.output.weight.data.normal_()
     classes = np.eye(2)[np.arange(40) % 2]
     network.length_model.initialize(np.arange(1, 41), np.ones(40), classes)
     network = network.to(DTYPES[dtype])
