@@ -13,11 +13,12 @@ DOCS := $(VENV)/.docs-installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint types docs bench clean
+.PHONY: help setup demo test test-processors lint types docs bench clean
 
 help:
 	@echo "make demo    run examples/quickstart.py"
 	@echo "make test    all checks: lint, types, tests and doctests (WORKERS=$(WORKERS))"
+	@echo "make test-processors  the promises on a processor without AVX, in MKL's and oneDNN's compatible modes"
 	@echo "make lint    ruff check, ruff format --check, lint-imports"
 	@echo "make types   mypy"
 	@echo "make docs    build the site in docs/_build/html"
@@ -49,12 +50,27 @@ types: $(DEV)
 	$(PY) -m mypy
 
 # One thread for each worker: more only makes the workers wait for each other.
-test: export OMP_NUM_THREADS := 1
-test: export MKL_NUM_THREADS := 1
-test: export SCIPY_ARRAY_API := 1
-test: export MPLBACKEND := Agg
+test test-processors: export OMP_NUM_THREADS := 1
+test test-processors: export MKL_NUM_THREADS := 1
+test test-processors: export SCIPY_ARRAY_API := 1
+test test-processors: export MPLBACKEND := Agg
+
+# How sums are rounded depends on the instructions of the processor, and so may equality to the bit.
+# A few tests of it run a second time without vector instructions; test-processors runs all.
 test: lint types
 	$(PY) -m pytest -n $(WORKERS)
+	ATEN_CPU_CAPABILITY=default $(PY) -m pytest -q -n $(WORKERS) tests/test_estimators.py \
+		tests/training -k "(bits and not parallel) or subset_invariance"
+
+PROMISES := not scikit_learn_checks or subset_invariance or idempotent or weight_equivalence
+BITS := bits or one_by_one or all_together or among_others or in_order or repeat
+test-processors: $(DEV)
+	@set -e; for mode in ATEN_CPU_CAPABILITY=default MKL_CBWR=COMPATIBLE ONEDNN_MAX_CPU_ISA=AVX2; do \
+		echo "$$mode"; \
+		env $$mode $(PY) -m pytest -q -n $(WORKERS) tests/test_estimators.py -k "$(PROMISES)"; \
+		env $$mode $(PY) -m pytest -q -n $(WORKERS) tests --ignore tests/test_estimators.py \
+			-k "$(BITS)"; \
+	done
 
 docs: $(DOCS)
 	$(PY) -m sphinx -b html -W --keep-going docs docs/_build/html

@@ -197,7 +197,7 @@ def _detector(train: np.ndarray, seed: int) -> DenoisingAutoencoder:
         n_components=256,
         hidden_layer_sizes=(256,),
         decoder_layer_sizes=(),
-        code_activation="relu",
+        latent_activation="relu",
         max_epochs=max(20, 128_000 // len(train)),  # 2,000 steps
         batch_size=64,
         learning_rate=0.002,
@@ -227,7 +227,7 @@ def speed(quick: bool, data: Path | None) -> Rows:
         return Autoencoder(
             n_components=32,
             hidden_layer_sizes=(64,),
-            code_activation="relu",
+            latent_activation="relu",
             learning_rate=1e-3,
             weight_decay=1e-5,
             gradient_clip=None,

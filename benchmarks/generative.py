@@ -55,7 +55,7 @@ def exact() -> None:
         X = StandardScaler().fit_transform(load().data)
         independent = -0.5 * X.shape[1] * (np.log(2 * np.pi) + 1)
         linear: dict[str, Any] = {"solver": "lbfgs", "dtype": "float64", "random_state": 0}
-        vae = VAE(hidden_layer_sizes=(), fixed_draws=True, max_epochs=50, **linear)
+        vae = VAE(hidden_layer_sizes=(), common_random_numbers=True, max_epochs=50, **linear)
         noisy = VAE(
             hidden_layer_sizes=(),
             learning_rate=0.01,

@@ -36,6 +36,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_sequence, pad_sequence
 
+from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.recurrent import GRUClassifier, LSTMClassifier, RNNClassifier
 from sklseq.training.context import epoch_generators, seeded_construction
@@ -108,7 +109,8 @@ class Bare(Rival):
 
     def logits(self, chosen: Tensor) -> Tensor:
         steps = self.table[chosen]
-        return self.network(steps.flatten(0, 1), np.full(len(chosen), steps.shape[1]))
+        packing = Packing(np.full(len(chosen), steps.shape[1]))
+        return self.network(steps.flatten(0, 1), packing)
 
 
 class PaddedModule(nn.Module):

@@ -28,7 +28,7 @@ import torch
 
 from sklseq.data import Forest, flatten_labels, read_forest
 from sklseq.datasets import load_sentiment_treebank, make_listops, make_propositional_logic
-from sklseq.nn.trees.cells import CELLS
+from sklseq.nn.trees.cells import COMPOSITIONS
 from sklseq.nn.trees.levels import RecursivePlan, TreePlan
 from sklseq.recurrent import LSTMClassifier
 from sklseq.recursive import RecursiveClassifier
@@ -60,7 +60,7 @@ class Ours:
 
     def __init__(self, forest: Forest, x: torch.Tensor):
         torch.manual_seed(0)
-        self.cell = CELLS["childsum-lstm"](SIZE, HIDDEN, 5)
+        self.cell = COMPOSITIONS["childsum-lstm"](SIZE, HIDDEN, 5)
         self.forest, self.x = forest, x
 
     def roots(self, trees: np.ndarray) -> torch.Tensor:
@@ -184,7 +184,7 @@ def one(args: argparse.Namespace) -> None:
     parents = np.arange(n) - 1
     if shape == "random":
         parents[1:] = (rng.random(n - 1) * np.arange(1, n)).astype(int)
-    cell = CELLS["childsum-lstm"](SIZE, HIDDEN, 5)
+    cell = COMPOSITIONS["childsum-lstm"](SIZE, HIDDEN, 5)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
     forest = read_forest([{"parents": parents}])

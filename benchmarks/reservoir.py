@@ -221,7 +221,7 @@ def alphas(quick: bool) -> Rows:
 
     seconds, got = turns(
         one=lambda: path().coef(1.0),
-        many=lambda: path().coefs(grid),
+        many=lambda: list(map(path().coef, grid)),
         loo=lambda: LeaveOneOut(path(), grid).update(x, y).errors,
     )
     task = f"alpha path, 30 alphas, {units} units, {n_rows} steps, times one fit"

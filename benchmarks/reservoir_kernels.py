@@ -20,7 +20,14 @@ import scipy.linalg
 import scipy.sparse as sp
 from _table import one_thread, peak, turns
 
-from sklseq.nn.reservoir import Reservoir, all_states, input_weights, map_states, recurrent_weights
+from sklseq.nn.reservoir import (
+    Reservoir,
+    all_states,
+    input_weights,
+    recurrent_weights,
+    run_parts,
+    state_parts,
+)
 from sklseq.ridge import LeaveOneOut, RidgeStatistics, merged
 
 LEAK, RADIUS, DENSITY = 0.3, 0.9, 0.1
@@ -57,6 +64,12 @@ def peer(units: int) -> tuple[str, Reservoir, Callable[[np.ndarray], np.ndarray]
     return "ReservoirPy", same, run
 
 
+def exhaust(part: Any) -> None:
+    """Ask for all blocks of a part, and for nothing else."""
+    for blocks in part.attempts():
+        deque(blocks, 0)
+
+
 def one_series(n_steps: int = 100_000) -> None:
     """With all states kept, and handed over in blocks as the estimators take them."""
     steps = np.random.default_rng(0).uniform(0, 0.5, (n_steps, 1))
@@ -67,7 +80,7 @@ def one_series(n_steps: int = 100_000) -> None:
             seconds, got = turns(
                 kept=lambda r=cast: all_states(r, steps),
                 peer=lambda run=run: run(steps),
-                blocks=lambda r=cast: map_states(r, steps, lambda blocks: deque(blocks, 0)),
+                blocks=lambda r=cast: run_parts(exhaust, state_parts(r, steps)),
             )
             print(
                 f"one series, {n_steps} steps, {units} units, {dtype}: "
@@ -118,7 +131,7 @@ def ridge(n_rows: int = 5000, units: int = 500) -> None:
     seconds, got = turns(
         one=lambda: path().coef(1.0),
         cholesky=by_cholesky,
-        many=lambda: path().coefs(alphas),
+        many=lambda: list(map(path().coef, alphas)),
         gcv=gcv,
         loo=lambda: LeaveOneOut(path(), alphas).update(x, y).errors,
         refits=lambda: [path().coef(a) for a in alphas],
@@ -143,13 +156,14 @@ def fit(reservoir: Reservoir, steps: np.ndarray, n_jobs: int | None = None) -> R
     """Statistics of a one-step-ahead readout."""
     following = np.roll(steps, -1, axis=0)
 
-    def collect(blocks: Any) -> RidgeStatistics:
-        stats = RidgeStatistics(reservoir.units, 1)
-        for rows, states in blocks:
-            stats.update(states, following[rows])
+    def collect(part: Any) -> RidgeStatistics:
+        for blocks in part.attempts():
+            stats = RidgeStatistics(reservoir.units, 1)
+            for rows, states in blocks:
+                stats.update(states, following[rows])
         return stats
 
-    return merged(map_states(reservoir, steps, collect, n_jobs=n_jobs))
+    return merged(run_parts(collect, state_parts(reservoir, steps), n_jobs=n_jobs))
 
 
 def threads(n_steps: int = 200_000, units: int = 500) -> None:

@@ -1,9 +1,10 @@
 """
-Autoencoders: codes, reconstructions, and noise taken away
-==========================================================
+Autoencoders: latent space, reconstructions and denoising
+=========================================================
 
-An autoencoder squeezes rows through a code of a few numbers. On images of handwritten digits its
-two numbers tell more than those of PCA, and one that was trained with noise removes it.
+An autoencoder compresses rows to a latent representation of a few numbers. On images of
+handwritten digits two of its dimensions separate the classes better than two of PCA, and an
+autoencoder that was trained with noise removes it.
 """
 
 # %%
@@ -22,7 +23,7 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=0.25, random_state=0)
 
 # %%
-# Codes of two numbers. The autoencoder is fitted as PCA is, and stands where PCA stands.
+# A latent space of two dimensions. The autoencoder is fitted and used as PCA is.
 
 training = {"learning_rate": 0.002, "lr_schedule": "cosine", "max_epochs": 60, "random_state": 0}
 models = {
@@ -31,16 +32,16 @@ models = {
 }
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
 for axis, (name, model) in zip(axes, models.items(), strict=True):
-    codes = model.fit_transform(X_train)
-    near = KNeighborsClassifier(5).fit(codes, y_train).score(model.transform(X_test), y_test)
+    latent = model.fit_transform(X_train)
+    near = KNeighborsClassifier(5).fit(latent, y_train).score(model.transform(X_test), y_test)
     error = np.mean((model.inverse_transform(model.transform(X_test)) - X_test) ** 2)
-    axis.set_title(f"{name}: error {error:.4f}, 5 neighbours {near:.0%} right")
+    axis.set_title(f"{name}: error {error:.4f}, 5 neighbors {near:.0%} right")
     points = axis.scatter(*model.transform(X_test).T, c=y_test, cmap="tab10", s=12)
-    print(f"{name}: squared error {error:.4f}, accuracy of 5 neighbours on the code {near:.3f}")
+    print(f"{name}: squared error {error:.4f}, accuracy of 5 neighbors {near:.3f}")
 figure.colorbar(points, ticks=range(10), label="digit")
 
 # %%
-# The same test images from two numbers each, and noisy images without their noise.
+# The same test images reconstructed from two numbers each, and noisy images denoised.
 
 denoiser = DenoisingAutoencoder(
     noise_level=0.25, n_components=64, hidden_layer_sizes=(256,), **training
@@ -54,7 +55,7 @@ print(
 lines = {
     "image": X_test,
     "PCA": models["PCA"].inverse_transform(models["PCA"].transform(X_test)),
-    "code of 2": models["Autoencoder"].reconstruct(X_test),
+    "autoencoder": models["Autoencoder"].reconstruct(X_test),
     "noisy": noisy,
     "denoised": clean,
 }
@@ -67,7 +68,7 @@ for row, (name, images) in zip(axes, lines.items(), strict=True):
     row[0].set_ylabel(name)
 
 # %%
-# Rows that are no digits are reconstructed badly, and so found.
+# Images that are not digits have large reconstruction errors: they are found as outliers.
 
 upside_down = X_test.reshape(-1, 8, 8)[:, ::-1].reshape(-1, 64)
 model = models["Autoencoder"]

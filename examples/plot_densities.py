@@ -2,7 +2,7 @@
 Densities in two dimensions
 ===========================
 
-A flow learns the density of rows, so that it tells how probable each place is, and draws new rows.
+A flow learns the density of rows, so that it gives the density at each point, and draws new rows.
 Above what was learned from, in the middle the logarithm of the learned density, below rows drawn
 from it. A few seconds of training; longer training makes the edges sharper.
 """
@@ -24,7 +24,7 @@ tables = {
 }
 
 # %%
-# Splines bend each of the two features as the other says; four such layers are enough here.
+# Splines transform each of the two features, given the other; four such layers are enough here.
 figure, axes = plt.subplots(3, 4, figsize=(10, 7.5), sharex="col", sharey="col")
 for (name, X), (data, density, samples) in zip(tables.items(), axes.T, strict=True):
     flow = RealNVP(

@@ -26,7 +26,7 @@ train, test = eeg[:n_train], eeg[n_train:]
 print(f"{len(train)} steps to train on, {len(test)} to test")
 
 # %%
-# The search. The penalty is chosen by generalised cross-validation within each fit; what is left
+# The search. The penalty is chosen by generalized cross-validation within each fit; what is left
 # are the time scale of the units and how far the series drives them into their nonlinear range.
 
 search = ESNSearchCV(

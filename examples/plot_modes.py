@@ -3,11 +3,11 @@ All modes of a mixture
 ======================
 
 Eight clusters on a ring are a hard test of a GAN: a generator that maps one normal distribution
-continuously cannot leave gaps between them, and forgets some. Part of the noise of
-:class:`~sklseq.generative.GAN` are coins, which pick a cluster, and its critic compares real and
-generated rows in pairs; a judge that learns once training is over picks among candidates what is
-most like the data. The gray dots are the data. Some twenty seconds of training; with 200 epochs,
-the default, the clusters become as narrow as they are.
+continuously cannot leave gaps between them, and loses some. Part of the noise of
+:class:`~sklseq.generative.GAN` is binary: it selects a cluster. The relativistic discriminator
+compares real and generated rows in pairs. After training, samples are picked among candidates by an
+estimated density ratio. The gray dots are the data. Training takes some twenty seconds; with 200
+epochs, the default, the clusters become as narrow as those of the data.
 """
 
 import warnings
@@ -23,10 +23,14 @@ modes = np.column_stack([np.cos(angles), np.sin(angles)])
 X = modes[rng.integers(8, size=1000)] + 0.05 * rng.normal(size=(1000, 2))
 
 gans = {
-    "log loss, normal noise": GAN(
-        loss="non_saturating", gradient_penalty=0, n_coins=0, n_octaves=0, n_candidates=1
+    "log loss, Gaussian noise": GAN(
+        loss="non_saturating",
+        gradient_penalty=0,
+        n_binary_latents=0,
+        n_fourier_frequencies=0,
+        n_candidates=1,
     ),
-    "relativistic loss, coins": GAN(n_candidates=1),
+    "relativistic loss, binary latents": GAN(n_candidates=1),
     "and candidates": GAN(),
 }
 

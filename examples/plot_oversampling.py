@@ -1,6 +1,6 @@
 """
-A rare class, filled up by a generator
-======================================
+Oversampling a rare class with a generator
+==========================================
 
 Where one class is rare, a classifier may do best by hardly ever naming it. A generator that has
 learned how rows of each class are spread can draw more of the rare ones, for training alone. This
@@ -43,7 +43,7 @@ def split(seed):
 
 
 # %%
-# Fifteen neighbours classify: they know no class weights. To repeat the rare rows is the plain way
+# k-nearest neighbors takes no class weights. To repeat the rare rows is the plain way
 # to fill the class up, and what the generator has to be measured by. Beside them stands a linear
 # classifier that does know class weights. Means over five splits.
 

@@ -3,12 +3,13 @@ What is this function called?
 =============================
 
 The syntax trees of functions are an X like any other. A tree LSTM learns from Python's own library
-which name goes with which body; then we ask it which parts of a body it went by.
+to predict a function's name from its body; then we ask which parts of a body a prediction depends
+on.
 """
 
 # %%
 # The functions of some packages of the standard library, each a nested tuple ``(node type, child,
-# ...)`` in which its own name is hidden. We keep the ten most common names that say something.
+# ...)`` in which its own name is hidden. We keep the ten most common names but ``__init__``.
 
 from collections import Counter
 
@@ -39,7 +40,7 @@ print(f"{len(X)} functions called {', '.join(names)}")
 
 # %%
 # Trees are split, fitted and scored like rows. A node may have any number of children, so the
-# composition is one that sums them. The rival counts the nodes and knows nothing of the tree.
+# composition is one that sums them. The baseline counts the nodes and ignores the tree.
 
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
 model = RecursiveClassifier(
@@ -100,8 +101,8 @@ left.set_title(f"accuracy {model.score(X_test, y_test):.2f}")
 for value, importance, x, depth, edges in layout(tree, importances)[0]:
     for to, below in edges:
         right.plot([-depth, -below], [x, to], color="0.8", zorder=0)
-    colour = plt.cm.coolwarm(0.5 + 0.5 * float(np.clip(importance, -1, 1)))
-    box = {"boxstyle": "round", "facecolor": colour, "edgecolor": "0.6"}
+    color = plt.cm.coolwarm(0.5 + 0.5 * float(np.clip(importance, -1, 1)))
+    box = {"boxstyle": "round", "facecolor": color, "edgecolor": "0.6"}
     right.text(-depth, x, value, ha="center", va="center", fontsize=8, bbox=box)
 right.set_xlim(-max(d for *_, d, _ in layout(tree, importances)[0]) - 0.6, 0.6)
 right.invert_xaxis()

@@ -2,7 +2,7 @@
 Sequences drawn from a variational autoencoder
 ==============================================
 
-Strokes of a pen, of unequal length, are learned by `SequenceVAE` without a word of what they show:
+Strokes of a pen, of unequal length, are learned by `SequenceVAE` without labels:
 circles, eights and spirals, large and small, quick and slow. The model draws new strokes of each
 kind, and its latent variables lead from one kind to another.
 """

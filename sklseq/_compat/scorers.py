@@ -1,8 +1,8 @@
 """Makes scorers known to scikit-learn by name.
 
-scikit-learn has no public way to do this. It keeps a table of scorers, and, in the
-parameter constraints of each class and function with a `scoring` parameter, a copy of the
-names that the table held when the module was imported. Both must learn a new name.
+scikit-learn has no public way to do this. It keeps a table of scorers, and, in the parameter
+constraints of each class and function with a `scoring` parameter, a copy of the names that the
+table held when the module was imported. A new name must be added to both.
 """
 
 import sys
@@ -10,17 +10,21 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
-from sklseq._compat.sklearn import SCORERS, StrOptions
+import sklearn
+
+from sklseq._compat.sklearn import StrOptions
+
+__all__ = ["register"]
 
 _registered: set[str] = set()
 
 
-def register_scorers(scorers: Mapping[str, Callable[..., float]]) -> None:
+def register(scorers: Mapping[str, Callable[..., float]]) -> None:
     """Let scikit-learn find scorers by name, as in `GridSearchCV(..., scoring="name")`.
 
-    Only adds: no scorer and no constraint of scikit-learn is replaced. Modules of
-    scikit-learn that are not imported yet are left alone, since they read the table when
-    they are. Registering a name a second time replaces the scorer.
+    Only adds: no scorer and no constraint of scikit-learn is replaced. Modules of scikit-learn
+    that are not imported yet read the table when they are. Registering a name a second time
+    replaces the scorer.
 
     Parameters
     ----------
@@ -31,23 +35,32 @@ def register_scorers(scorers: Mapping[str, Callable[..., float]]) -> None:
     ------
     ValueError
         If a name belongs to a scorer that was not registered here.
-
-    Examples
-    --------
-    >>> from sklearn.metrics import get_scorer
-    >>> import sklseq.metrics
-    >>> get_scorer("step_accuracy")
-    make_scorer(step_accuracy_score, response_method='predict')
+    ImportError
+        If this release of scikit-learn keeps its table of scorers elsewhere.
     """
-    taken = sorted((scorers.keys() & SCORERS.keys()) - _registered)
+    table = _table_of_scorers()
+    taken = sorted((scorers.keys() & table.keys()) - _registered)
     if taken:
         raise ValueError(f"scikit-learn already has scorers with these names: {taken}.")
-    SCORERS.update(scorers)
+    table.update(scorers)
     _registered.update(scorers)
     for allowed in _scoring_constraints():
         # Other parameters named `scoring` may allow only a few words of their own.
         if isinstance(allowed, StrOptions) and {"accuracy", "r2"} <= allowed.options:
             allowed.options.update(scorers)
+
+
+def _table_of_scorers() -> dict[str, Any]:
+    # Imported here, so that a release that moves it breaks nothing but names.
+    try:
+        from sklearn.metrics._scorer import _SCORERS
+    except ImportError as error:
+        raise ImportError(
+            f"scikit-learn {sklearn.__version__} keeps its table of scorers where sklseq does not "
+            "find it, so scorers cannot be given names: pass the scorer itself, as in "
+            "scoring=sklseq.metrics.step_accuracy."
+        ) from error
+    return _SCORERS
 
 
 def _scoring_constraints() -> Iterator[Any]:

@@ -3,11 +3,12 @@
 A scikit-learn release that moves one of these names is followed here and nowhere else.
 """
 
+from collections.abc import Hashable
 from typing import Any
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin
-from sklearn.metrics._scorer import _SCORERS as SCORERS
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -20,11 +21,11 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names, _check_sample_weight
 
 __all__ = [
-    "SCORERS",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
+    "OrderedGridSearchCV",
     "StrOptions",
     "callback_attributes",
     "check_feature_names",
@@ -48,3 +49,32 @@ def callback_attributes(estimator: object) -> dict[str, Any]:
     """What scikit-learn keeps on an estimator of its callbacks and of a fit under way."""
     kept = ("_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks_to_teardown")
     return {name: value for name, value in vars(estimator).items() if name in kept}
+
+
+class OrderedGridSearchCV(GridSearchCV):
+    """A grid search that evaluates similar candidates one after the other.
+
+    Results come in the order of the grid.
+    """
+
+    def _similar(self, candidate: dict[str, Any]) -> Hashable:
+        """What candidates have in common that are evaluated together."""
+        raise NotImplementedError
+
+    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
+        def evaluate_in_order(candidates: Any, **more: Any) -> Any:
+            candidates = list(candidates)
+            kinds = [self._similar(candidate) for candidate in candidates]
+            self._order = sorted(range(len(kinds)), key=lambda i: (kinds.index(kinds[i]), i))
+            return evaluate_candidates([candidates[i] for i in self._order], **more)
+
+        super()._run_search(evaluate_in_order, callback_ctx=callback_ctx)
+
+    def _format_results(
+        self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None
+    ) -> Any:
+        place = sorted(range(len(self._order)), key=self._order.__getitem__)
+        candidate_params = [candidate_params[i] for i in place]
+        out = [out[i * n_splits + k] for i in place for k in range(n_splits)]
+        del self._order
+        return super()._format_results(candidate_params, n_splits, out, more_results)

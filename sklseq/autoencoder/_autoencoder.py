@@ -1,19 +1,20 @@
-"""Autoencoders of tables: what is in the way of copying the input is the size of the code."""
+"""Autoencoders of tables: the size of the latent space keeps them from copying the input."""
 
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
-from torch import Tensor, nn
+from torch import nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
-from sklseq.base import choice, estimator, param, real
+from sklseq.base import choice, estimator, param, real, same
+from sklseq.base.parameters import layer_sizes
+from sklseq.base.randomness import sampling_generator
 from sklseq.nn.codes.autoencoder import AutoencoderNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
-from sklseq.parts.fit import sampling_generator
-from sklseq.parts.latent_priors import LatentPriorMixin
-from sklseq.parts.table_estimator import layer_sizes
+from sklseq.parts.latent_priors import LatentPriorParameters, latent_prior_of
+from sklseq.training.rows.batch import Targets
+from sklseq.training.rows.dense import DenseRows
 
 __all__ = ["Autoencoder", "DenseAutoencoder"]
 
@@ -29,13 +30,15 @@ class DenseAutoencoder(BaseAutoencoder):
         None, "Units of the decoder's hidden layers; None mirrors the encoder's.", tuple, list, None
     )
     activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))
-    code_activation: Any = param("identity", "Activation of the code.", choice(*ACTIVATIONS))
+    latent_activation: Any = param(
+        "identity", "Activation of the latent representation.", choice(*ACTIVATIONS)
+    )
     tied_weights: bool = param(
         False, "Whether the decoder's maps are the transposes of the encoder's.", "boolean"
     )
     normalization: str | None = param(
         None,
-        "Normalise each hidden layer over the 'batch' or over the units of the 'layer'. With "
+        "Normalize each hidden layer over the 'batch' or over the units of the 'layer'. With "
         "'batch', a step's gradient depends on which rows are in it together.",
         choice(*NORMALIZATIONS),
         None,
@@ -56,29 +59,26 @@ class DenseAutoencoder(BaseAutoencoder):
 
     _network: ClassVar[type[nn.Module]] = AutoencoderNetwork
 
-    def _code_settings(self) -> dict[str, Any]:
-        return {"code_activation": self.code_activation, "n_active": None}
+    def _latent_settings(self) -> dict[str, Any]:
+        return {"latent_activation": self.latent_activation, "n_active": None}
 
-    def _module_settings(
-        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        n_features = inputs[0].shape[1]
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
         decoder = self.decoder_layer_sizes
         if self.tied_weights and (decoder is not None or self.residual):
             raise ValueError(
                 "tied_weights=True mirrors the encoder: leave decoder_layer_sizes at None and "
                 "residual at False."
             )
-        self._warn_if_copying(n_features)
+        self._warn_if_copying(data.shape[1])
         return {
-            "n_features": n_features,
+            "n_features": data.shape[1],
             "n_components": self.n_components,
             "hidden_layer_sizes": layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
             "decoder_layer_sizes": (
                 None if decoder is None else layer_sizes("decoder_layer_sizes", decoder)
             ),
             "tied_weights": self.tied_weights,
-            **self._code_settings(),
+            **self._latent_settings(),
             "loss": self.loss,
             "activation": self.activation,
             "normalization": self.normalization,
@@ -87,16 +87,18 @@ class DenseAutoencoder(BaseAutoencoder):
             "init": self.init,
         }
 
-    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
-        (x,) = inputs
-        x, weight = x[weight > 0], weight[weight > 0, None]
+    def _initialize(self, module: Any, rows: DenseRows) -> None:
+        assert rows.weight is not None
+        counted = rows.weight > 0
+        (x,), weight = rows.arrays, rows.weight[:, None]
+        x, weight = x[counted], weight[counted]
         mean = (x * weight).sum(dim=0) / weight.sum()
-        module.start_at(mean, x.amin(dim=0), x.amax(dim=0))  # type: ignore[operator]
+        module.initialize(mean, x.amin(dim=0), x.amax(dim=0))
 
 
-def _has_prior(model: Any) -> bool:
-    """Whether codes can be drawn, or could be after a fit."""
-    prior = model._code_distribution if hasattr(model, "module_") else model.latent_prior
+def _can_sample(model: Any) -> bool:
+    """Whether latent representations can be drawn, or could be after a fit."""
+    prior = model._latent_distribution if hasattr(model, "module_") else model.latent_prior
     if prior is None:
         raise AttributeError(
             f"{type(model).__name__} samples with a latent_prior alone: set one, and fit again."
@@ -105,15 +107,16 @@ def _has_prior(model: Any) -> bool:
 
 
 @estimator
-class Autoencoder(LatentPriorMixin, DenseAutoencoder):
+class Autoencoder(DenseAutoencoder):
     """Compress rows to a few numbers and back: a nonlinear PCA, and an outlier detector.
 
-    The encoder maps a row to a code of `n_components` numbers, the decoder maps the code back;
-    both are trained to make the reconstruction error small. Without hidden layers this finds the
-    subspace of PCA (Baldi & Hornik 1989). Rows that are unlike the training data are reconstructed
-    badly: `score_samples` is the negative error, and `predict` calls those below `offset_`
-    outliers. With a `latent_prior` it is a generator, too [3]_: `sample` decodes codes drawn from
-    the distribution that was fitted to those of the training rows.
+    The encoder maps a row to its latent representation of `n_components` numbers, the decoder
+    maps that back; both are trained to minimize the reconstruction loss. Without hidden layers
+    this finds the subspace of PCA [2]_. Rows that are unlike the training data are reconstructed
+    badly: `score_samples` is the negative loss, and `predict` calls rows below `offset_`
+    outliers. With a `latent_prior` it is a generator, too: `sample` decodes draws from a
+    distribution that was fitted to the latent representations of the training rows (ex-post
+    density estimation [3]_).
 
     References
     ----------
@@ -137,14 +140,17 @@ class Autoencoder(LatentPriorMixin, DenseAutoencoder):
     (3, 4)
     """
 
-    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
-        super()._finish(inputs, weights)
-        self._sample_dtype = inputs[0].dtype.name
-        self._refit_prior(self._run("encode", *inputs), weights)
+    latent_prior: str | None = same(LatentPriorParameters, "latent_prior")
 
-    @available_if(_has_prior)
+    def _finish(self, data: NDArray[Any], targets: Targets) -> None:
+        super()._finish(data, targets)
+        self._sample_dtype = data.dtype.name
+        latent = self._run("encode", data)
+        self._latent_distribution = latent_prior_of(self, latent, targets)
+
+    @available_if(_can_sample)
     def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray[Any]:
-        """Draw rows: the decoder's, of codes that the fitted `latent_prior` draws.
+        """Draw rows: decode draws from the fitted `latent_prior`.
 
         Only with a `latent_prior`, set before `fit` or `partial_fit`.
 
@@ -164,5 +170,6 @@ class Autoencoder(LatentPriorMixin, DenseAutoencoder):
             If `n_samples` is below 1.
         """
         rng = sampling_generator(self, n_samples, random_state)
-        codes = self._sampled_codes(n_samples, (), rng)
-        return self._run("decode", codes).astype(self._sample_dtype, copy=False)
+        assert self._latent_distribution is not None
+        latent = self._latent_distribution.draw(n_samples, None, rng)
+        return self._run("decode", latent).astype(self._sample_dtype, copy=False)

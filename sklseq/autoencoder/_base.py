@@ -1,7 +1,7 @@
-"""What all autoencoders of tables and images share: codes, reconstructions, scores."""
+"""What all autoencoders of tables and images share: latent representations, scores, compression."""
 
 import warnings
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,39 +12,42 @@ from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param
-from sklseq.base.outliers import OutlierScoreMixin
+from sklseq.base.outliers import OutlierDetector
+from sklseq.base.tables import of_table, read_table
+from sklseq.base.targets import TargetRows
 from sklseq.nn.codes.autoencoder import LOSSES
-from sklseq.parts.compression import CompressionMixin
-from sklseq.parts.table_estimator import TableEstimator
-from sklseq.training.rows.batch import Batch, mean_loss
+from sklseq.parts.compression import Quantizer
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.training.rows.batch import Batch, Targets, mean_loss
+from sklseq.training.rows.dense import DenseRows
 
 __all__ = ["BaseAutoencoder"]
 
 
 @estimator
 class BaseAutoencoder(
-    OutlierScoreMixin,
-    CompressionMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    TableEstimator,
+    OutlierDetector, ClassNamePrefixFeaturesOutMixin, TransformerMixin, NeuralEstimator
 ):
-    """A network trained to give its input back through a code."""
+    """A network trained to reconstruct its input from a latent representation."""
 
-    n_components: int = param(2, "Numbers in a code.", integer(1))
+    n_components: int = param(2, "Dimension of the latent space.", integer(1))
     # At the default number of epochs 1e-3 is not trained to its end (measured on digits, wine).
-    learning_rate: float = other_default(TableEstimator, "learning_rate", 2e-3)
+    learning_rate: float = other_default(NeuralEstimator, "learning_rate", 2e-3)
     loss: str = param(
         "mse",
-        "What a reconstruction loses, as the mean over a row's values: 'mse' the squared error, "
-        "'huber' the absolute error where it is above 1, 'bce' the binary cross-entropy, for "
-        "values in [0, 1].",
+        "Reconstruction loss, averaged over the features: 'mse' the squared error, 'huber' the "
+        "absolute error where it is above 1, 'bce' the binary cross-entropy, for values in "
+        "[0, 1].",
         choice(*LOSSES),
     )
 
+    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+        latent_range_: NDArray[Any]
+
     _attributes = {
-        "code_range_": attribute(
-            "ndarray of shape (2, n_components)", "Smallest and largest values of training codes."
+        "latent_range_": attribute(
+            "ndarray of shape (2, n_components)",
+            "Smallest and largest value of each latent dimension over the training rows.",
         )
     }
 
@@ -59,11 +62,21 @@ class BaseAutoencoder(
 
     # -- training --------------------------------------------------------------------------
 
-    def _read_training(self, X: Any, y: Any, fresh: bool) -> tuple[NDArray[Any], ...]:
-        (values,) = super()._read_training(X, y, fresh)
+    def _read(self, X: Any, fresh: bool) -> NDArray[Any]:
+        return read_table(self, X, reset=fresh)
+
+    def _target_rows(self, data: NDArray[Any]) -> TargetRows:
+        return of_table(len(data))
+
+    def _read_targets(
+        self, y: Any, data: NDArray[Any], weights: NDArray[np.float64], fresh: bool, **known: Any
+    ) -> Targets:
         if self.loss == "bce":
-            self._check_unit_range(values)
-        return (values,)
+            self._check_unit_range(data)
+        return Targets(weights)
+
+    def _rows(self, data: NDArray[Any], like: Tensor, targets: Targets | None = None) -> DenseRows:
+        return DenseRows((data,), like, targets)
 
     def _check_unit_range(self, X: NDArray[Any]) -> None:
         low, high = X.min(axis=0), X.max(axis=0)
@@ -80,7 +93,7 @@ class BaseAutoencoder(
         )
 
     def _copying_is_hindered(self) -> bool:
-        """Whether a code as large as a row cannot simply be the row."""
+        """Whether a latent space as large as the input cannot simply hold the input."""
         return False
 
     def _warn_if_copying(self, n_features: int) -> None:
@@ -97,12 +110,11 @@ class BaseAutoencoder(
         (x,) = batch.inputs
         return mean_loss(module.losses(module(x), x), batch)  # type: ignore[operator]
 
-    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
-        counted = weights > 0
-        (values,) = inputs
-        codes = self._run("encode", values)[counted]
-        self.code_range_ = np.stack([codes.min(axis=0), codes.max(axis=0)])
-        self._set_offset(self._score(values), weights)
+    def _finish(self, data: NDArray[Any], targets: Targets) -> None:
+        counted = targets.weights > 0
+        latent = self._run("encode", data)[counted]
+        self.latent_range_ = np.stack([latent.min(axis=0), latent.max(axis=0)])
+        self._set_offset(self._score(data), targets.weights)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -131,7 +143,7 @@ class BaseAutoencoder(
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Train for one more epoch on X; `offset_` and `code_range_` are then those of this X.
+        """Train for one more epoch on X; `offset_` and `latent_range_` are then those of this X.
 
         Parameters
         ----------
@@ -144,10 +156,10 @@ class BaseAutoencoder(
         """
         return self._fit(X, None, sample_weight, partial=True)
 
-    # -- codes and reconstructions ---------------------------------------------------------
+    # -- encoding and decoding -------------------------------------------------------------
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """Codes of rows.
+        """Latent representations of rows.
 
         Parameters
         ----------
@@ -161,12 +173,12 @@ class BaseAutoencoder(
         return self._run("encode", self._read_fitted(X))
 
     def inverse_transform(self, X: Any) -> NDArray[Any]:
-        """Rows that codes stand for.
+        """Rows decoded from latent representations.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes.
+            Latent representations.
 
         Returns
         -------
@@ -174,17 +186,17 @@ class BaseAutoencoder(
             In the shape of what `fit` has seen.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        latent = check_array(X, dtype=[np.float64, np.float32], input_name="X")
         n_components = self._module_kwargs["n_components"]
-        if codes.shape[1] != n_components:
+        if latent.shape[1] != n_components:
             raise ValueError(
-                f"X has {codes.shape[1]} columns, but codes of this {type(self).__name__} have "
-                f"{n_components} (n_components)."
+                f"X has {latent.shape[1]} columns, but the latent space of this "
+                f"{type(self).__name__} has {n_components} (n_components)."
             )
-        return self._run("decode", codes)
+        return self._run("decode", latent)
 
     def reconstruct(self, X: Any) -> NDArray[Any]:
-        """Rows through the code and back: ``inverse_transform(transform(X))``.
+        """Reconstructions of rows: ``inverse_transform(transform(X))``.
 
         Parameters
         ----------
@@ -198,7 +210,7 @@ class BaseAutoencoder(
         return self._run("reconstruct", self._read_fitted(X))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """Negative reconstruction error of each row in the terms of `loss`: larger is more normal.
+        """Negative reconstruction loss of each row: larger is more normal.
 
         Parameters
         ----------
@@ -213,3 +225,74 @@ class BaseAutoencoder(
 
     def _score(self, values: NDArray[Any]) -> NDArray[np.float64]:
         return -self._run("errors", values).astype(np.float64)
+
+    # -- compression -----------------------------------------------------------------------
+
+    def _quantizer(self, n_bits: int) -> Quantizer:
+        check_is_fitted(self)
+        low, high = self.latent_range_
+        return Quantizer(low, high, n_bits)
+
+    def compress(self, X: Any, n_bits: int = 8) -> NDArray[np.uint16]:
+        """Quantized latent representations: `n_bits` each, evenly spaced over `latent_range_`.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+        n_bits : int, default=8
+            Bits for each latent dimension, 1 to 16.
+
+        Returns
+        -------
+        ndarray of uint8 or uint16 of shape (n_samples, n_components)
+        """
+        return self._quantizer(n_bits).encode(self._run("encode", self._read_fitted(X)))
+
+    def decompress(self, codes: Any, n_bits: int = 8) -> NDArray[Any]:
+        """Rows from what `compress` gave.
+
+        Parameters
+        ----------
+        codes : array-like of int of shape (n_samples, n_components)
+        n_bits : int, default=8
+            As in `compress`.
+
+        Returns
+        -------
+        ndarray
+            In the shape of what `fit` has seen.
+
+        Raises
+        ------
+        ValueError
+            If `codes` are not of `compress` with this `n_bits`.
+        """
+        return self.inverse_transform(self._quantizer(n_bits).decode(codes))
+
+    def compression_report(
+        self, X: Any, n_bits: int = 8, bits_per_value: int = 8
+    ) -> dict[str, float]:
+        """Size and error of compressed rows.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+        n_bits : int, default=8
+            As in `compress`.
+        bits_per_value : int, default=8
+            Bits that a value of X takes uncompressed.
+
+        Returns
+        -------
+        dict
+            "bits" of a compressed row; "bits_before", those of a row of X; "ratio", the latter
+            over the former; "mse", the mean squared error of the rows that `decompress` gives.
+        """
+        restored = self.decompress(self.compress(X, n_bits), n_bits)
+        values = self._read_fitted(X)
+        bits = self._module_kwargs["n_components"] * n_bits
+        before = values[0].size * bits_per_value
+        error = np.mean((restored.reshape(values.shape) - values) ** 2, dtype=np.float64)
+        return {"bits": bits, "bits_before": before, "ratio": before / bits, "mse": float(error)}

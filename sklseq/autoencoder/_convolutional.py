@@ -9,9 +9,11 @@ from torch import nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base.parameters import layer_sizes
+from sklseq.base.tables import check_finite_rows
 from sklseq.nn.codes.convolutional import ConvolutionalNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS
-from sklseq.parts.table_estimator import check_finite_rows, layer_sizes
+from sklseq.training.rows.batch import Targets
 
 __all__ = ["ConvolutionalAutoencoder"]
 
@@ -20,9 +22,10 @@ __all__ = ["ConvolutionalAutoencoder"]
 class ConvolutionalAutoencoder(BaseAutoencoder):
     """Compress images to a few numbers and back.
 
-    Convolutions of stride 2 halve height and width layer by layer, a linear map makes the code;
-    the decoder is the mirror image, of transposed convolutions [1]_. `compress` gives codes of a
-    few bits, `compression_report` what that saves and loses. A table is images of one line.
+    Convolutions of stride 2 halve height and width layer by layer, and a linear map gives the
+    latent representation; the decoder is the mirror image, of transposed convolutions [1]_.
+    `compress` quantizes latent representations to a few bits, `compression_report` says how large
+    the result is and how large the error. A table is images of one line.
 
     References
     ----------
@@ -41,7 +44,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
     8.0
     """
 
-    n_components: int = param(16, "Numbers in a code.", integer(1))
+    n_components: int = param(16, "Dimension of the latent space.", integer(1))
     channels: tuple[int, ...] = param(
         (16, 32), "Filters of each convolution; each halves height and width.", tuple, list
     )
@@ -65,9 +68,9 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
         tags.input_tags.three_d_array = True
         return tags
 
-    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
+    def _read(self, X: Any, fresh: bool) -> NDArray[Any]:
         if getattr(X, "ndim", np.ndim(X) if isinstance(X, (list, tuple)) else 2) <= 2:
-            values = super()._read(X, reset=reset)
+            values = super()._read(X, fresh)
             shape: tuple[int, ...] = (1, values.shape[1])
         else:
             values = check_array(
@@ -85,10 +88,10 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
                 )
             check_finite_rows(values)
             shape = values.shape[1:]
-            if reset:
+            if fresh:
                 self.n_features_in_ = int(np.prod(shape))
                 self.__dict__.pop("feature_names_in_", None)
-        if reset:
+        if fresh:
             self.image_shape_, self._is_table = shape, values.ndim == 2
         if shape != self.image_shape_:
             raise ValueError(
@@ -97,9 +100,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
             )
         return values.reshape(len(values), *shape)
 
-    def _module_settings(
-        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
-    ) -> dict[str, Any]:
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size} is even: it must be odd.")
         self._warn_if_copying(self.n_features_in_)
@@ -115,12 +116,12 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
         }
 
     def inverse_transform(self, X: Any) -> NDArray[Any]:
-        """Images, or rows, that codes stand for.
+        """Images, or rows, decoded from latent representations.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components)
-            Codes.
+            Latent representations.
 
         Returns
         -------
@@ -130,7 +131,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
         return self._as_given(super().inverse_transform(X))
 
     def reconstruct(self, X: Any) -> NDArray[Any]:
-        """Images through the code and back: ``inverse_transform(transform(X))``.
+        """Reconstructions of images: ``inverse_transform(transform(X))``.
 
         Parameters
         ----------

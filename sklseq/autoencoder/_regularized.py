@@ -1,16 +1,17 @@
-"""Autoencoders of tables with something else than the code's size in the way of copying."""
+"""Autoencoders of tables that noise, sparsity or contraction keeps from copying the input."""
 
 from numbers import Real
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sklseq.autoencoder._autoencoder import DenseAutoencoder
 from sklseq.base import choice, estimator, integer, param, real
 from sklseq.nn.codes.autoencoder import NOISES, contraction, corrupted, noise_levels
 from sklseq.nn.layers.feedforward import ACTIVATIONS
-from sklseq.training.rows.batch import Batch, mean_loss
+from sklseq.training.rows.batch import Batch, Targets, mean_loss
 
 __all__ = ["ContractiveAutoencoder", "DenoisingAutoencoder", "SparseAutoencoder"]
 
@@ -19,8 +20,8 @@ __all__ = ["ContractiveAutoencoder", "DenoisingAutoencoder", "SparseAutoencoder"
 class DenoisingAutoencoder(DenseAutoencoder):
     """Learn to undo noise: `reconstruct` moves a row towards where the data are.
 
-    In training the network sees rows with fresh noise and is to give them back without it; all
-    methods take X as it is. With Gaussian noise and without hidden layers this is the Wiener
+    In training the network reconstructs rows from noisy copies, with fresh noise in each step;
+    all methods take X as it is. With Gaussian noise and without hidden layers this is the Wiener
     filter; with hidden layers the step ``reconstruct(X) - X`` points along the gradient of the
     log-density [2]_.
 
@@ -41,18 +42,18 @@ class DenoisingAutoencoder(DenseAutoencoder):
     (150, 4)
     """
 
-    n_components: int = param(32, "Numbers in a code; may be more than features.", integer(1))
+    n_components: int = param(32, "Dimension of the latent space; any number.", integer(1))
     noise: str = param(
         "gaussian",
-        "'gaussian' adds normal numbers, 'masking' sets values to zero, 'salt_and_pepper' to the "
-        "smallest or largest value of the column.",
+        "Kind of noise: 'gaussian' adds normal numbers, 'masking' sets values to zero, "
+        "'salt_and_pepper' to the smallest or largest value of the column.",
         choice(*NOISES),
     )
     noise_level: Any = param(
         0.3,
-        "Deviation of Gaussian noise, in units of X; else the share of values that are replaced, "
-        "at most 1. A pair ``(low, high)`` draws a level for each row, log-uniformly: one network "
-        "then knows the data at several scales, which serves outlier detection.",
+        "Standard deviation of Gaussian noise, in units of X; otherwise the share of values that "
+        "are replaced, at most 1. A pair ``(low, high)`` draws a level for each row, "
+        "log-uniformly: noise of several scales helps to detect outliers.",
         real(0),
         tuple,
     )
@@ -71,13 +72,13 @@ class DenoisingAutoencoder(DenseAutoencoder):
             raise ValueError(f"noise_level={level!r}: a pair needs 0 < low <= high.")
         return level
 
-    def _read_training(self, X: Any, y: Any, fresh: bool) -> Any:
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
         if self.noise != "gaussian" and max(self._noise_levels()) > 1:
             raise ValueError(
                 f"noise_level={self.noise_level} is a share of values with noise={self.noise!r}: "
                 "at most 1."
             )
-        return super()._read_training(X, y, fresh)
+        return super()._settings(data, targets)
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         (x,) = batch.inputs
@@ -88,12 +89,12 @@ class DenoisingAutoencoder(DenseAutoencoder):
 
 @estimator
 class SparseAutoencoder(DenseAutoencoder):
-    """Codes in which few values are active, of a dictionary that may be larger than a row.
+    """Learn a sparse latent representation, which may be larger than a row.
 
-    'l1' adds the sum of the code's absolute values, each times the length of its decoder weights,
-    so that making the one small and the other large gains nothing. 'kl' adds the divergence of
-    each value's mean activation in the batch from `target_activation` [1]_. 'topk' keeps the
-    `n_active` largest values of each code and sets the others to zero, always [2]_.
+    'l1' adds the sum of the absolute activations, each times the norm of its decoder weights, so
+    that a small activation and a large weight gain nothing. 'kl' adds the divergence of each
+    unit's mean activation in the batch from `target_activation` [1]_. 'topk' keeps the `n_active`
+    largest activations of each row and sets the others to zero, always [2]_.
 
     References
     ----------
@@ -111,32 +112,32 @@ class SparseAutoencoder(DenseAutoencoder):
     3
     """
 
-    n_components: int = param(64, "Numbers in a code; may be more than features.", integer(1))
-    sparsity: str = param("l1", "What keeps codes sparse.", choice("l1", "kl", "topk"))
+    n_components: int = param(64, "Dimension of the latent space; any number.", integer(1))
+    sparsity: str = param("l1", "Sparsity constraint.", choice("l1", "kl", "topk"))
     sparsity_weight: float = param(
         0.01, "Weight of the penalty beside the loss, for 'l1' and 'kl'.", real(0)
     )
     target_activation: float = param(
-        0.05, "Mean activation that 'kl' wants of each value.", real(0, 1, "neither")
+        0.05, "Mean activation of each unit, for 'kl'.", real(0, 1, "neither")
     )
-    n_active: int = param(8, "Values of a code that 'topk' keeps.", integer(1))
-    code_activation: Any = param(
+    n_active: int = param(8, "Activations of a row that 'topk' keeps.", integer(1))
+    latent_activation: Any = param(
         None,
-        "Activation of the code; None takes 'logistic' for 'kl', which needs values between 0 and "
-        "1, and 'relu' otherwise.",
+        "Activation of the latent representation; None takes 'logistic' for 'kl', which needs "
+        "values between 0 and 1, and 'relu' otherwise.",
         choice(*ACTIVATIONS),
         None,
     )
 
-    def _code_settings(self) -> dict[str, Any]:
-        if self.sparsity == "kl" and self.code_activation not in (None, "logistic"):
+    def _latent_settings(self) -> dict[str, Any]:
+        if self.sparsity == "kl" and self.latent_activation not in (None, "logistic"):
             raise ValueError(
-                f"sparsity='kl' needs codes between 0 and 1, not code_activation="
-                f"{self.code_activation!r}: use None or 'logistic'."
+                f"sparsity='kl' needs activations between 0 and 1, not latent_activation="
+                f"{self.latent_activation!r}: use None or 'logistic'."
             )
         default = "logistic" if self.sparsity == "kl" else "relu"
         return {
-            "code_activation": self.code_activation or default,
+            "latent_activation": self.latent_activation or default,
             "n_active": self.n_active if self.sparsity == "topk" else None,
         }
 
@@ -145,21 +146,21 @@ class SparseAutoencoder(DenseAutoencoder):
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         (x,) = batch.inputs
-        code = module.encode(x)
-        loss = mean_loss(module.losses(module.raw(code), x), batch)
+        latent = module.encode(x)
+        loss = mean_loss(module.losses(module.raw(latent), x), batch)
         if self.sparsity == "l1":
             loss = loss + self.sparsity_weight * mean_loss(
-                (code.abs() * module.decoder_norms).sum(dim=1), batch
+                (latent.abs() * module.decoder_norms).sum(dim=1), batch
             )
         elif self.sparsity == "kl":
             weight = batch.weight[:, None]
-            mean = (code * weight).sum(dim=0) / weight.sum().clamp_min(torch.finfo(x.dtype).tiny)
+            mean = (latent * weight).sum(dim=0) / weight.sum().clamp_min(torch.finfo(x.dtype).tiny)
             loss = loss + self.sparsity_weight * _bernoulli_divergence(self.target_activation, mean)
         return loss
 
 
 def _bernoulli_divergence(target: float, mean: Tensor) -> Tensor:
-    """Sum over values of the divergence of their means from that of a Bernoulli variable."""
+    """Kullback-Leibler divergence of Bernoulli variables with these means, summed over units."""
     mean = mean.clamp(1e-6, 1 - 1e-6)
     rho = mean.new_tensor(target)
     on, off = rho * (rho / mean).log(), (1 - rho) * ((1 - rho) / (1 - mean)).log()
@@ -168,10 +169,10 @@ def _bernoulli_divergence(target: float, mean: Tensor) -> Tensor:
 
 @estimator
 class ContractiveAutoencoder(DenseAutoencoder):
-    """Codes that change little where the data do not: the encoder's Jacobian is kept small.
+    """Learn a latent representation that is robust to small changes of the input.
 
-    To the loss is added the squared Frobenius norm of the Jacobian of the code with respect to
-    the row, exactly and through all layers (Rifai et al. 2011, equation 4). Tied weights, the
+    To the loss is added the squared Frobenius norm of the encoder's Jacobian at each row, exactly
+    and through all layers [1]_ (equation 4). Tied weights, the
     default, keep the encoder from shrinking while the decoder grows.
 
     References
@@ -189,7 +190,7 @@ class ContractiveAutoencoder(DenseAutoencoder):
     (150, 8)
     """
 
-    n_components: int = param(32, "Numbers in a code; may be more than features.", integer(1))
+    n_components: int = param(32, "Dimension of the latent space; any number.", integer(1))
     contraction: float = param(
         0.01, "Weight of the Jacobian's squared norm beside the loss.", real(0)
     )
@@ -197,13 +198,15 @@ class ContractiveAutoencoder(DenseAutoencoder):
         (), "Units of the encoder's hidden layers; () is one map each way.", tuple, list
     )
     activation: str = param("logistic", "Activation of the hidden layers.", choice(*ACTIVATIONS))
-    code_activation: Any = param("logistic", "Activation of the code.", choice(*ACTIVATIONS))
+    latent_activation: Any = param(
+        "logistic", "Activation of the latent representation.", choice(*ACTIVATIONS)
+    )
     tied_weights: bool = param(
         True, "Whether the decoder's maps are the transposes of the encoder's.", "boolean"
     )
     normalization: str | None = param(
         None,
-        "Normalise each hidden layer over the units of the 'layer'; not over a batch, for a row's "
+        "Normalize each hidden layer over the units of the 'layer'; not over a batch, for a row's "
         "Jacobian would then depend on others.",
         choice("layer"),
         None,

@@ -10,32 +10,32 @@ from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.base.outliers import OutlierScoreMixin
-from sklseq.base.sequences import SequenceTransformerMixin, check_lengths, holds_vectors, unpacked
+from sklseq.base.outliers import OutlierDetector
+from sklseq.base.sequences import SequenceTransformer, check_lengths, holds_vectors, unpacked
 from sklseq.data import Sequences
 from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
-from sklseq.nn.recurrent.stack import CELLS
-from sklseq.parts.sequence_estimator import (
-    RaggedEstimator,
-    length_weights,
-    scales_of,
-    sequence_weights,
-)
-from sklseq.training.rows.batch import Batch, mean_loss
+from sklseq.nn.ragged.pooling import mean_pool
+from sklseq.nn.recurrent.cells.registry import CELLS
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.whole_sequences import read_numbers, scales_of
+from sklseq.training.placement import parameter_of
+from sklseq.training.rows.batch import Batch, Targets, mean_loss
+from sklseq.training.rows.dense import DenseRows
 from sklseq.training.rows.sequences import SequenceRows
-from sklseq.training.run import run_rows
+from sklseq.training.run import run
 
 __all__ = ["SequenceAutoencoder"]
 
 
 @estimator
-class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEstimator):
+class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator):
     """Compress sequences of any length to a few numbers and back.
 
-    A recurrent encoder reads a sequence to its end and gives the code, a recurrent decoder makes
-    all steps from it [1]_; padding takes no part. The code also tells the length, so that
-    `inverse_transform` gives sequences of unequal length. Steps are standardised by the mean and
-    deviation of each feature over the training steps.
+    A recurrent encoder reads a sequence to its end and gives its latent representation, from
+    which a recurrent decoder reconstructs all steps [1]_; padding takes no part. The length is
+    predicted from the latent representation too, so that `inverse_transform` gives sequences of
+    unequal length. Steps are standardized by the mean and deviation of each feature over the
+    training steps.
 
     References
     ----------
@@ -55,7 +55,8 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
     True
     """
 
-    n_components: int = param(16, "Numbers in a code.", integer(1))
+    target: str = param("sequence", "Unit of a row: a whole sequence.", choice("sequence"))
+    n_components: int = param(16, "Dimension of the latent space.", integer(1))
     cell: str = param("gru", "Recurrent cell of encoder and decoder.", choice(*CELLS))
     hidden_size: int = param(64, "Units of each recurrent layer and direction.", integer(1))
     num_layers: int = param(1, "Recurrent layers on top of each other.", integer(1))
@@ -68,7 +69,9 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
     )
 
     _attributes = {
-        "length_range_": attribute("tuple of int", "Shortest and longest training sequence.")
+        "length_range_": attribute(
+            "tuple of int", "Lengths of the shortest and longest training sequence."
+        )
     }
     _network: ClassVar[type[nn.Module]] = SequenceAutoencoderNetwork
 
@@ -83,32 +86,42 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
 
     # -- training --------------------------------------------------------------------------
 
-    def _module_settings(self, X: Sequences) -> dict[str, Any]:
-        names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")
-        return {"n_features": X.steps.shape[1]} | {name: getattr(self, name) for name in names}
+    def _read(self, X: Any, fresh: bool) -> Sequences:
+        sequences = read_numbers(self, X, reset=fresh, dtype=self._float_type(fresh))
+        if fresh:
+            self._flat = holds_vectors(X)
+        return sequences
 
-    def _initialise(self, module: Any, rows: SequenceRows) -> None:
+    def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
+        names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")
+        return {"n_features": data.steps.shape[1]} | {name: getattr(self, name) for name in names}
+
+    def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        return SequenceRows(data.steps, data.lengths, like, targets)
+
+    def _initialize(self, module: Any, rows: SequenceRows) -> None:
+        assert rows.weight is not None
         mean, scale = scales_of(rows, rows.steps.shape[1])
-        counted = length_weights(rows)
-        logs = np.log(rows.lengths)
-        middle = np.average(logs, weights=counted)
-        spread = np.sqrt(np.average((logs - middle) ** 2, weights=counted))
+        weights, logs = rows.weight.double().cpu().numpy(), np.log(rows.lengths)
+        middle = np.average(logs, weights=weights)
+        spread = np.sqrt(np.average((logs - middle) ** 2, weights=weights))
         length_scale = mean.new_tensor([middle, spread if spread > 1e-6 else 1.0])
-        module.start_at(mean, scale, length_scale)
+        module.initialize(mean, scale, length_scale)
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
-        steps, lengths = batch.inputs
-        raw, code = module(steps, lengths)
-        loss = mean_loss((raw - module.standardised(steps)).square().mean(dim=1), batch)
-        if self.length_weight == 0:
-            return loss
-        wrong = module.length_errors(code, lengths) * sequence_weights(batch)
-        return loss + self.length_weight * wrong.sum() / batch.n_rows
+        steps, packing = batch.inputs
+        raw, latent = module(steps, packing)
+        of_steps = (raw - module.standardize(steps)).square().mean(dim=1, keepdim=True)
+        losses = mean_pool(of_steps, packing)[:, 0]
+        if self.length_weight:
+            wrong = module.length_errors(latent, packing.lengths)
+            losses = losses + self.length_weight * wrong
+        return mean_loss(losses, batch)
 
-    def _finish(self, X: Sequences, weights: NDArray[np.float64]) -> None:
-        counted = X.lengths[weights > 0]
+    def _finish(self, data: Sequences, targets: Targets) -> None:
+        counted = data.lengths[targets.weights > 0]
         self.length_range_ = int(counted.min()), int(counted.max())
-        self._set_offset(self._score(X), weights)
+        self._set_offset(self._score(data), targets.weights)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -117,9 +130,7 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)`` array;
-            DataFrame with a (sequence, time) MultiIndex.
+            {{X: sequences}}
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_sequences,) or None, default=None
@@ -134,9 +145,7 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
             If X or a parameter is not valid, or training diverges; the estimator is then as it
             was before.
         """
-        self._fit(X, None, sample_weight)
-        self._flat = holds_vectors(X)
-        return self
+        return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -151,14 +160,12 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
         -------
         self
         """
-        self._fit(X, None, sample_weight, partial=True)
-        self._flat = holds_vectors(X)
-        return self
+        return self._fit(X, None, sample_weight, partial=True)
 
-    # -- codes and reconstructions ---------------------------------------------------------
+    # -- encoding and decoding -------------------------------------------------------------
 
     def transform(self, X: Any) -> NDArray[Any]:
-        """Codes of sequences.
+        """Latent representations of sequences.
 
         Parameters
         ----------
@@ -170,17 +177,17 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
         ndarray of shape (n_sequences, n_components)
         """
         sequences = self._read_fitted(X)
-        return self._as_output(X, sequences, self._run("encode", sequences, per_step=False))
+        return self._as_output(X, sequences, self._run("encode", sequences))
 
     def inverse_transform(self, X: Any, lengths: Any = None) -> NDArray[Any]:
-        """Sequences that codes stand for.
+        """Sequences decoded from latent representations.
 
         Parameters
         ----------
         X : array-like of shape (n_sequences, n_components)
-            Codes.
+            Latent representations.
         lengths : array-like of int of shape (n_sequences,) or None, default=None
-            Number of steps of each; None takes what the codes tell, within `length_range_`.
+            Number of steps of each; None predicts them, within `length_range_`.
 
         Returns
         -------
@@ -190,24 +197,26 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
             sequences had the same length and `lengths` is None.
         """
         check_is_fitted(self)
-        codes = check_array(X, dtype=self.dtype, input_name="X")
-        if codes.shape[1] != self._n_features_out:
+        latent = check_array(X, dtype=self._float_type(fresh=False), input_name="X")
+        if latent.shape[1] != self._n_features_out:
             raise ValueError(
-                f"X has {codes.shape[1]} columns, but codes of this {type(self).__name__} have "
-                f"{self._n_features_out} (n_components)."
+                f"X has {latent.shape[1]} columns, but the latent space of this "
+                f"{type(self).__name__} has {self._n_features_out} (n_components)."
             )
         layout = "dense" if lengths is None and len(set(self.length_range_)) == 1 else "ragged"
-        if lengths is None:
-            network: Any = self.module_
-            told = run_rows(network, network.lengths, (codes,), n_threads=self.n_threads)
-            counts = np.rint(told).clip(*self.length_range_).astype(np.int64)
-        else:
-            counts = check_lengths(lengths, len(codes))
-        repeated = Sequences(np.repeat(codes, counts, axis=0), counts, layout)  # type: ignore[arg-type]
-        return unpacked(repeated, self._run("decode", repeated, per_step=True), self._flat)
+        counts = self._lengths(latent) if lengths is None else check_lengths(lengths, len(latent))
+        repeated = Sequences(np.repeat(latent, counts, axis=0), counts, layout)  # type: ignore[arg-type]
+        return unpacked(repeated, self._run("decode", repeated, per_part=True), self._flat)
+
+    def _lengths(self, latent: NDArray[Any]) -> NDArray[np.int64]:
+        """Predicted lengths, within those of training."""
+        network: Any = self.module_
+        rows = DenseRows((latent,), parameter_of(network))
+        predicted = run(network.lengths, network, rows, n_threads=self.n_threads)
+        return np.rint(predicted).clip(*self.length_range_).astype(np.int64)
 
     def reconstruct(self, X: Any) -> NDArray[Any]:
-        """Sequences through the code and back, at their own lengths.
+        """Reconstructions of sequences, at their own lengths.
 
         Parameters
         ----------
@@ -220,11 +229,11 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
             In the container of X: ragged in, ragged out as a 1-D object array.
         """
         sequences = self._read_fitted(X)
-        steps = self._run("reconstruct", sequences, per_step=True)
+        steps = self._run("reconstruct", sequences, per_part=True)
         return unpacked(sequences, steps, holds_vectors(X))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """Negative mean squared error of each sequence's standardised steps.
+        """Negative mean squared error of each sequence's standardized steps.
 
         Parameters
         ----------
@@ -237,5 +246,5 @@ class SequenceAutoencoder(OutlierScoreMixin, SequenceTransformerMixin, RaggedEst
         """
         return self._score(self._read_fitted(X))
 
-    def _score(self, X: Sequences) -> NDArray[np.float64]:
-        return -self._run("errors", X, per_step=False).astype(np.float64)
+    def _score(self, data: Sequences) -> NDArray[np.float64]:
+        return -self._run("errors", data).astype(np.float64)

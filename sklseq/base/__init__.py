@@ -9,6 +9,7 @@ from sklseq.base.parameters import (
     other_default,
     param,
     real,
+    same,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "other_default",
     "param",
     "real",
+    "same",
 ]

@@ -1,4 +1,4 @@
-"""Docstrings of estimators, made from the declarations of their parameters and attributes."""
+"""Docstrings of estimators: made from declared parameters, with paragraphs that many share."""
 
 import inspect
 import re
@@ -8,7 +8,23 @@ from typing import Any
 
 from sklseq._compat.sklearn import make_constraint
 
-__all__ = ["assemble_docstring", "fitted_attributes"]
+__all__ = ["assemble_docstring", "fill_paragraphs", "fitted_attributes"]
+
+# Each stands for a line ``{{name}}`` in the docstring of a method.
+_PARAGRAPHS = {
+    "X: sequences": "``(n_sequences, n_steps, n_features)`` array; list or object array of "
+    "``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)`` array; "
+    "DataFrame with a (sequence, time) MultiIndex.",
+    "X: sequences or symbols": "``(n_sequences, n_steps, n_features)`` array; list or object array "
+    "of ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences; "
+    "``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex.",
+    "X: one series": 'With ``target="step"`` also ``(n_steps, n_features)``, one series.',
+    "X: trees": "A list, or 1-D object array, of trees in any form that `reader` knows; a table "
+    "``(n_rows, n_steps)`` or an array ``(n_sequences, n_steps, n_features)``, composed as "
+    "balanced binary trees.",
+    "unchanged": "If X, y or a parameter is not valid, or training diverges; the estimator is then "
+    "as it was before.",
+}
 
 
 def fitted_attributes(cls: type) -> dict[str, tuple[str, str]]:
@@ -17,6 +33,27 @@ def fitted_attributes(cls: type) -> dict[str, tuple[str, str]]:
     for klass in reversed(cls.__mro__):
         found |= klass.__dict__.get("_attributes", {})
     return found
+
+
+def fill_paragraphs(cls: type) -> None:
+    """Put shared paragraphs into the docstrings of the methods that the class defines."""
+    for method in vars(cls).values():
+        # Methods that are available under a condition are wrapped.
+        for function in (method, getattr(method, "fn", None)):
+            doc = getattr(function, "__doc__", None)
+            if doc and "{{" in doc:
+                function.__doc__ = re.sub(
+                    r"^( *)\{\{(.*)\}\}$", _paragraph, doc, flags=re.MULTILINE
+                )
+
+
+def _paragraph(match: re.Match[str]) -> str:
+    indent, names = match.groups()
+    text = " ".join(_PARAGRAPHS[name] for name in names.split("}} {{"))
+    # Code is not broken over lines.
+    text = re.sub("``.*?``", lambda code: code.group().replace(" ", "\0"), text)
+    filled = textwrap.fill(text, 100, initial_indent=indent, subsequent_indent=indent)
+    return filled.replace("\0", " ")
 
 
 def _describe(constraint: Any) -> str:

@@ -34,7 +34,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
 
     @contextmanager
     def _fitting(self, X: Any, y: Any = None, *, n_epochs: int = 0, **beside: Any) -> Iterator[Fit]:
-        """The outer half of every fit: all or nothing, rows in one order, callbacks told.
+        """The outer half of every fit: all or nothing, rows in one order, callbacks notified.
 
         Parameters
         ----------
@@ -43,10 +43,10 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
         n_epochs : int, default=0
             What callbacks will see of subtasks.
         **beside : object
-            What else has a value for each row of X, such as ``sample_weight``.
+            Other arguments of the fit, such as ``sample_weight``.
         """
         with self._all_or_nothing():
-            check_index(X, self._per_step, y=y, **beside)
+            check_index(X, self._per_step, y=y, sample_weight=beside.get("sample_weight"))
             context = self._init_callback_context(max_subtasks=n_epochs)
             fit = Fit(context, {"X": X, "y": y, "metadata": beside})
             context.call_on_fit_task_begin(estimator=self, **fit.data)

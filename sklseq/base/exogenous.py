@@ -8,13 +8,13 @@ from sklearn.utils import check_array
 
 from sklseq.data import Sequences, as_container, read_sequences
 
-__all__ = ["first_steps", "layout_of", "read_exogenous", "without_first", "without_last"]
+__all__ = ["first_steps", "forecast_layout", "read_exogenous", "without_first", "without_last"]
 
 Array = NDArray[Any]
 
 
-def layout_of(X: Any, series: Sequences) -> str:
-    """What forecasts look like: those of one "series", of a "table" of them, or of a "panel"."""
+def forecast_layout(X: Any, series: Sequences) -> str:
+    """The container of forecasts: those of one "series", of a "table" of them, or of a "panel"."""
     if series.layout == "series":
         return "series"
     is_table = series.layout == "dense" and getattr(as_container(X), "ndim", 2) == 2

@@ -1,4 +1,4 @@
-"""Rows that have names, and what stands beside them."""
+"""Checks that X, y and weights have their rows in one order."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ __all__ = ["check_index"]
 
 
 def check_index(X: Any, per_step: bool = False, **beside: Any) -> None:
-    """Refuse what stands beside a DataFrame or Series and names its rows in another order.
+    """Refuse what stands beside a DataFrame and names its rows in another order.
 
-    Values beside X belong to its rows by position, as everywhere in scikit-learn. An index that
-    has the names of the rows in another order shows that they do not.
+    Values beside X belong to its rows by position, as everywhere in scikit-learn. An index with
+    names of the rows that are not in their order shows that they do not.
 
     Parameters
     ----------
@@ -28,15 +28,20 @@ def check_index(X: Any, per_step: bool = False, **beside: Any) -> None:
     """
     if not hasattr(X, "iloc"):
         return
-    panel = X.index.nlevels == 2 and not per_step
-    index = X.index.unique(level=0) if panel else X.index
+    panel = X.index.nlevels == 2
+    sequences = X.index.unique(level=0) if panel else X.index
+    index = X.index if per_step else sequences
     for name, values in beside.items():
         if not hasattr(values, "iloc") or values.index.equals(index):
             continue
-        # An index may number the rows; steps have one of their own.
-        if per_step or set(values.index) == set(index):
+        if per_step and panel and values.index.equals(sequences):
+            continue  # one for each sequence
+        common = len(values.index.intersection(index))
+        # Names that only number the values say nothing of X; of steps some names in common do.
+        numbered = values.index.equals(type(values)(range(len(values))).index)
+        if common == len(index) or (per_step and common and not numbered):
             raise ValueError(
                 f"{name} and X have different indices, so their rows do not belong together: "
                 f"align them first, as by {name}.loc[X.index"
-                f"{'.unique(level=0)' if panel else ''}]."
+                f"{'.unique(level=0)' if panel and not per_step else ''}]."
             )

@@ -1,22 +1,25 @@
 """The outlier interface of every estimator that scores rows."""
 
-from typing import Any
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 
-from sklseq.base import attribute, estimator, param, real
+from sklseq._compat.sklearn import check_sample_weight
+from sklseq.base.estimator import Estimator
+from sklseq.base.index import check_index
+from sklseq.base.parameters import attribute, estimator, param, real
 
-__all__ = ["OutlierScoreMixin"]
+__all__ = ["OutlierDetector"]
 
 
 @estimator
-class OutlierScoreMixin(OutlierMixin):
-    """`decision_function` and `predict` from `score_samples`; comes first in the bases.
+class OutlierDetector(OutlierMixin, Estimator):
+    """`decision_function`, `predict` and `score` from `score_samples`; comes first in the bases.
 
-    The estimator has ``score_samples(X)``, float64 and larger for what is more normal, and calls
-    `_set_offset` at the end of `fit`.
+    The estimator calls `_set_offset` at the end of `fit`.
     """
 
     contamination: float = param(
@@ -28,11 +31,18 @@ class OutlierScoreMixin(OutlierMixin):
 
     _attributes = {
         "offset_": attribute(
-            "float", "What `score_samples` must reach for a row to be an inlier; see `predict`."
+            "float", "Threshold of `score_samples`: rows below it are outliers; see `predict`."
         )
     }
 
-    def _set_offset(self: Any, scores: NDArray[Any], weights: NDArray[Any]) -> None:
+    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+        offset_: float
+
+    @abstractmethod
+    def score_samples(self, X: Any) -> NDArray[np.float64]:
+        """Score of each row, larger for what is more normal."""
+
+    def _set_offset(self, scores: NDArray[Any], weights: NDArray[np.float64]) -> None:
         """Put `offset_` where `contamination` of the weight lies below it.
 
         It lies halfway between two rows' scores, so that rounding moves no training row across.
@@ -44,7 +54,7 @@ class OutlierScoreMixin(OutlierMixin):
         above = scores[counted & (scores > below)]
         self.offset_ = float((below + above.min()) / 2 if len(above) else below)
 
-    def decision_function(self: Any, X: Any) -> NDArray[Any]:
+    def decision_function(self, X: Any) -> NDArray[Any]:
         """``score_samples(X) - offset_``: negative for outliers.
 
         Parameters
@@ -58,7 +68,7 @@ class OutlierScoreMixin(OutlierMixin):
         scores = self.score_samples(X)  # which looks whether there was a fit
         return scores - self.offset_
 
-    def predict(self: Any, X: Any) -> NDArray[np.int64]:
+    def predict(self, X: Any) -> NDArray[np.int64]:
         """+1 for inliers, -1 for outliers.
 
         Parameters
@@ -71,8 +81,8 @@ class OutlierScoreMixin(OutlierMixin):
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
-    def score(self: Any, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Mean of ``score_samples(X)``: larger is better, as `GridSearchCV` wants it.
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Mean of ``score_samples(X)``: larger is better, as `GridSearchCV` expects.
 
         Parameters
         ----------
@@ -85,4 +95,7 @@ class OutlierScoreMixin(OutlierMixin):
         -------
         float
         """
-        return float(np.average(self.score_samples(X), weights=sample_weight))
+        check_index(X, sample_weight=sample_weight)
+        scores = self.score_samples(X)
+        weights = check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+        return float(np.average(scores, weights=weights))

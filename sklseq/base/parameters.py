@@ -18,16 +18,18 @@ from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from sklseq._compat.sklearn import Interval, StrOptions
-from sklseq.base.docstrings import assemble_docstring, fitted_attributes
+from sklseq.base.docstrings import assemble_docstring, fill_paragraphs, fitted_attributes
 
 __all__ = [
     "attribute",
     "choice",
     "estimator",
     "integer",
+    "layer_sizes",
     "other_default",
     "param",
     "real",
+    "same",
 ]
 
 _T = TypeVar("_T")
@@ -70,12 +72,12 @@ def param(default: Any, doc: str, *allowed: Any, positional: bool = False) -> An
 
 
 def other_default(declared_by: type, name: str, default: Any) -> Any:
-    """A parameter that a base declares, with another default.
+    """A parameter that a base, or another class, declares, with another default.
 
     Parameters
     ----------
     declared_by : type
-        A base of the estimator.
+        A base of the estimator, or any class with declared parameters.
     name : str
         The parameter.
     default : object
@@ -85,12 +87,25 @@ def other_default(declared_by: type, name: str, default: Any) -> Any:
     return field(default=default, metadata=inherited.metadata, kw_only=inherited.kw_only)
 
 
+def same(declared_by: type, name: str) -> Any:
+    """A parameter that another class declares, word for word, without being a base.
+
+    Parameters
+    ----------
+    declared_by : type
+    name : str
+        The parameter.
+    """
+    declared = next(f for f in fields(declared_by) if f.name == name)
+    return other_default(declared_by, name, declared.default)
+
+
 def attribute(type_: str, doc: str) -> tuple[str, str]:
     """Declare a fitted attribute in `_attributes`: its type and its line of documentation."""
     return type_, doc
 
 
-@dataclass_transform(kw_only_default=True, field_specifiers=(param, other_default))
+@dataclass_transform(kw_only_default=True, field_specifiers=(param, other_default, same))
 def estimator(cls: type[_T]) -> type[_T]:
     """Make an estimator (or a mixin of parameters) of a class with declared parameters.
 
@@ -104,6 +119,21 @@ def estimator(cls: type[_T]) -> type[_T]:
     nearest_first = [name for klass in cls.__mro__ for name in inspect.get_annotations(klass)]
     declared = [by_name[name] for name in dict.fromkeys(nearest_first) if name in by_name]
     cls._parameter_constraints = {f.name: f.metadata["allowed"] for f in declared}  # type: ignore[attr-defined]
+    fill_paragraphs(cls)
     if own_doc is not None:
         cls.__doc__ = assemble_docstring(own_doc, declared, fitted_attributes(cls))
     return cls
+
+
+def layer_sizes(name: str, sizes: Any) -> tuple[int, ...]:
+    """The sizes as a tuple of integers.
+
+    Raises
+    ------
+    ValueError
+        If one is not a number of units.
+    """
+    for size in sizes:
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"{name}={sizes!r} holds {size!r}, which is not a number of units.")
+    return tuple(int(size) for size in sizes)

@@ -9,22 +9,23 @@ from sklearn.utils import Tags, check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
-from sklseq._compat.sklearn import check_feature_names, check_sample_weight, output_container
-from sklseq.base import Estimator, choice, estimator, param
+from sklseq._compat.sklearn import check_feature_names, output_container
+from sklseq.base.estimator import Estimator
+from sklseq.base.parameters import choice, estimator, param
+from sklseq.base.targets import TargetRows, of_sequences
 from sklseq.data import (
     Sequences,
     as_container,
     check_finite,
-    check_symbols,
+    check_one_kind,
     is_nested_table,
     is_table,
     read_sequences,
-    stack_steps,
 )
 
 __all__ = [
     "SequenceEstimator",
-    "SequenceTransformerMixin",
+    "SequenceTransformer",
     "check_lengths",
     "holds_vectors",
     "unpacked",
@@ -37,13 +38,10 @@ class SequenceEstimator(Estimator):
 
     target: str = param(
         "sequence",
-        "What gets one target, and so what a row is: each 'sequence', or each 'step'. With 'step' "
+        "Unit of a row, which gets one target: each 'sequence', or each 'step'. With 'step' "
         "a 2-D X is one series of steps.",
         choice("sequence", "step"),
     )
-
-    # What messages call a row, and its parts that may have targets.
-    _row_words = ("sequence", "step")
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -132,62 +130,17 @@ class SequenceEstimator(Estimator):
                 f"but {type(self).__name__} was fitted on steps of {self._n_step_features} "
                 "features. For one sequence give X[None], or a list of it."
             )
-        return check_symbols(sequences) if symbolic else check_finite(sequences, allow_nan)
+        return check_one_kind(sequences) if symbolic else check_finite(sequences, allow_nan)
 
-    def _read_weights(self, sample_weight: Any, X: Sequences) -> NDArray[np.float64]:
-        """Weight of each target row: of each sequence, or of each step.
-
-        Per step, weights of sequences hold for all their steps.
-        """
-        n_rows = len(X.steps) if self._per_step else len(X)
-        if sample_weight is None or np.isscalar(sample_weight):
-            return check_sample_weight(sample_weight, np.empty(n_rows), dtype=np.float64)
-        nested = hasattr(sample_weight, "__len__") and any(np.ndim(w) for w in sample_weight)
-        if nested and not self._per_step:
-            raise ValueError(
-                f"sample_weight must be one number for each of the {len(X)} sequences; weights of "
-                "steps go with target='step'."
-            )
-        if self._per_step:
-            if len(X) > 1 and _one_each(sample_weight, X):
-                sample_weight = np.repeat(np.asarray(sample_weight), X.lengths)
-            else:
-                sample_weight = stack_steps(sample_weight, X, "sample_weight")
-        return check_sample_weight(
-            sample_weight, np.empty(n_rows), dtype=np.float64, ensure_non_negative=True
-        )
-
-    def _check_index(self, X: Any, **beside: Any) -> None:
-        """What stands beside a DataFrame and has an index must have that of the rows."""
-        if not hasattr(X, "iloc") or (not self._per_step and X.index.nlevels != 2):
-            return
-        index = X.index if self._per_step else X.index.unique(level=0)
-        for name, values in beside.items():
-            if not hasattr(values, "iloc") or values.index.equals(index):
-                continue
-            # Beside sequences an index may number the rows, but not name them in another order.
-            if self._per_step or set(values.index) == set(index):
-                raise ValueError(
-                    f"{name} and X have different indices, so their rows do not belong together: "
-                    f"align them first, as by {name}.loc[X.index"
-                    f"{'' if self._per_step else '.unique(level=0)'}]."
-                )
+    def _target_rows(self, data: Sequences) -> TargetRows:
+        """What targets and weights belong to."""
+        return of_sequences(data, self._per_step)
 
     def _restore(self, X: Sequences, values: NDArray[Any]) -> NDArray[Any]:
         """Values of rows in the container of the input, where a row is a step."""
         return X.restore(values) if self._per_step else values
 
-    def _require_y(self, y: Any) -> None:
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
-
-
-class SequenceTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """Features of sequences or steps; comes before `SequenceEstimator` in the bases."""
-
-    def _as_output(self: Any, X: Any, sequences: Sequences, values: NDArray[Any]) -> Any:
+    def _as_output(self, X: Any, sequences: Sequences, values: NDArray[Any]) -> Any:
         """Features in the container of X, under any `set_output`."""
         if self._per_step:
             return sequences.restore(values)
@@ -195,6 +148,10 @@ class SequenceTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin
             # scikit-learn would name the rows, which are sequences, by the steps of X.
             return type(X)(values, index=X.index.unique(level=0))
         return values
+
+
+class SequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, SequenceEstimator):
+    """An estimator that gives features of sequences or of their steps."""
 
     # Features per step have no columns that a DataFrame could name: without names scikit-learn
     # leaves them as they are, also under `set_config(transform_output="pandas")`.
@@ -211,12 +168,6 @@ class SequenceTransformerMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin
         ndarray of str
         """
         return super().get_feature_names_out(input_features)
-
-
-def _one_each(weights: Any, X: Sequences) -> bool:
-    """Whether there is one weight for each sequence, rather than one for each step."""
-    n_weights = len(weights) if hasattr(weights, "__len__") else 0
-    return n_weights == len(X) and all(np.ndim(weight) == 0 for weight in weights)
 
 
 def holds_vectors(X: Any) -> bool:

@@ -1,17 +1,15 @@
 """Ragged sequences, trees, targets and symbols, in numpy alone; errors that name the place."""
 
+from sklseq.data.sequences.checks import check_finite, check_one_kind
+from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.reading import (
-    Sequences,
     as_container,
-    check_finite,
-    check_symbols,
     is_nested_table,
     is_table,
     read_sequences,
-    valid_steps,
 )
 from sklseq.data.sequences.symbols import Vocabulary
-from sklseq.data.sequences.targets import as_labels, stack_steps, unlabelled
+from sklseq.data.sequences.targets import as_labels, missing, read_steps, stack_steps, unlabeled
 from sklseq.data.tables.column import Column
 from sklseq.data.tables.column_values import kind_of
 from sklseq.data.tables.columns import Columns, is_frame
@@ -35,16 +33,17 @@ __all__ = [
     "as_labels",
     "balanced_forest",
     "check_finite",
-    "check_symbols",
+    "check_one_kind",
     "flatten_labels",
     "is_frame",
     "is_nested_table",
     "is_table",
     "kind_of",
+    "missing",
     "read_forest",
     "read_sequences",
+    "read_steps",
     "stack_steps",
-    "unlabelled",
-    "valid_steps",
+    "unlabeled",
     "without_subtrees",
 ]

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 
 from sklseq.datasets._common import check_at_least
 
-Seed = int | RandomState | None
+RandomStateLike = int | RandomState | None
 
 # Draws of the input after which a NARMA system is given up.
 _DRAWS = 100
@@ -21,7 +21,7 @@ def make_narma(
     *,
     order: int = 10,
     coefficients: Sequence[float] = (0.3, 0.05, 1.5, 0.1),
-    random_state: Seed = None,
+    random_state: RandomStateLike = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Generate a nonlinear autoregressive moving average (NARMA) task: one series.
 
@@ -112,7 +112,7 @@ def make_mackey_glass(
     step: float = 0.1,
     keep_every: int = 10,
     n_transient: int = 1000,
-    random_state: Seed = None,
+    random_state: RandomStateLike = None,
 ) -> NDArray[np.float64]:
     """Generate the Mackey-Glass series, a delay equation that is chaotic for tau above 16.8.
 
@@ -196,7 +196,7 @@ def make_lorenz(
     rho: float = 28.0,
     beta: float = 8 / 3,
     n_transient: int = 1000,
-    random_state: Seed = None,
+    random_state: RandomStateLike = None,
 ) -> NDArray[np.float64]:
     """Generate a trajectory of the Lorenz system, chaotic with the default parameters.
 

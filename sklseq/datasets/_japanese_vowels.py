@@ -1,4 +1,4 @@
-"""Japanese Vowels: tell nine speakers apart by short ragged sequences."""
+"""Japanese Vowels: nine speakers, to be classified by short ragged sequences."""
 
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,7 +17,7 @@ _FEATURE_NAMES = [f"lpc_cepstrum_{i}" for i in range(1, 13)]
 def load_japanese_vowels(
     *, subset: Literal["train", "test", "all"] = "train", return_X_y: bool = False
 ) -> Bunch | tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """Load the Japanese Vowels data set: utterances of nine speakers, to be told apart.
+    """Load the Japanese Vowels data set: utterances of nine speakers, to be classified.
 
     ================== ============================
     Classes            9 speakers

@@ -84,13 +84,13 @@ def make_listops(
     rng = check_random_state(random_state)
     found: dict[tuple[Any, ...], int] = {}
     while len(found) < n_samples:
-        tree, value = _draw(rng, 1, max_depth, max_arguments, operation=True)
+        tree, value = _draw_tree(rng, 1, max_depth, max_arguments, operation=True)
         found[tree] = value
     trees = [_binary(tree) for tree in found] if binary else list(found)
     return object_array(trees), np.array(list(found.values()))
 
 
-def _draw(
+def _draw_tree(
     rng: RandomState, depth: int, max_depth: int, max_arguments: int, operation: bool = False
 ) -> tuple[tuple[Any, ...], int]:
     """A tree and its value."""
@@ -98,7 +98,7 @@ def _draw(
         digit = int(rng.randint(10))
         return (str(digit),), digit
     n = rng.randint(2, max_arguments + 1)
-    arguments = [_draw(rng, depth + 1, max_depth, max_arguments) for _ in range(n)]
+    arguments = [_draw_tree(rng, depth + 1, max_depth, max_arguments) for _ in range(n)]
     name = list(_OPERATIONS)[rng.randint(len(_OPERATIONS))]
     value = _OPERATIONS[name]([v for _, v in arguments])
     return (name, *(tree for tree, _ in arguments)), value

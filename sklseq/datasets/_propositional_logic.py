@@ -81,7 +81,7 @@ def make_propositional_logic(
         sizes = [longer, int(rng.randint(longer + 1))]
         if rng.randint(2):
             sizes.reverse()
-        (left, x), (right, y) = (_draw(rng, size, variables) for size in sizes)
+        (left, x), (right, y) = (_draw_formula(rng, size, variables) for size in sizes)
         if x in (0, _ALL) or y in (0, _ALL) or (left, right) in found:
             failures += 1
             if failures > 1000 * n_samples:
@@ -94,7 +94,7 @@ def make_propositional_logic(
     return object_array(list(found)), np.array(list(found.values()))
 
 
-def _draw(
+def _draw_formula(
     rng: RandomState, n_operators: int, variables: dict[str, int]
 ) -> tuple[tuple[Any, ...], int]:
     """A formula and its truth over all assignments."""
@@ -103,11 +103,11 @@ def _draw(
         return (name,), variables[name]
     operator = ("not", "and", "or")[rng.randint(3)]
     if operator == "not":
-        inner, truth = _draw(rng, n_operators - 1, variables)
+        inner, truth = _draw_formula(rng, n_operators - 1, variables)
         return ("not", inner), _ALL ^ truth
     n_left = int(rng.randint(n_operators))
-    left, x = _draw(rng, n_left, variables)
-    right, y = _draw(rng, n_operators - 1 - n_left, variables)
+    left, x = _draw_formula(rng, n_left, variables)
+    right, y = _draw_formula(rng, n_operators - 1 - n_left, variables)
     return (operator, left, right), (x & y if operator == "and" else x | y)
 
 

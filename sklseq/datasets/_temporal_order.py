@@ -31,7 +31,7 @@ def make_temporal_order(
     A sequence of T tokens has distractors ("c", "d", "e", "f") everywhere but at two
     steps, which hold "A" or "B": one from T/10 to 2T/10, one from 5T/10 to 6T/10. The
     class says what they are and in which order: "AA", "AB", "BA" or "BB", all equally
-    likely. Neither symbol alone tells the class, and nothing after 6T/10 helps.
+    likely. Neither symbol alone determines the class, and nothing after 6T/10 helps.
 
     Parameters
     ----------

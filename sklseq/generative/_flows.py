@@ -1,19 +1,26 @@
-"""Normalising flows as density estimators."""
+"""Normalizing flows as density estimators."""
 
 import warnings
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from torch import Tensor, nn
 
-from sklseq.base import choice, estimator, integer, param, real
-from sklseq.generative._whole_numbers import WholeNumbersDensity
+from sklseq.base import choice, estimator, integer, other_default, param, real
+from sklseq.base.outliers import OutlierDetector
+from sklseq.base.parameters import layer_sizes
+from sklseq.generative._base import Generator, fixed_noise
+from sklseq.generative._dequantization import UniformDequantization
+from sklseq.nn.flows.coupling_flow import CouplingFlow
 from sklseq.nn.flows.density import BASES
 from sklseq.nn.layers.feedforward import ACTIVATIONS
-from sklseq.parts.flow_density import FlowMixin
-from sklseq.parts.table_estimator import layer_sizes
-from sklseq.training.rows.batch import Batch
+from sklseq.parts.conditions import OneHot, rows_and_classes, set_class_prior, with_classes
+from sklseq.parts.flow_density import base_noise, negative_log_likelihood
+from sklseq.training.rows.batch import Batch, Targets
+from sklseq.training.rows.dense import DenseRows
 
 __all__ = ["Glow", "RealNVP"]
 
@@ -22,139 +29,163 @@ _COLLINEAR = 1e-12
 
 
 @estimator
-class _FlowEstimator(FlowMixin, WholeNumbersDensity):
-    """A flow with its settings, for tables."""
+class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetector, Generator):
+    """A flow of couplings for tables."""
 
-    n_layers: int = param(8, "Coupling layers.", integer(0))
+    n_layers: int = param(8, "Number of coupling layers.", integer(0))
     hidden_layer_sizes: tuple = param(
         (64, 64), "Units of the hidden layers of each coupling's network.", tuple, list
     )
     activation: str = param(
-        "relu", "Of the hidden layers of each coupling's network.", choice(*ACTIVATIONS)
+        "relu", "Activation of the hidden layers of each coupling's network.", choice(*ACTIVATIONS)
     )
     coupling: str = param(
         "affine",
-        "How a coupling changes a feature: 'affine' scales and shifts it, 'spline' bends it by a "
-        "rational-quadratic spline.",
+        "Transform of a feature in a coupling: 'affine' scales and shifts it, 'spline' is a "
+        "monotonic rational-quadratic spline.",
         choice("affine", "spline"),
     )
-    n_bins: int = param(8, "Bins of a spline.", integer(2))
+    n_bins: int = param(8, "Number of bins of a spline.", integer(2))
     bound: float = param(
         5.0,
-        "Splines act on [-bound, bound], in standard deviations from the mean; beyond, values "
-        "pass unchanged.",
+        "Bound of the splines' domain, [-bound, bound], in standard deviations from the mean; "
+        "beyond it a spline is the identity.",
         real(0, closed="neither"),
     )
     base: str = param(
         "normal",
-        "Distribution of the noise: 'normal', or 'student', whose heavy tails bear data with rows "
-        "far out.",
+        "Base distribution: 'normal', or 'student', which is heavy-tailed and so robust to "
+        "outliers.",
         choice(*BASES),
     )
-    batch_size: int = param(128, "Rows in a training step.", integer(1))
+    batch_size: int = other_default(Generator, "batch_size", 128)
 
+    _network: ClassVar[type[nn.Module]] = CouplingFlow
     _mixing: ClassVar[str]
+
+    if TYPE_CHECKING:
+        _dequantization: UniformDequantization
 
     @property
     def _if_constant(self) -> str:
-        """What to do where a feature is constant."""
+        """What to do about a constant feature."""
         return "Leave it out, for example with VarianceThreshold, or add noise"
 
-    def _module_settings(
-        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        self._check_varying(inputs[0], weights)
-        return {
-            "n_features": inputs[0].shape[1],
-            "n_context": self._n_conditions(inputs),
-            "n_layers": self.n_layers,
-            "hidden_layer_sizes": layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
-            "activation": self.activation,
-            "coupling": self.coupling,
-            "n_bins": self.n_bins,
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
+
+    # -- training --------------------------------------------------------------------------
+
+    def _read(self, X: Any, fresh: bool) -> NDArray[Any]:
+        x = super()._read(X, fresh)
+        if fresh:
+            self._dequantization = UniformDequantization(self._format.whole_numbers(x.shape[1]))
+        return x
+
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
+        self._check_varying(data[targets.weights > 0])
+        names = ("n_layers", "hidden_layer_sizes", "activation", "coupling", "n_bins", "base")
+        return self._named_settings(targets, *names) | {
+            "n_features": data.shape[1],
             "bound": float(self.bound),
             "mixing": self._mixing,
-            "base": self.base,
         }
 
+    def _initialize(self, module: Any, rows: DenseRows) -> None:
+        # Without its noise a whole number that hardly varies would have a scale of almost zero.
+        with fixed_noise(self._seed, rows.like.device):
+            inputs = self._dequantization.with_noise(rows.arrays)
+        module.transform.initialize(*rows_and_classes(inputs), rows.weight)
+
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
-        return super()._objective(module, batch._replace(inputs=self._spread(batch.inputs)))
+        noisy = batch._replace(inputs=self._dequantization.with_noise(batch.inputs))
+        return negative_log_likelihood(module, noisy)
 
-    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
-        # Without noise a whole number that hardly varies would be scaled to nothing.
-        with self._drawing(weight.device):
-            super()._initialise(module, self._spread(inputs), weight)
-
-    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
-        super()._finish(inputs, weights)
+    def _finish(self, data: NDArray[Any], targets: Targets) -> None:
+        set_class_prior(self, targets.values, targets.weights)
+        self._set_offset(self._log_density(data), targets.weights)
         if self.coupling == "spline":
-            self._warn_of_domain(inputs[0], weights)
+            self._warn_of_domain(data, targets.weights)
 
-    def _warn_of_domain(self, X: NDArray[Any], weights: NDArray[np.float64]) -> None:
-        centred = X - np.average(X, axis=0, weights=weights)
-        variance = np.average(centred**2, axis=0, weights=weights)
-        if (widths := self._widths()) is not None:
-            variance += widths**2 / 12
-        deviation = np.sqrt(variance)
-        is_outside = np.abs(centred) > self.bound * deviation
-        outside = np.average(is_outside.mean(axis=1), weights=weights)
-        if outside > 0.01:
-            warnings.warn(
-                f"{outside:.1%} of the values lie more than bound={self.bound:g} standard "
-                "deviations from the mean, where splines leave them as they are: raise bound, or "
-                "transform the features, for example with QuantileTransformer.",
-                UserWarning,
-                stacklevel=2,
-            )
-
-    def _check_varying(self, X: NDArray[Any], weights: NDArray[np.float64]) -> None:
-        counted = X[weights > 0]
-        if len(counted) < 2:
+    def _check_varying(self, x: NDArray[Any]) -> None:
+        if len(x) < 2:
             raise ValueError(
-                f"A density needs more than {len(counted)} sample; n_samples must be 2."
+                "A density needs at least 2 samples with positive weight, but n_samples="
+                f"{len(x)}: take more rows."
             )
-        # The noise on whole numbers makes them vary.
-        constant = np.flatnonzero((np.ptp(counted, axis=0) == 0) & ~self._whole)
+        # Whole numbers vary by their noise.
+        constant = np.flatnonzero((np.ptp(x, axis=0) == 0) & ~self._dequantization.whole)
         if len(constant):
             raise ValueError(
                 f"Feature {constant[0]} is constant, so the rows have no density. "
                 f"{self._if_constant}."
             )
-        self._warn_of_plane(counted)
+        self._warn_if_collinear(x)
 
-    def _warn_of_plane(self, X: NDArray[Any]) -> None:
+    def _warn_if_collinear(self, x: NDArray[Any]) -> None:
         """Real numbers that lie on a plane have no density; whole numbers have their noise."""
-        places = np.flatnonzero(~self._whole)
+        places = np.flatnonzero(~self._dequantization.whole)
         if len(places) < 2:
             return
-        sizes, directions = np.linalg.eigh(np.corrcoef(X[:, places], rowvar=False))
+        sizes, directions = np.linalg.eigh(np.corrcoef(x[:, places], rowvar=False))
         if sizes[0] < _COLLINEAR:
             feature = places[np.abs(directions[:, 0]).argmax()]
             warnings.warn(
-                f"Feature {feature} is a linear function of other features in these {len(X)} rows, "
-                "which have no density: scores of other rows mean nothing. Leave it out, reduce "
-                "the features, for example with PCA, or take more rows.",
+                f"Feature {feature} is a linear function of other features in these {len(x)} rows, "
+                "which have no density, so that scores of other rows are meaningless. Leave it "
+                "out, reduce the features, for example with PCA, or take more rows.",
                 UserWarning,
                 stacklevel=2,
             )
 
-    def _draw(
-        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        return self._decoded_noise(n_samples, condition, rng)
+    def _warn_of_domain(self, x: NDArray[Any], weights: NDArray[np.float64]) -> None:
+        centered = x - np.average(x, axis=0, weights=weights)
+        variance = np.average(centered**2, axis=0, weights=weights)
+        deviation = np.sqrt(variance + self._dequantization.widths**2 / 12)
+        is_outside = np.abs(centered) > self.bound * deviation
+        outside = np.average(is_outside.mean(axis=1), weights=weights)
+        if outside > 0.01:
+            warnings.warn(
+                f"{outside:.1%} of the values lie more than bound={self.bound:g} standard "
+                "deviations from the mean, where splines are the identity: raise bound, or "
+                "transform the features, for example with QuantileTransformer.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    # -- densities, codes and samples ------------------------------------------------------
+
+    score_samples = Generator._score_samples
+    transform = Generator._transform
+
+    def _density(self, data: NDArray[Any], classes: OneHot) -> NDArray[np.float64]:
+        def of_real_numbers(x: NDArray[Any]) -> NDArray[np.float64]:
+            return self._run("forward", with_classes((x,), classes)).astype(np.float64)
+
+        return self._dequantization.expected(of_real_numbers, data, self._seed)
+
+    def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
+        noise = base_noise(self.module_, n, self.n_features_in_, rng)
+        return self._run("decode", with_classes((noise,), classes))
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_features_in_
 
 
 @estimator
-class RealNVP(_FlowEstimator):
-    """Density estimation by a flow of affine or spline couplings.
+class RealNVP(FlowModel):
+    """Density estimation by a normalizing flow of affine or spline couplings.
 
     A flow maps rows to standard normal noise by invertible layers, so that the density of a row
-    is known exactly and rows are drawn by mapping noise back. Each coupling changes one half of
-    the features as a network of the other half says [1]_; with ``coupling="spline"`` by monotonic
-    splines [2]_. The features are standardised first, by a layer that is part of the flow:
-    densities are those of the rows as given. Arrays and columns of integers are whole numbers: they
-    are drawn as such, and scores are a lower bound of their log-probability, by noise of width one
-    [3]_; other columns must be real numbers.
+    is exact and rows are sampled by mapping noise back. Each coupling transforms one half of the
+    features with parameters from a network of the other half [1]_; with ``coupling="spline"`` by
+    monotonic splines [2]_. The features are standardized first, by a layer that is part of the
+    flow: densities are those of the rows as given. Arrays and columns of integers are whole
+    numbers: they are sampled as such, and scores are a lower bound of their log-probability, by
+    uniform dequantization [3]_. Other columns must be real numbers.
 
     See Also
     --------
@@ -183,23 +214,23 @@ class RealNVP(_FlowEstimator):
 
 
 @estimator
-class Glow(_FlowEstimator):
-    """Density estimation by a flow of couplings with learned linear maps between them.
+class Glow(FlowModel):
+    """Density estimation by a normalizing flow of couplings and learned linear maps.
 
-    Each step standardises the features (ActNorm, set from all the training data when `fit`
-    begins), mixes them by a linear map kept as triangular factors, and changes one half of them
-    as a network of the other half says [1]_. The first map starts by whitening the training
-    data, so that training begins at the normal distribution with full covariance; with
-    ``n_layers=0`` it stays there. Integers are taken as in `RealNVP`.
+    Each step standardizes the features (ActNorm, initialized from all the training data), mixes
+    them by a linear map kept as triangular factors, and transforms one half of them with parameters
+    from a network of the other half [1]_. The first map is initialized by whitening the training
+    data, so that training starts at the normal distribution with full covariance; with
+    ``n_layers=0`` it stays there. Integers are treated as in `RealNVP`.
 
-    With `image_shape` the rows are images. Pixels are gathered four by four into channels, the
-    linear maps are those of a pixel's channels and the networks convolutions; after `n_layers`
-    couplings one half of the channels is left to the noise, and the other goes on at half the
-    size, as long as it can be halved.
+    With `image_shape` the rows are images. Blocks of four pixels are squeezed into channels, the
+    linear maps are 1x1 convolutions and the networks convolutional; after `n_layers` couplings one
+    half of the channels is left as noise, and the other continues at half the height and width, as
+    long as they can be halved.
 
     See Also
     --------
-    RealNVP : With fixed orders of the features between the couplings.
+    RealNVP : With fixed permutations of the features between the couplings.
 
     References
     ----------
@@ -232,13 +263,11 @@ class Glow(_FlowEstimator):
     def _if_constant(self) -> str:
         if self.image_shape is None:
             return super()._if_constant
-        return "Turn the pixels into integers, or add uniform noise of one grey level"
+        return "Turn the pixels into integers, or add uniform noise of one gray level"
 
-    def _module_settings(
-        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        shape = self._checked_image_shape(inputs[0].shape[1])
-        return super()._module_settings(inputs, weights) | {"image_shape": shape}
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
+        shape = self._checked_image_shape(data.shape[1])
+        return super()._settings(data, targets) | {"image_shape": shape}
 
     def _checked_image_shape(self, n_features: int) -> tuple[int, ...] | None:
         if self.image_shape is None:
@@ -252,6 +281,6 @@ class Glow(_FlowEstimator):
         if np.prod(shape) != n_features:
             raise ValueError(
                 f"image_shape={self.image_shape!r} has {np.prod(shape)} values, but the rows of X "
-                f"have {n_features}."
+                f"have {n_features}: give each image as one row."
             )
         return shape

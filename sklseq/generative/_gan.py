@@ -1,96 +1,92 @@
 """Generative adversarial networks as estimators."""
 
-import math
 import warnings
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
-from sklseq.generative._candidates import CandidateGenerator
-from sklseq.nn.adversarial.gan import CRITIC_LOSSES, AdversarialNetwork
+from sklseq.generative._base import Generator, fixed_noise
+from sklseq.generative._coverage import COVERAGE_OF_DATA, MOST_ROWS, coverage, resolved_frequencies
+from sklseq.generative._density_ratio import DensityRatioEstimator, learn_density_ratio
+from sklseq.nn.adversarial.discriminator import DISCRIMINATOR_LOSSES
+from sklseq.nn.adversarial.gan import AdversarialNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS
-from sklseq.parts.conditions import rows_and_classes
-from sklseq.parts.table_estimator import layer_sizes
+from sklseq.parts.conditions import OneHot, rows_and_classes, set_class_prior, with_classes
+from sklseq.parts.frames import ALL_KINDS
 from sklseq.training.phases import Phase, phase_options
-from sklseq.training.rows.batch import Batch, as_tensor
+from sklseq.training.placement import as_tensor
+from sklseq.training.rows.batch import Batch, Rows, Targets
+from sklseq.training.rows.dense import DenseRows
 
 __all__ = ["GAN"]
 
-# Coverage by new rows of the same distribution, in the limit of many.
-_NEIGHBOURS = 5
-_OF_FRESH_ROWS = 1 - 0.5**_NEIGHBOURS
-_MOST_ROWS = 1000
-# Rows among which the nearest are looked for, and octaves where they have no distance.
-_MOST_NEIGHBOURS, _MOST_OCTAVES = 20_000, 64
-# Of fewer, chance alone covers too little.
+# With fewer rows the coverage is too uncertain for a warning.
 _FEWEST_ROWS = 200
-# Of ratings: beyond, a critic's loss has next to no slope.
-_WIDE = 5.0
+# Difference of discriminator outputs beyond which its losses are flat.
+_SATURATED = 5.0
 
 
 @estimator
-class GAN(CandidateGenerator):
-    """Generative adversarial network: a generator trained to pass a critic that learns, too.
+class GAN(Generator):
+    """Generative adversarial network: a generator trained against a discriminator.
 
-    The generator makes rows of noise, the critic tells them from rows of the data [1]_, and each
-    learns from the other. Part of the noise are coins, so that rows can lie in clusters with
-    nothing between them, which a continuous map cannot make of one normal distribution [7]_.
-    Samples come from a generator whose weights are averaged over the steps. A GAN has no density:
-    there is nothing to score rows by.
+    The generator makes rows of noise; the discriminator is trained to distinguish them from rows
+    of the data, and the generator to fool it [1]_. Part of the noise is binary, so that rows can
+    lie in clusters with nothing between them, which a continuous map of Gaussian noise alone would
+    connect [2]_. Samples come from an average of the generator's weights over the steps. A GAN has
+    no density: there is nothing to score rows by.
 
-    X may be a DataFrame with columns of any kind, see `VAE`: the generator draws booleans,
-    categories and what is missing, with the gradients of softer draws [9]_, and its loss holds
-    their frequencies, by class, to those of the data: a critic alone forgets what is rare. A
-    DataFrame of floats alone, none of them missing, is read as its array, and draws may lie
-    outside the range seen; an array of integers or booleans is read as a DataFrame of such
-    columns.
+    X may be any table that `VAE` takes, and is read as there. The generator draws booleans,
+    categories and missing values with straight-through Gumbel-softmax gradients [3]_. Its loss
+    matches their frequencies, by class, to those of the data, as the discriminator alone loses rare
+    values.
 
-    ``loss="relativistic"`` with a gradient penalty on real and generated rows is what converges
-    most reliably [3]_. With ``loss="wasserstein"`` the penalty holds the critic's slope at one
-    between real and generated rows [4]_. With other losses than the relativistic one, packs of
-    rows show the critic what a single row does not: that all rows are alike [2]_.
+    ``loss="relativistic"`` with a gradient penalty on real and generated rows converges most
+    reliably [4]_. With ``loss="wasserstein"`` the penalty holds the norm of the critic's gradient
+    at 1 between real and generated rows [5]_. With other losses than the relativistic one,
+    ``pac_size > 1`` lets the discriminator see several rows at once, which shows it a lack of
+    diversity [6]_.
 
-    When both have learned, a judge learns from scratch to tell samples from data: its rating is
-    the logarithm of the ratio of their densities. `sample` draws `n_candidates` rows for each
-    that it returns and picks one with a probability proportional to that ratio, so that clusters
-    get their share, and rows between them become rare [8]_. A tenth of the rows tell when the
-    judge has learned enough; if it does no better than chance on them, it is not used. Where
-    columns are of several kinds, ratings are tilted so that booleans, categories and missing
-    values among picked rows have the frequencies of training, and otherwise change least [10]_.
+    After adversarial training a classifier of real and generated rows is trained: its logit
+    estimates the logarithm of the density ratio. `sample` draws `n_candidates` rows for each that
+    it returns, and picks one in proportion to the ratio (sampling importance resampling). Clusters
+    then get their share, and rows between them become rare [7]_. A tenth of the rows is held out to
+    stop its training; if it is no better than chance on them, it is not used. In mixed tables the
+    ratios are reweighted so that booleans, categories and missing values have the frequencies of
+    training, by iterative proportional fitting [8]_.
 
-    After `fit`, `coverage_` says which share of the data has samples nearby. A warning says if it
-    is much below what new rows of the data would reach (mode collapse), and if the critic tells
-    all samples from data so surely that the generator learns nothing more.
+    After `fit`, `coverage_` is the share of the data with samples nearby. A warning is raised if it
+    is much below that of new rows of the data (mode collapse), and one if the discriminator is
+    saturated, so that the generator's gradients vanish.
 
     See Also
     --------
     RealNVP : Exact densities.
-    VAE : Codes, and a bound of the density.
+    VAE : Latent representations, and a bound of the density.
 
     References
     ----------
     .. [1] Goodfellow et al. (2014). Generative adversarial nets. NeurIPS.
-    .. [2] Lin, Khetan, Fanti and Oh (2018). PacGAN: the power of two samples in generative
-       adversarial networks. NeurIPS.
-    .. [3] Huang et al. (2024). The GAN is dead; long live the GAN! A modern baseline GAN. NeurIPS.
-    .. [4] Gulrajani et al. (2017). Improved training of Wasserstein GANs. NeurIPS.
-    .. [5] Naeem et al. (2020). Reliable fidelity and diversity metrics for generative models.
-       ICML, section 3.2.
-    .. [6] Tancik et al. (2020). Fourier features let networks learn high frequency functions in low
-       dimensional domains. NeurIPS.
-    .. [7] Khayatkhoei, Elgammal and Singh (2018). Disconnected manifold learning for generative
+    .. [2] Khayatkhoei, Elgammal and Singh (2018). Disconnected manifold learning for generative
        adversarial networks. NeurIPS, section 3.
-    .. [8] Grover et al. (2019). Bias correction of learned generative models using
-       likelihood-free importance weighting. NeurIPS, section 3 and algorithm 1.
-    .. [9] Jang, Gu and Poole (2017). Categorical reparameterization with Gumbel-softmax. ICLR,
+    .. [3] Jang, Gu and Poole (2017). Categorical reparameterization with Gumbel-softmax. ICLR,
        section 2.2.
-    .. [10] Ireland and Kullback (1968). Contingency tables with given marginals. Biometrika 55(1).
+    .. [4] Huang et al. (2024). The GAN is dead; long live the GAN! A modern baseline GAN. NeurIPS.
+    .. [5] Gulrajani et al. (2017). Improved training of Wasserstein GANs. NeurIPS.
+    .. [6] Lin, Khetan, Fanti and Oh (2018). PacGAN: the power of two samples in generative
+       adversarial networks. NeurIPS.
+    .. [7] Grover et al. (2019). Bias correction of learned generative models using
+       likelihood-free importance weighting. NeurIPS, section 3 and algorithm 1.
+    .. [8] Ireland and Kullback (1968). Contingency tables with given marginals. Biometrika 55(1).
+    .. [9] Naeem et al. (2020). Reliable fidelity and diversity metrics for generative models.
+       ICML, section 3.2.
+    .. [10] Tancik et al. (2020). Fourier features let networks learn high frequency functions in
+       low dimensional domains. NeurIPS.
 
     Examples
     --------
@@ -104,183 +100,208 @@ class GAN(CandidateGenerator):
 
     n_components: int | None = param(
         None,
-        "Normal numbers of noise that make a row; None takes as many as features. More make it "
+        "Dimension of the Gaussian noise; None takes the number of features. A larger one makes it "
         "harder to keep distant clusters apart.",
         integer(1),
         None,
     )
-    n_coins: int = param(
-        8, "Numbers of noise, beside them, that are 1 or -1: they pick a cluster.", integer(0)
+    n_binary_latents: int = param(
+        8, "Number of binary latent variables in the noise, which select a cluster.", integer(0)
     )
     hidden_layer_sizes: tuple = param(
         (128, 128), "Units of the generator's hidden layers.", tuple, list
     )
-    critic_layer_sizes: tuple | None = param(
-        None, "Units of the critic's hidden layers; None as the generator's.", tuple, list, None
+    discriminator_layer_sizes: tuple | None = param(
+        None,
+        "Units of the discriminator's hidden layers; None takes those of the generator.",
+        tuple,
+        list,
+        None,
     )
-    activation: str = param("relu", "Of the generator's hidden layers.", choice(*ACTIVATIONS))
-    loss: str = param("relativistic", "What critic and generator play for.", choice(*CRITIC_LOSSES))
+    activation: str = param(
+        "relu", "Activation of the generator's hidden layers.", choice(*ACTIVATIONS)
+    )
+    loss: str = param("relativistic", "Adversarial loss.", choice(*DISCRIMINATOR_LOSSES))
     gradient_penalty: float = param(
         0.01,
-        "Weight of the critic's squared slope at real and generated rows; with 'wasserstein' of "
-        "its squared distance from 1 between them.",
+        "Weight of the discriminator's squared gradient norm at real and generated rows; with "
+        "'wasserstein' of the squared distance of the norm from 1 between them.",
         real(0),
     )
-    pack: int = param(1, "Rows that the critic judges together.", integer(1))
-    n_octaves: int = param(
+    pac_size: int = param(
+        1, "Number of rows that the discriminator sees together (PacGAN).", integer(1)
+    )
+    n_fourier_frequencies: int = param(
         5,
-        "The critic sees of each value sines and cosines of this many frequencies, each twice the "
-        "last, so that it tells fine structure early [6]_, but of none with a period below two "
-        "spacings of rows, which tells single rows; 0 for the values alone, as always where "
-        "columns are of several kinds.",
+        "Number of frequencies, each twice the last, at which the discriminator sees sines and "
+        "cosines of each value: Fourier features, by which it learns fine structure early (Tancik "
+        "et al. 2020). Frequencies with a period below twice the spacing of rows are left out, as "
+        "they would identify single rows. Mixed tables have none.",
         integer(0),
     )
     spectral_norm: bool = param(
-        False, "Whether the critic's weights are divided by their spectral norm.", "boolean"
+        False, "Whether the discriminator's weights are divided by their spectral norm.", "boolean"
     )
-    critic_steps: int = param(1, "Updates of the critic for each of the generator.", integer(1))
-    critic_learning_rate: float | None = param(
+    discriminator_steps: int = param(
+        1, "Updates of the discriminator for each of the generator.", integer(1)
+    )
+    discriminator_learning_rate: float | None = param(
         None,
-        "Learning rate of the critic; None as the generator's, which is `learning_rate`.",
+        "Learning rate of the discriminator; None takes `learning_rate`, that of the generator.",
         real(0, closed="neither"),
         None,
     )
-    learning_rate: float = other_default(CandidateGenerator, "learning_rate", 2e-3)
-    lr_schedule: str | None = other_default(CandidateGenerator, "lr_schedule", "cosine")
-    gradient_clip: float | None = other_default(CandidateGenerator, "gradient_clip", None)
-    batch_size: int = other_default(CandidateGenerator, "batch_size", 128)
-    max_epochs: int = other_default(CandidateGenerator, "max_epochs", 200)
+    n_candidates: int = param(
+        8,
+        "Number of candidates for each row that `sample` returns; 1 returns rows as the generator "
+        "makes them. It takes effect with each call, if it was above 1 in `fit`.",
+        integer(1),
+    )
+    learning_rate: float = other_default(Generator, "learning_rate", 2e-3)
+    lr_schedule: str | None = other_default(Generator, "lr_schedule", "cosine")
+    gradient_clip: float | None = other_default(Generator, "gradient_clip", None)
+    batch_size: int = other_default(Generator, "batch_size", 128)
+    max_epochs: int = other_default(Generator, "max_epochs", 200)
 
     _attributes = {
         "coverage_": attribute(
             "float",
-            "Share of training rows with a sample nearer than their fifth neighbour [5]_, "
-            "measured on at most 1,000 rows; samples of the data themselves reach 0.97.",
+            "Share of training rows with a sample nearer than their fifth neighbor (Naeem et al. "
+            "2020), measured on at most 1,000 rows; new rows of the data reach 0.97.",
         )
     }
 
+    _kinds = ALL_KINDS
     _network: ClassVar[type[nn.Module]] = AdversarialNetwork
-    _any_column: ClassVar[bool] = True
 
-    def _module_settings(
-        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        columns = self._mixed_columns
-        if not (self.warm_start and self.__sklearn_is_fitted__()):
-            self._octaves_told = _octaves_told(inputs[0][weights > 0])
-        sizes = layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes)
-        critic = self.critic_layer_sizes
-        return {
-            "n_features": inputs[0].shape[1] - (len(columns.number_places) if columns else 0),
+    if TYPE_CHECKING:
+        _density_ratio: DensityRatioEstimator
+        _n_resolved: int
+
+    # -- training --------------------------------------------------------------------------
+
+    def _read_targets(
+        self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
+    ) -> Targets:
+        if fresh:
+            self._n_resolved = resolved_frequencies(data[weights > 0])
+        return super()._read_targets(y, data, weights, fresh)
+
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
+        encoder, sizes = self._format.encoder, "hidden_layer_sizes"
+        if self.discriminator_layer_sizes is not None:
+            sizes = "discriminator_layer_sizes"
+        names = ("n_binary_latents", "hidden_layer_sizes", "activation", "pac_size")
+        settings = self._named_settings(targets, *names) | {
+            "n_features": data.shape[1],
             "n_components": self.n_components or self.n_features_in_,
-            "n_coins": self.n_coins,
-            "n_context": self._n_conditions(inputs),
-            "hidden_layer_sizes": sizes,
-            "critic_layer_sizes": sizes
-            if critic is None
-            else layer_sizes("critic_layer_sizes", critic),
-            "activation": self.activation,
-            "pack": self.pack,
-            "n_octaves": 0 if columns else min(self.n_octaves, self._octaves_told),
-            "normalize_critic": bool(self.spectral_norm),
-            "columns": columns.layout if columns else None,
+            "discriminator_layer_sizes": self._named_settings(targets, sizes)[sizes],
+            "n_fourier_frequencies": min(self.n_fourier_frequencies, self._n_resolved),
+            "spectrally_normalized": bool(self.spectral_norm),
+            "columns": None,
         }
+        if encoder is None:
+            return settings
+        n_values = data.shape[1] - len(encoder.number_places)  # half-widths follow the values
+        of_columns = {"n_features": n_values, "n_fourier_frequencies": 0}
+        return settings | of_columns | {"columns": encoder.layout}
 
-    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
-        network: Any = module
-        with self._drawing(weight.device):
-            network.initialise(inputs[0], inputs[1] if self.conditional else None, weight)
+    def _initialize(self, module: Any, rows: DenseRows) -> None:
+        with fixed_noise(self._seed, rows.like.device):
+            module.initialize(*rows_and_classes(rows.arrays), rows.weight)
+
+    def _training_rows(self, rows: Rows) -> Rows:
+        # With weighted losses a batch without heavy rows would have little influence.
+        return rows.resampled(self._seed)  # type: ignore[attr-defined]
 
     def _phases(self) -> list[Phase]:
-        def critic(module: Any, batch: Batch) -> Tensor:
-            x, context = rows_and_classes(batch)
-            return module.critic_loss(x, context, self.loss, self.gradient_penalty)
-
-        def generator(module: Any, batch: Batch) -> Tensor:
-            return module.generator_loss(*rows_and_classes(batch), self.loss)
-
         options = phase_options(self.solver)
+        steps, of_discriminator = self.discriminator_steps, {"lr": self._discriminator_rate}
         return [
-            Phase("critic", critic, self.critic_steps, options | {"lr": self._judge_learning_rate}),
-            Phase("generator", generator, 1, options | {"lr": self.learning_rate}),
+            Phase("discriminator", self._discriminator_loss, steps, options | of_discriminator),
+            Phase("generator", self._generator_loss, 1, options | {"lr": self.learning_rate}),
         ]
 
     @property
-    def _judge_learning_rate(self) -> float:
-        """The critic's, too."""
-        return self.critic_learning_rate or self.learning_rate
+    def _discriminator_rate(self) -> float:
+        return self.discriminator_learning_rate or self.learning_rate
 
-    def _train(self, module: Any, objective: Any, train: Any, *rest: Any, **options: Any) -> None:
-        # Weights of losses would let a batch without heavy rows count for little.
-        super()._train(module, objective, train.resampled(self._seed), *rest, **options)
+    def _discriminator_loss(self, module: Any, batch: Batch) -> Tensor:
+        x, classes = rows_and_classes(batch.inputs)
+        return module.discriminator_loss(x, classes, self.loss, self.gradient_penalty)
 
-    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+    def _generator_loss(self, module: Any, batch: Batch) -> Tensor:
+        return module.generator_loss(*rows_and_classes(batch.inputs), self.loss)
+
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
         """Energy distance of samples from held-out rows, by which early stopping goes."""
-        network: Any = module
-        distances = network.distance(*rows_and_classes(batch), batch.weight)
+        distances = module.distance(*rows_and_classes(batch.inputs), batch.weight)
         return (distances * batch.weight).sum() / batch.n_rows
 
-    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
-        super()._finish(inputs, weights)
+    # -- after training --------------------------------------------------------------------
+
+    def _finish(self, data: NDArray[Any], targets: Targets) -> None:
+        set_class_prior(self, targets.values, targets.weights)
+        self._density_ratio = DensityRatioEstimator()
+        if self.n_candidates > 1:
+            learn_density_ratio(self, data, targets)
+        self._measure(data, targets)
+
+    def _measure(self, data: NDArray[Any], targets: Targets) -> None:
+        """Set `coverage_`; warn of mode collapse and of a saturated discriminator."""
         rng = np.random.default_rng(self._seed)
-        weighing = np.flatnonzero(weights)
-        n = min(len(weighing), _MOST_ROWS)
-        # None twice: its neighbours would seem to be near.
+        weighing = np.flatnonzero(targets.weights)
+        n = min(len(weighing), MOST_ROWS)
+        # Without repetition: copies would be each other's nearest neighbors.
         chosen = rng.choice(weighing, size=n, replace=False)
-        samples = self._draw(n, tuple(values[chosen] for values in inputs[1:]), rng)
+        samples = self._draw(n, None if targets.values is None else targets.values[chosen], rng)
         network: Any = self.module_
-        rows = tuple(as_tensor(values[chosen], network.mean) for values in inputs)
-        with torch.no_grad(), self._drawing(network.mean.device):
-            real = network.standard(rows[0])
+        rows = self._rows(data, network.mean, targets).inputs(chosen)
+        with torch.no_grad(), fixed_noise(self._seed, network.mean.device):
+            real = network.standardize(rows[0])
             made = (as_tensor(samples, network.mean) - network.mean) / network.scale
-            self.coverage_ = _coverage(real.cpu().numpy(), made.cpu().numpy(), weights[chosen])
-            margin = self._margin(rows)
-        if n >= _FEWEST_ROWS:
-            self._warn(margin)
-
-    def _margin(self, rows: tuple[Tensor, ...]) -> float:
-        """By how much the critic rates the worst of the rows higher than the best generated."""
-        network: Any = self.module_
-        real, made = (network.critic(packs) for packs in network(*rows))
-        return (real.min() - made.max()).item()
-
-    def _warn(self, margin: float) -> None:
-        if self.coverage_ < 0.25 * _OF_FRESH_ROWS:
+            weights = targets.weights[chosen]
+            self.coverage_ = coverage(real.cpu().numpy(), made.cpu().numpy(), weights)
+            real, made = (network.discriminator(packs) for packs in network(*rows))
+        if n < _FEWEST_ROWS:
+            return
+        if self.coverage_ < 0.25 * COVERAGE_OF_DATA:
             warnings.warn(
                 f"Mode collapse, or too little training: {self.coverage_:.0%} of the rows have "
-                f"samples nearby, where new rows would have {_OF_FRESH_ROWS:.0%}. Raise pack, "
-                "gradient_penalty, n_coins or n_components, or train longer.",
+                f"samples nearby, where new rows would have {COVERAGE_OF_DATA:.0%}. Raise "
+                "pac_size, gradient_penalty, n_binary_latents or n_components, or train longer.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        if margin > _WIDE:
+        if (real.min() - made.max()).item() > _SATURATED:
             warnings.warn(
-                "The critic is saturated: it tells every sample from every row by a wide margin, "
-                "so that the generator learns next to nothing. Lower critic_learning_rate or "
-                "critic_steps, raise gradient_penalty, or use loss='relativistic'.",
+                "The discriminator is saturated: it separates all samples from all rows by a wide "
+                "margin, so that the generator's gradients vanish. Lower "
+                "discriminator_learning_rate or discriminator_steps, raise gradient_penalty, or "
+                "use loss='relativistic'.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
 
+    # -- samples ---------------------------------------------------------------------------
 
-def _coverage(rows: NDArray[Any], samples: NDArray[Any], weights: NDArray[np.float64]) -> float:
-    k = min(_NEIGHBOURS, len(rows) - 1)
-    if k < 1:
-        return float("nan")
-    own, _ = NearestNeighbors(n_neighbors=k).fit(rows).kneighbors()
-    to_samples, _ = NearestNeighbors(n_neighbors=1).fit(samples).kneighbors(rows)
-    return float(np.average(to_samples[:, 0] <= own[:, -1], weights=weights))
+    def _candidates(
+        self, n: int, classes: OneHot, rng: np.random.Generator
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Rows ``(n, n_candidates, n_values)``, and their log-ratios ``(n, n_candidates)``."""
+        classes = None if classes is None else np.repeat(classes, self.n_candidates, axis=0)
+        rows = self._decoded(self._noise(n * self.n_candidates, rng), classes)
+        log_ratios = np.zeros(len(rows))
+        if self._density_ratio.is_trained:
+            log_ratios = self._run("log_density_ratio", with_classes((rows,), classes))[:, 0]
+        shape = n, self.n_candidates
+        return rows.reshape(*shape, -1), log_ratios.reshape(shape)
 
+    def _noise(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        network: Any = self.module_
+        return rng.standard_normal((n, network.n_noise))
 
-def _octaves_told(rows: NDArray[Any]) -> int:
-    """Frequencies of which rows, standardised, lie dense enough to tell them (Nyquist's)."""
-    rows = rows[:: -(-len(rows) // _MOST_NEIGHBOURS)]
-    if len(rows) < 2:
-        return 0
-    spread = rows.std(axis=0)
-    rows = rows / np.where(spread > 0, spread, 1)
-    some = rows[:: -(-len(rows) // _MOST_ROWS)]
-    distances, _ = NearestNeighbors(n_neighbors=2).fit(rows).kneighbors(some)
-    spacing = np.median(distances[:, 1]) / math.sqrt(rows.shape[1])
-    # The first has a period of 4, each other half of the last.
-    return _MOST_OCTAVES if spacing == 0 else max(0, 1 + math.floor(math.log2(2 / spacing)))
+    def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
+        if self.n_candidates == 1 or not self._density_ratio.is_useful:
+            return self._decoded(self._noise(n, rng), classes)
+        return self._density_ratio.sample(self, n, classes, rng)

@@ -1,26 +1,29 @@
 """Generators whose rows are decoded from a few latent variables."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 
-from sklseq.base import choice, estimator, integer, param, real
-from sklseq.data import Columns
-from sklseq.generative._codes import CodingGenerator, check_enough_rows
+from sklseq.base import choice, estimator, integer, other_default, param, real, same
+from sklseq.generative._base import Generator, check_enough_rows
 from sklseq.nn.layers.feedforward import ACTIVATIONS
-from sklseq.parts.latent_priors import LatentPriorMixin
-from sklseq.parts.table_estimator import layer_sizes
+from sklseq.parts.conditions import OneHot, rows_and_classes, with_classes
+from sklseq.parts.frames import ALL_KINDS, TableFormat
+from sklseq.parts.latent_priors import LatentPriorParameters
+from sklseq.training.rows.batch import Targets
+from sklseq.training.rows.dense import DenseRows
 
-__all__ = ["LatentVariableGenerator"]
+__all__ = ["LatentVariableModel"]
 
 
 @estimator
-class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
+class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Generator):
     """Rows of an encoder and a decoder with a likelihood."""
 
-    n_components: int = param(2, "Latent variables.", integer(1))
+    n_components: int = param(2, "Dimension of the latent space.", integer(1))
     hidden_layer_sizes: tuple = param(
         (64, 64),
         "Units of the encoder's hidden layers; the decoder has them in reverse. () is one linear "
@@ -28,84 +31,72 @@ class LatentVariableGenerator(LatentPriorMixin, CodingGenerator):
         tuple,
         list,
     )
-    activation: str = param("relu", "Of the hidden layers.", choice(*ACTIVATIONS))
+    activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))
     likelihood: str = param(
         "gaussian",
-        "How rows scatter about what the decoder expects: 'gaussian', or 'bernoulli' for values "
-        "in [0, 1] and booleans, which it draws as 0 or 1. By 'gaussian', columns of a table "
-        "that are not all real numbers have each the likelihood of its kind.",
+        "Distribution of rows given their latent variables: 'gaussian', or 'bernoulli' for values "
+        "in [0, 1] and booleans, which it draws as 0 or 1. With 'gaussian', a table whose columns "
+        "are not all real numbers has a likelihood for each kind of column.",
         choice("gaussian", "bernoulli"),
     )
     noise: Any = param(
         "learned",
         "Standard deviation of the Gaussian likelihood: 'learned', one for all features; "
-        "'diagonal', one learned for each; or a number that is kept. Numbers of a table that "
-        "is not all real numbers become normal scores, and have one learned for each by either.",
+        "'diagonal', one learned for each; or a number, which is kept. In a table that is not all "
+        "real numbers, numbers become normal scores, and both names learn one for each column.",
         choice("learned", "diagonal"),
         real(0, closed="neither"),
     )
-    _any_column: ClassVar[bool] = True
+    latent_prior: str | None = same(LatentPriorParameters, "latent_prior")
+    batch_size: int = other_default(Generator, "batch_size", 128)
 
-    batch_size: int = param(128, "Rows in a training step.", integer(1))
+    _kinds = ALL_KINDS
 
-    def _origin_of(self, rows: NDArray[Any]) -> NDArray[Any]:
-        if self.likelihood == "bernoulli":  # whose values mean what they are
-            return np.zeros(rows.shape[1])
-        return super()._origin_of(rows)
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
 
-    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        X = super()._read(X, reset=reset)
-        likelihood = self.likelihood if reset else self._module_kwargs["likelihood"]
-        if likelihood == "bernoulli" and (X.min() < 0 or X.max() > 1):
-            row, column = np.argwhere((X < 0) | (X > 1))[0]
+    def _table_format(self) -> TableFormat:
+        if self.likelihood == "gaussian":
+            return super()._table_format()
+        advice = "likelihood='bernoulli' is for values in [0, 1]; or leave likelihood='gaussian'"
+        # 0 and 1 keep their meaning.
+        return TableFormat(("number", "boolean"), advice, keeps_origin=True)
+
+    def _read(self, X: Any, fresh: bool) -> NDArray[Any]:
+        x = super()._read(X, fresh)
+        likelihood = self.likelihood if fresh else self._module_kwargs["likelihood"]
+        if likelihood == "bernoulli" and (x.min() < 0 or x.max() > 1):
+            row, column = np.argwhere((x < 0) | (x > 1))[0]
             raise ValueError(
-                f"likelihood='bernoulli' is for values in [0, 1], but X is {X[row, column]:g} at "
+                f"likelihood='bernoulli' is for values in [0, 1], but X is {x[row, column]:g} at "
                 f"row {row}, feature {column}: scale X, for example with MinMaxScaler, or use "
                 "likelihood='gaussian'."
             )
-        return X
+        return x
 
-    def _must_encode(self, columns: Columns) -> bool:
-        return self.likelihood != "bernoulli" and super()._must_encode(columns)
-
-    def _why_numbers(self) -> str:
-        if self.likelihood == "bernoulli":
-            return "likelihood='bernoulli' is for values in [0, 1]; or leave likelihood='gaussian'"
-        return super()._why_numbers()
-
-    def _module_settings(
-        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        return {
-            "n_features": inputs[0].shape[1],
-            "n_components": self.n_components,
-            "n_context": self._n_conditions(inputs),
-            "hidden_layer_sizes": layer_sizes("hidden_layer_sizes", self.hidden_layer_sizes),
-            "activation": self.activation,
-            "likelihood": self._mixed_columns.layout if self._mixed_columns else self.likelihood,
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
+        encoder = self._format.encoder
+        names = ("n_components", "hidden_layer_sizes", "activation")
+        return self._named_settings(targets, *names) | {
+            "n_features": data.shape[1],
+            "likelihood": self.likelihood if encoder is None else encoder.layout,
             "noise": self.noise if isinstance(self.noise, str) else float(self.noise),
         }
 
     def _component_counts(self) -> dict[str, int]:
-        """Parameters that must not be above the number of rows."""
+        """Parameters that must not exceed the number of rows."""
         return {"n_components": self.n_components}
 
-    def _initialise(self, module: nn.Module, inputs: tuple[Tensor, ...], weight: Tensor) -> None:
-        check_enough_rows(weight.cpu().numpy(), **self._component_counts())
-        network: Any = module
-        network.initialise(inputs[0], inputs[1] if self.conditional else None, weight)
+    def _initialize(self, module: Any, rows: DenseRows) -> None:
+        assert rows.weight is not None
+        check_enough_rows(rows.weight, **self._component_counts())
+        module.initialize(*rows_and_classes(rows.arrays), rows.weight)
 
-    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
-        super()._finish(inputs, weights)
-        self._refit_prior(self._training_codes(inputs), weights, inputs[1:])
+    transform = Generator._transform
 
-    def _training_codes(self, inputs: tuple[NDArray[Any], ...]) -> NDArray[Any]:
-        """Codes whose distribution the decoder knows."""
-        return self._run("encode", *inputs)
-
-    def _draw(
-        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        codes = self._sampled_codes(n_samples, condition, rng)
-        uniform = rng.random((n_samples, self._module_kwargs["n_features"]))
-        return self._run("draw", codes, uniform, *condition)
+    def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
+        codes = self._draw_codes(n, classes, rng)
+        uniform = rng.random((n, self._module_kwargs["n_features"]))
+        return self._run("draw", with_classes((codes, uniform), classes))

@@ -1,4 +1,4 @@
-"""Rows drawn for rare classes, so that all classes are as frequent."""
+"""Oversampling of rare classes by a generator."""
 
 import inspect
 import warnings
@@ -11,24 +11,25 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import Estimator, attribute, choice, estimator, param, real
+from sklseq.base.index import check_index
+from sklseq.base.randomness import draw_seed
 from sklseq.data import is_frame
 from sklseq.generative._flows import RealNVP
-from sklseq.parts.fit import draw_seed
 
 __all__ = ["GenerativeOverSampler"]
 
-# Of fewer rows, what is drawn says little that they do not.
+# Of fewer rows, samples add little information.
 _FEW = 10
 
 
 @estimator
 class GenerativeOverSampler(Estimator):
-    """Draws rows of the rarer classes until each is as frequent as the most frequent one.
+    """Oversampling: rows of the rarer classes are drawn until all classes are as frequent.
 
-    It has ``fit_resample`` alone, as imbalanced-learn's samplers, and goes into a pipeline of that
+    It has only ``fit_resample``, as imbalanced-learn's samplers, and is used in a pipeline of that
     library, ``imblearn.pipeline.make_pipeline``: rows are drawn for training, never at prediction.
-    scikit-learn's own Pipeline knows no such step. A DataFrame comes back as one, with its columns
-    and dtypes; `generator` must know columns that are no numbers, as `VAE` and `GAN` do.
+    scikit-learn's own Pipeline does not support samplers. A DataFrame comes back as one, with its
+    columns and dtypes; for columns that are not numbers take `VAE` or `GAN` as `generator`.
 
     Examples
     --------
@@ -43,7 +44,7 @@ class GenerativeOverSampler(Estimator):
 
     generator: Any = param(
         None,
-        "What draws the rows: a generator, or any estimator with ``fit(X, y)`` and "
+        "Generator of the rows, or any estimator with ``fit(X, y)`` and "
         "``sample(n_samples, y=..., random_state=...)``. A copy of it is fitted, with "
         "``conditional=True`` if it has this parameter. None takes `RealNVP` with four layers.",
         HasMethods(["fit", "sample"]),
@@ -52,18 +53,16 @@ class GenerativeOverSampler(Estimator):
     )
     sampling_strategy: Any = param(
         "auto",
-        "How frequent classes become, as in imbalanced-learn. 'not majority', and 'auto', which is "
-        "the same: all as the most frequent one; 'minority': the rarest one alone; a number, for "
-        "two classes: the size of the rare class as a share of the other; a dict: from classes to "
-        "the number of rows that each is to have, others stay as they are.",
+        "Sizes of the classes, as in imbalanced-learn. 'not majority', and 'auto', which is the "
+        "same: all as frequent as the most frequent one; 'minority': only the rarest one; a "
+        "number, for two classes: the size of the rare class as a share of the other; a dict: from "
+        "classes to their number of rows; others are left unchanged.",
         choice("auto", "not majority", "minority"),
         real(0, 1, "right"),
         dict,
     )
     random_state: Any = param(
-        None,
-        "Seed of the rows drawn, and of the generator where it has none.",
-        "random_state",
+        None, "Seed of the rows drawn, and of the generator where it has none.", "random_state"
     )
 
     _attributes = {"generator_": attribute("estimator", "The fitted generator.")}
@@ -97,6 +96,7 @@ class GenerativeOverSampler(Estimator):
         UserWarning
             If rows are drawn of a class of fewer than ten.
         """
+        check_index(X, y=y)
         check_classification_targets(y)
         if not is_frame(X):  # which the generator reads column by column
             X = check_array(X)
@@ -104,16 +104,19 @@ class GenerativeOverSampler(Estimator):
         check_consistent_length(X, labels)
         classes, counts = np.unique(labels, return_counts=True)
         if len(classes) < 2:
-            raise ValueError(f"y has one class, {classes.tolist()}: nothing is rare.")
+            raise ValueError(
+                f"y has one class, {classes.tolist()}: at least two classes are needed."
+            )
         wanted = self._wanted(dict(zip(classes.tolist(), counts.tolist(), strict=True)))
         seed = draw_seed(self.random_state)
-        self.generator_ = self._fresh_generator(seed).fit(X, labels)
+        generator = self._fresh_generator(seed).fit(X, labels)
         y = y if hasattr(y, "iloc") else labels
         drawn = np.repeat(classes, [wanted[c] for c in classes.tolist()])
-        if not len(drawn):
-            return X, y
-        rows = self.generator_.sample(len(drawn), y=drawn, random_state=seed)
-        return _followed(X, rows), _followed(y, drawn)
+        if len(drawn):
+            rows = generator.sample(len(drawn), y=drawn, random_state=seed)
+            X, y = _followed(X, rows), _followed(y, drawn)
+        self.generator_ = generator
+        return X, y
 
     def _wanted(self, counts: dict[Any, int]) -> dict[Any, int]:
         """How many rows of each class to draw."""
@@ -122,17 +125,16 @@ class GenerativeOverSampler(Estimator):
             if n < 0:
                 raise ValueError(
                     f"sampling_strategy={self.sampling_strategy!r} asks for {counts[c] + n} rows "
-                    f"of class {c!r}, which has {counts[c]}: rows are drawn, never left out."
+                    f"of class {c!r}, which has {counts[c]}: undersampling is not supported."
                 )
             if n and counts[c] == 1:
                 raise ValueError(
-                    f"Class {c!r} has one row, which tells nothing of how others would differ from "
-                    "it: gather more, or name the other classes alone in sampling_strategy, a dict."
+                    f"Class {c!r} has one row, from which a distribution cannot be learned: gather "
+                    "more, or leave the class out of sampling_strategy, a dict."
                 )
             if n and counts[c] < _FEW:
                 warnings.warn(
-                    f"Class {c!r} has {counts[c]} rows: what is drawn of it says little more than "
-                    "they do.",
+                    f"Class {c!r} has {counts[c]} rows: samples add little information to so few.",
                     UserWarning,
                     stacklevel=3,
                 )

@@ -1,77 +1,113 @@
-"""Variational autoencoder of sequences as an estimator."""
+"""Variational autoencoders of sequences as estimators."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
 from torch import Tensor, nn
 
-from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
-from sklseq.base.sequences import SequenceTransformerMixin, check_lengths, holds_vectors, unpacked
+from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
+from sklseq.base.outliers import OutlierDetector
+from sklseq.base.sequences import SequenceEstimator, check_lengths, holds_vectors, unpacked
 from sklseq.data import Sequences
-from sklseq.generative._codes import CodesMixin, check_enough_rows
-from sklseq.generative._density import DensityMixin
-from sklseq.generative._variational import VariationalMixin
-from sklseq.nn.codes.sequence_variational import SequenceVariationalNetwork
-from sklseq.nn.recurrent.stack import CELLS
-from sklseq.parts.conditions import ConditionalSampler
-from sklseq.parts.latent_priors import LatentPriorMixin
-from sklseq.parts.sequence_estimator import (
-    RaggedEstimator,
-    length_weights,
-    scales_of,
-    sequence_weights,
+from sklseq.generative._base import Generator, check_enough_rows, checked_codes
+from sklseq.generative._variational import (
+    VARIATIONAL_ATTRIBUTES,
+    VariationalParameters,
+    evidence_bound,
+    finish_variational,
+    variational_loss,
 )
-from sklseq.training.rows.batch import Batch
+from sklseq.nn.codes.sequence_variational import SequenceVariationalNetwork
+from sklseq.nn.recurrent.cells.registry import CELLS
+from sklseq.parts.conditions import OneHot, with_classes
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.latent_priors import LatentPriorParameters
+from sklseq.parts.whole_sequences import read_numbers, scales_of
+from sklseq.training.placement import parameter_of
+from sklseq.training.rows.batch import Targets
+from sklseq.training.rows.dense import DenseRows
 from sklseq.training.rows.sequences import SequenceRows
-from sklseq.training.run import run_rows
+from sklseq.training.run import run
 
 __all__ = ["SequenceVAE"]
 
 
+@dataclass(frozen=True)
+class _SequenceFormat:
+    """The container of the training sequences, in which others are given.
+
+    Parameters
+    ----------
+    is_flat : bool
+        Whether a sequence is a vector of numbers.
+    layout : {"dense", "ragged"}
+        Whether all sequences are one array.
+    dtype : str
+        Type of their numbers.
+    """
+
+    is_flat: bool
+    layout: Any
+    dtype: str
+
+    @classmethod
+    def of(cls, X: Any, sequences: Sequences) -> Self:
+        """The format of a training set, and as it was read."""
+        is_dense = sequences.layout == "dense"
+        # Of a ragged container a part has the type of its numbers.
+        part = X if is_dense or hasattr(X, "columns") else next(iter(X))
+        dtype = np.asarray(part).dtype
+        layout = "dense" if is_dense else "ragged"
+        return cls(holds_vectors(X), layout, dtype.name if dtype.kind == "f" else "float64")
+
+    def write(self, sequences: Sequences) -> NDArray[Any]:
+        """Sequences in this container."""
+        return unpacked(sequences, sequences.steps.astype(self.dtype, copy=False), self.is_flat)
+
+    write_samples = write
+
+
 @estimator
 class SequenceVAE(
-    VariationalMixin,
-    LatentPriorMixin,
-    DensityMixin,
-    CodesMixin,
-    SequenceTransformerMixin,
-    ConditionalSampler,
-    RaggedEstimator,
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetector, SequenceEstimator, Generator
 ):
     """Variational autoencoder of sequences of any length: ragged in, ragged out.
 
-    A few standard normal latent variables are drawn for each sequence; they give its length and,
-    by a recurrent decoder, what is expected of each of its steps. A recurrent encoder learns
-    their posterior [1]_ [2]_. The decoder does not see earlier steps, so that it cannot do without
-    the latent variables; what goes on from step to step beside them is stationary autoregressive
-    noise of each feature, with a likelihood in closed form. Lengths are drawn with the
-    frequencies of training, tilted by the latent variables: never shorter or longer than a
-    training sequence.
+    Each sequence has a few standard normal latent variables. They determine the distribution of
+    its length and, by a recurrent decoder, the expected value of each step. A recurrent encoder
+    approximates their posterior [1]_ [2]_. The decoder does not see earlier steps, so that it
+    cannot ignore the latent variables. The noise around the expected steps is stationary and
+    autoregressive, with a likelihood in closed form. Lengths have the frequencies of training,
+    reweighted by the latent variables: samples are never shorter or longer than training sequences.
 
     `score_samples` is a lower bound of the log-density of a sequence in nats, in the units of the
-    data: of all its steps and of their number. `transform` gives posterior means,
-    `inverse_transform` expected sequences, and `sample` sequences with the noise that the model
-    believes in. Features are standardised over the training steps; integers are read as real
-    numbers, and drawn as such. Where the data have groups,
-    draws from the prior fall between them, too: ``latent_prior="gmm"`` fits a mixture to the codes,
-    a draw of each sequence's posterior [5]_, and `sample` draws from that. Scores are those of the
-    model with its standard normal prior, whatever `latent_prior`.
+    data: of all its steps and of its length. `transform` gives posterior means,
+    `inverse_transform` expected sequences, and `sample` sequences including observation noise.
+    Features are standardized over the training steps; integers are treated as real numbers, and
+    sampled as such. Where sequences form groups, some draws of the prior fall between them:
+    ``latent_prior="gmm"`` fits a mixture to draws of the posterior of each sequence [3]_, and
+    `sample` draws codes from it. Scores are those of the model with its standard normal prior,
+    whatever `latent_prior`.
 
     See Also
     --------
-    VAE : The same for rows of a table.
-    sklseq.autoencoder.SequenceAutoencoder : Codes of sequences, without a distribution.
+    VAE : For the rows of a table.
+    sklseq.autoencoder.SequenceAutoencoder : Latent representations of sequences, without a
+        distribution.
 
     References
     ----------
     .. [1] Fabius and van Amersfoort (2015). Variational recurrent auto-encoders. ICLR workshop.
     .. [2] Bowman et al. (2016). Generating sentences from a continuous space. CoNLL, section 3.
-    .. [3] Higgins et al. (2017). beta-VAE. ICLR.
-    .. [4] Kingma et al. (2016). Improved variational inference with inverse autoregressive flow.
+    .. [3] Dai and Wipf (2019). Diagnosing and enhancing VAE models. ICLR, section 4.
+    .. [4] Ghosh et al. (2020). From variational to deterministic autoencoders. ICLR, section 4.
+    .. [5] Higgins et al. (2017). beta-VAE. ICLR.
+    .. [6] Kingma et al. (2016). Improved variational inference with inverse autoregressive flow.
        NeurIPS, section C.8.
-    .. [5] Dai and Wipf (2019). Diagnosing and enhancing VAE models. ICLR, section 4.
 
     Examples
     --------
@@ -86,7 +122,7 @@ class SequenceVAE(
     (50,)
     """
 
-    n_components: int = param(8, "Latent variables.", integer(1))
+    n_components: int = param(8, "Dimension of the latent space.", integer(1))
     cell: str = param("gru", "Recurrent cell of encoder and decoder.", choice(*CELLS))
     hidden_size: int = param(64, "Units of each recurrent layer and direction.", integer(1))
     num_layers: int = param(1, "Recurrent layers on top of each other.", integer(1))
@@ -96,141 +132,112 @@ class SequenceVAE(
     dropout: float = param(0.0, "Share of each layer's outputs dropped in training.", real(0, 1))
     noise: Any = param(
         "diagonal",
-        "Standard deviation of what is new in the noise at each step: 'diagonal', one learned for "
-        "each feature; 'learned', one for all; or a number that is kept. In standard deviations "
+        "Standard deviation of the noise's innovations at each step: 'diagonal', one learned for "
+        "each feature; 'learned', one for all; or a number, which is kept. In standard deviations "
         "of the feature.",
         choice("learned", "diagonal"),
         real(0, closed="neither"),
     )
     noise_order: int = param(
-        1, "Earlier steps that the noise at a step depends on; 0 for independent noise.", integer(0)
+        1, "Order of the autoregressive noise; 0 for independent noise at each step.", integer(0)
     )
-    kl_warm_up: int | None = other_default(VariationalMixin, "kl_warm_up", 0)
-    n_draws: int = other_default(VariationalMixin, "n_draws", 8)
-    learning_rate: float = other_default(RaggedEstimator, "learning_rate", 3e-3)
+    latent_prior: str | None = same(LatentPriorParameters, "latent_prior")
+    beta: float = same(VariationalParameters, "beta")
+    kl_warm_up: int | None = other_default(VariationalParameters, "kl_warm_up", 0)
+    free_bits: float = same(VariationalParameters, "free_bits")
+    bound: str = same(VariationalParameters, "bound")
+    n_importance_samples: int = other_default(VariationalParameters, "n_importance_samples", 8)
+    common_random_numbers: bool = same(VariationalParameters, "common_random_numbers")
+    learning_rate: float = other_default(NeuralEstimator, "learning_rate", 3e-3)
+    target: str = param("sequence", "What a row is: a whole sequence.", choice("sequence"))
 
-    _attributes = {
-        "length_range_": attribute("tuple of int", "Shortest and longest training sequence.")
+    _attributes = VARIATIONAL_ATTRIBUTES | {
+        "length_range_": attribute(
+            "tuple of int", "Lengths of the shortest and the longest training sequence."
+        )
     }
     _network: ClassVar[type[nn.Module]] = SequenceVariationalNetwork
+    _objective = variational_loss
+    _density = evidence_bound
+    score_samples = Generator._score_samples
+    transform = Generator._transform
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = [self.dtype]
+        return tags
 
     # -- training --------------------------------------------------------------------------
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Learn the distribution of the sequences of X.
-
-        Parameters
-        ----------
-        X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)`` array;
-            DataFrame with a (sequence, time) MultiIndex.
-        y : array-like of shape (n_sequences,) or None, default=None
-            Class of each sequence; used with ``conditional=True`` alone.
-        sample_weight : array-like of shape (n_sequences,) or None, default=None
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as it
-            was before.
-        """
-        return self._fit(X, y if self.conditional else None, sample_weight)
-
-    def _read_training(self, X: Any, y: Any, fresh: bool) -> Sequences:
-        sequences = self._read_numbers(X, reset=fresh)
+    def _read(self, X: Any, fresh: bool) -> Sequences:
+        sequences = read_numbers(self, X, reset=fresh, dtype=self._float_type(fresh))
         if fresh:
-            self._flat, self._dense = holds_vectors(X), sequences.layout == "dense"
+            self._format = _SequenceFormat.of(X, sequences)
             self._max_length = int(sequences.lengths.max())
-            given = np.asarray(X).dtype if self._dense else np.asarray(_first(X)).dtype
-            self._sample_dtype = given.name if given.kind == "f" else "float64"
-        self._check_known_lengths(sequences.lengths)
-        return _with_columns(sequences, *self._read_conditions(y, sequences, fresh))
+        return sequences
 
-    def _check_known_lengths(self, lengths: NDArray[np.int64]) -> None:
-        if (longest := int(lengths.max())) > self._max_length:
+    def _read_targets(
+        self, y: Any, data: Sequences, weights: NDArray[np.float64], fresh: bool, **known: Any
+    ) -> Targets:
+        if (longest := int(data.lengths.max())) > self._max_length:
             raise ValueError(
-                f"Sequence {lengths.argmax()} has {longest} steps, but this {type(self).__name__} "
-                f"was first fitted to at most {self._max_length}: fit anew with warm_start=False."
+                f"Sequence {data.lengths.argmax()} has {longest} steps, but this "
+                f"{type(self).__name__} was first fitted to at most {self._max_length}: fit anew "
+                "with warm_start=False."
             )
+        return super()._read_targets(y, data, weights, fresh)
 
-    def _module_settings(self, X: Sequences) -> dict[str, Any]:
+    def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")
-        return {name: getattr(self, name) for name in (*names, "noise_order", "n_draws")} | {
+        more = ("noise_order", "n_importance_samples")
+        return self._named_settings(targets, *names, *more) | {
             "n_features": self._n_step_features,
-            "n_context": X.steps.shape[1] - self._n_step_features,
             "noise": self.noise if isinstance(self.noise, str) else float(self.noise),
             "max_length": self._max_length,
         }
 
-    def _initialise(self, module: Any, rows: SequenceRows) -> None:
-        check_enough_rows(length_weights(rows), n_components=self.n_components)
-        module.standardised.start_at(*scales_of(rows, self._n_step_features))
+    def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        if targets is not None:
+            data, targets = self._with_classes(data, targets.values), Targets(targets.weights)
+        return SequenceRows(data.steps, data.lengths, like, targets)
+
+    def _with_classes(self, data: Sequences, classes: OneHot) -> Sequences:
+        """Sequences with their classes as further columns, the same at all steps."""
+        if classes is None:
+            return data
+        return data.with_steps(np.hstack([data.steps, np.repeat(classes, data.lengths, axis=0)]))
+
+    def _initialize(self, module: Any, rows: SequenceRows) -> None:
+        assert rows.weight is not None
+        check_enough_rows(rows.weight, n_components=self.n_components)
+        module.standardize.initialize(*scales_of(rows, self._n_step_features))
         starts = np.cumsum(rows.lengths) - rows.lengths
         classes = rows.steps[starts, self._n_step_features :].cpu().numpy()
-        module.length_model.start_at(rows.lengths, length_weights(rows), classes)
+        weights = rows.weight.double().cpu().numpy() * rows.mean_weight
+        module.length_model.initialize(rows.lengths, weights, classes)
         module.n_rows.fill_(len(rows))
 
-    def _row_weights(self, batch: Batch) -> Tensor:
-        return sequence_weights(batch)
-
-    def _finish(self, X: Sequences, weights: NDArray[np.float64]) -> None:
-        x, classes = np.split(X.steps, [self._n_step_features], axis=1)
-        of_class = classes[X.starts]
-        condition = (of_class,) if self.conditional else ()
-        if self.conditional:
-            self._set_prior(of_class, weights)
-        counted = X.lengths[weights > 0]
+    def _finish(self, data: Sequences, targets: Targets) -> None:
+        counted = data.lengths[targets.weights > 0]
         self.length_range_ = int(counted.min()), int(counted.max())
-        self._set_offset(self._log_density(X.with_steps(x)), weights)
-        parameters = self._run("posterior_parameters", X, per_step=False)
-        self._find_active_units(parameters[:, : self._n_features_out], weights)
-        self._refit_prior(self._posterior_draws(parameters), weights, condition)
+        finish_variational(self, data, targets)
 
-    # -- scores and codes ------------------------------------------------------------------
+    # -- codes and samples -----------------------------------------------------------------
 
-    def _density_given(
-        self, X: Sequences, condition: tuple[NDArray[Any], ...]
-    ) -> NDArray[np.float64]:
-        columns = _with_columns(X, *condition)
-        return self._run(self._density_function, columns, per_step=False).astype(np.float64)
-
-    def _encode(self, X: Sequences, y: Any) -> NDArray[Any]:
-        return self._run("encode", _with_columns(X, *self._condition(y, len(X))), per_step=False)
-
-    def transform(self, X: Any, y: Any = None) -> NDArray[Any]:
-        """Posterior means of the latent variables of sequences.
-
-        Parameters
-        ----------
-        X : sequences
-            As in `fit`.
-        y : scalar, array-like of shape (n_sequences,) or None, default=None
-            With ``conditional=True``: the class of the sequences; None takes the most probable.
-
-        Returns
-        -------
-        ndarray of shape (n_sequences, n_components)
-        """
-        sequences = self._read_fitted(X)
-        codes = self._encode(sequences, self._asked_or_likely(sequences, y))
-        return self._as_output(X, sequences, codes)
+    @staticmethod
+    def _pair(a: Any, b: Any) -> list[NDArray[Any]]:
+        return [np.asarray(a), np.asarray(b)]
 
     def inverse_transform(self, Z: Any, y: Any = None, lengths: Any = None) -> NDArray[Any]:
-        """The sequences that latent variables stand for.
+        """Expected sequences of latent variables.
 
         Parameters
         ----------
         Z : array-like of shape (n_sequences, n_components)
         y : scalar, array-like of shape (n_sequences,) or None, default=None
-            The class of the sequences; needed with ``conditional=True``.
+            Class of the sequences; needed with ``conditional=True``.
         lengths : array-like of int of shape (n_sequences,) or None, default=None
-            Number of steps of each; None takes the median of what is expected.
+            Number of steps of each; None takes the median of its distribution.
 
         Returns
         -------
@@ -238,28 +245,27 @@ class SequenceVAE(
             1-D object array of ``(n_steps, n_features)`` arrays, or ``(n_steps,)`` after a fit on
             such; a dense array after a fit on one.
         """
-        Z = self._checked_codes(Z)
-        return self._decoded(Z, *self._condition(y, len(Z)), lengths=lengths)
-
-    def _decoded(
-        self, Z: NDArray[Any], *condition: NDArray[Any], lengths: Any = None
-    ) -> NDArray[Any]:
-        codes = np.hstack([Z, *condition])
         if lengths is None:
-            counts = self._lengths(codes, np.full(len(Z), 0.5))
-        else:
-            counts = check_lengths(lengths, len(Z))
-        return self._steps("decode", codes, counts, dense=self._dense and lengths is None)
+            return super().inverse_transform(Z, y)
+        Z = checked_codes(self, Z)
+        codes, counts = _inputs(Z, self._condition.asked(y, len(Z))), check_lengths(lengths, len(Z))
+        repeated = np.repeat(codes, counts, axis=0)
+        return self._format.write(self._steps("decode", repeated, counts, "ragged"))
+
+    def _decoded(self, Z: NDArray[Any], classes: OneHot) -> Sequences:
+        codes = _inputs(Z, classes)
+        counts = self._lengths(codes, np.full(len(Z), 0.5))
+        return self._steps("decode", np.repeat(codes, counts, axis=0), counts)
 
     def reconstruct(self, X: Any, y: Any = None) -> NDArray[Any]:
-        """Sequences as expected from their latent variables, at their own lengths.
+        """Expected sequences given their latent variables, at their own lengths.
 
         Parameters
         ----------
         X : sequences
             As in `fit`.
         y : scalar, array-like of shape (n_sequences,) or None, default=None
-            With ``conditional=True``: the class of the sequences; None takes the most probable.
+            As in `transform`.
 
         Returns
         -------
@@ -267,52 +273,32 @@ class SequenceVAE(
             In the container of X: ragged in, ragged out as a 1-D object array.
         """
         sequences = self._read_fitted(X)
-        y = self._asked_or_likely(sequences, y)
-        codes = np.hstack([self._encode(sequences, y), *self._condition(y, len(sequences))])
-        repeated = sequences.with_steps(np.repeat(codes, sequences.lengths, axis=0))
-        steps = self._run("decode", repeated, per_step=True)
-        return unpacked(sequences, steps, holds_vectors(X))
+        codes = _inputs(*self._encoded(sequences, y))
+        repeated = np.repeat(codes, sequences.lengths, axis=0)
+        decoded = self._steps("decode", repeated, sequences.lengths)
+        return unpacked(sequences, decoded.steps, holds_vectors(X))
 
-    def _pair(self, a: Any, b: Any) -> list[Any]:
-        return [np.asarray(a), np.asarray(b)]
-
-    # -- samples ---------------------------------------------------------------------------
-
-    def _draw(
-        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        codes = np.hstack([self._sampled_codes(n_samples, condition, rng), *condition])
-        counts = self._lengths(codes, rng.random(n_samples))
-        normal = rng.standard_normal((counts.sum(), self._n_step_features))
-        return self._steps("draw", codes, counts, normal, dense=self._dense)
+    def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> Sequences:
+        codes = _inputs(self._draw_codes(n, classes, rng), classes)
+        counts = self._lengths(codes, rng.random(n))
+        noise = rng.standard_normal((counts.sum(), self._n_step_features))
+        return self._steps("draw", np.hstack([np.repeat(codes, counts, axis=0), noise]), counts)
 
     def _lengths(self, codes: NDArray[Any], quantiles: NDArray[Any]) -> NDArray[np.int64]:
+        """Quantiles of the lengths of sequences, given their codes."""
         network: Any = self.module_
-        rows = (codes, quantiles[:, None])
-        counts = run_rows(network, network.quantile_of_length, rows, n_threads=self.n_threads)
+        rows = DenseRows((codes, quantiles[:, None]), parameter_of(network))
+        counts = run(network.quantile_of_length, network, rows, n_threads=self.n_threads)
         return counts.clip(*self.length_range_)
 
     def _steps(
-        self,
-        function: str,
-        codes: NDArray[Any],
-        counts: NDArray[np.int64],
-        *beside: NDArray[Any],
-        dense: bool,
-    ) -> NDArray[Any]:
-        """What the decoder makes of codes, in the container of the training data."""
-        columns = np.hstack([np.repeat(codes, counts, axis=0), *beside])
-        repeated = Sequences(columns, counts, "dense" if dense else "ragged")
-        steps = self._run(function, repeated, per_step=True)
-        return unpacked(repeated, steps.astype(self._sample_dtype, copy=False), self._flat)
+        self, function: str, columns: NDArray[Any], counts: NDArray[np.int64], layout: Any = None
+    ) -> Sequences:
+        """What the decoder gives at each step; by default in the layout of the training data."""
+        repeated = Sequences(columns, counts, layout or self._format.layout)
+        return repeated.with_steps(self._run(function, repeated, per_part=True))
 
 
-def _first(X: Any) -> Any:
-    """A part of a container whose type is that of its numbers."""
-    return X if hasattr(X, "columns") else next(iter(X))
-
-
-def _with_columns(X: Sequences, *of_sequence: NDArray[Any]) -> Sequences:
-    """Sequences with more columns, the same at all steps of each."""
-    repeated = [np.repeat(values, X.lengths, axis=0) for values in of_sequence]
-    return X.with_steps(np.hstack([X.steps, *repeated]))
+def _inputs(codes: NDArray[Any], classes: OneHot) -> NDArray[Any]:
+    """Columns of the decoder: codes, and classes if there are any."""
+    return np.hstack(with_classes((codes,), classes))

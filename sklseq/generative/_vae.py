@@ -2,63 +2,70 @@
 
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sklseq.base import estimator, other_default
-from sklseq.generative._density import DensityGenerator
-from sklseq.generative._latent import LatentVariableGenerator
-from sklseq.generative._variational import VariationalMixin
+from sklseq.base import estimator, other_default, same
+from sklseq.base.outliers import OutlierDetector
+from sklseq.generative._base import Generator
+from sklseq.generative._latent import LatentVariableModel
+from sklseq.generative._variational import (
+    VARIATIONAL_ATTRIBUTES,
+    VariationalParameters,
+    evidence_bound,
+    finish_variational,
+    variational_loss,
+)
 from sklseq.nn.codes.variational import VariationalAutoencoder
+from sklseq.training.rows.batch import Targets
 
 __all__ = ["VAE"]
 
 
 @estimator
-class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
+class VAE(OutlierDetector, LatentVariableModel):
     """Variational autoencoder: a latent variable model of rows, with an approximate posterior.
 
-    Rows are drawn by a decoder network from a few standard normal latent variables; an encoder
-    learns their posterior, and both maximise the evidence lower bound [1]_. `score_samples` gives
-    that bound, or the tighter importance weighted one [2]_, in nats per row, with draws that are
-    the same for each row and with each call. With ``hidden_layer_sizes=()`` and learned noise the
-    model is probabilistic PCA.
+    A decoder network generates rows from a few standard normal latent variables, and an encoder
+    network approximates their posterior; both are trained to maximize the evidence lower bound
+    [1]_. `score_samples` gives that bound, or the tighter importance-weighted one [2]_, in nats
+    per row. Its latent draws are the same for each row and with each call. With
+    ``hidden_layer_sizes=()`` and learned noise the model is probabilistic PCA.
 
-    `transform` gives posterior means, `inverse_transform` expected rows, and `sample` rows with
-    the noise that the model believes in. Features should have like scales, as `StandardScaler`
-    gives them.
+    `transform` gives posterior means, `inverse_transform` expected rows, and `sample` rows
+    including observation noise. Scale the features alike, for example with `StandardScaler`.
 
     X may be a DataFrame with columns of any kind: numbers, booleans, categories (categorical,
-    string and object dtypes), and missing values among them. Each column then has a likelihood of
-    its kind: numbers become normal scores by their quantiles, and each whole number, or number
-    of so many decimals, is an interval of them; a missing value is told by an indicator. What is
-    drawn has the same columns, dtypes and categories, and numbers within the range seen. An array
-    of integers or booleans is read as such a DataFrame, and drawn with its dtype.
-    A DataFrame of floats alone, none of them missing, is the exception: it is read as its array,
-    by `likelihood`, and draws may lie outside the range seen. `score_samples` adds
-    log-probabilities of booleans, categories, missing values and whole numbers to log-densities
-    of real numbers, each a mean over the last decimal that was seen. A probability and a density
-    do not compare: turn integers into floats where they are to be real numbers.
+    string and object dtypes), and missing values. Each column then has a likelihood of its kind.
+    Numbers become normal scores by their quantiles; integers and rounded values are treated as
+    intervals. Missing values have an indicator. Samples have the same columns, dtypes and
+    categories, and numbers within the range seen. An array of integers or booleans is read as such
+    a DataFrame, and sampled with its dtype. A DataFrame of floats without missing values is read
+    as its array, by `likelihood`, and samples may lie outside the range seen.
 
-    Codes of all rows together are seldom as the prior wants them, so that samples come from where
-    the decoder learned little. With `latent_prior` a second distribution is fitted to the codes,
-    a draw of each row's posterior [5]_ [6]_, and `sample` draws from that. Scores, outliers and
+    In mixed tables `score_samples` adds log-probabilities of discrete columns to log-densities of
+    real numbers, each averaged over its last decimal. Probabilities and densities are not
+    comparable: turn integers into floats where they are to be real numbers.
+
+    The aggregate posterior seldom matches the prior, so that some samples come from codes on which
+    the decoder was hardly trained. With `latent_prior` a second distribution is fitted to draws of
+    the posterior of each row [3]_ [4]_, and `sample` draws codes from it. Scores, outliers and
     `active_units_` are those of the model with its standard normal prior, whatever `latent_prior`.
 
     See Also
     --------
-    RealNVP : Exact densities, without a code of fewer numbers.
+    RealNVP : Exact densities, without a lower-dimensional latent space.
 
     References
     ----------
     .. [1] Kingma and Welling (2014). Auto-encoding variational Bayes. ICLR.
     .. [2] Burda, Grosse and Salakhutdinov (2016). Importance weighted autoencoders. ICLR.
-    .. [3] Higgins et al. (2017). beta-VAE. ICLR.
-    .. [4] Kingma et al. (2016). Improved variational inference with inverse autoregressive flow.
+    .. [3] Dai and Wipf (2019). Diagnosing and enhancing VAE models. ICLR, section 4.
+    .. [4] Ghosh et al. (2020). From variational to deterministic autoencoders. ICLR, section 4.
+    .. [5] Higgins et al. (2017). beta-VAE. ICLR.
+    .. [6] Bowman et al. (2016). Generating sentences from a continuous space. CoNLL, section 3.
+    .. [7] Kingma et al. (2016). Improved variational inference with inverse autoregressive flow.
        NeurIPS, section C.8.
-    .. [5] Dai and Wipf (2019). Diagnosing and enhancing VAE models. ICLR, section 4.
-    .. [6] Ghosh et al. (2020). From variational to deterministic autoencoders. ICLR, section 4.
 
     Examples
     --------
@@ -76,18 +83,21 @@ class VAE(VariationalMixin, LatentVariableGenerator, DensityGenerator):
     True
     """
 
-    learning_rate: float = other_default(LatentVariableGenerator, "learning_rate", 3e-3)
+    beta: float = same(VariationalParameters, "beta")
+    kl_warm_up: int | None = same(VariationalParameters, "kl_warm_up")
+    free_bits: float = same(VariationalParameters, "free_bits")
+    bound: str = same(VariationalParameters, "bound")
+    n_importance_samples: int = same(VariationalParameters, "n_importance_samples")
+    common_random_numbers: bool = same(VariationalParameters, "common_random_numbers")
+    learning_rate: float = other_default(LatentVariableModel, "learning_rate", 3e-3)
 
+    _attributes = VARIATIONAL_ATTRIBUTES
     _network: ClassVar[type[nn.Module]] = VariationalAutoencoder
+    _objective = variational_loss
+    _finish = finish_variational
+    _density = evidence_bound
+    score_samples = Generator._score_samples
 
-    def _module_settings(
-        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        return super()._module_settings(inputs, weights) | {"n_draws": self.n_draws}
-
-    def _finish(self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]) -> None:
-        super()._finish(inputs, weights)
-        self._find_active_units(self._run("encode", *inputs), weights)
-
-    def _training_codes(self, inputs: tuple[NDArray[Any], ...]) -> NDArray[Any]:
-        return self._posterior_draws(self._run("posterior_parameters", *inputs))
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
+        settings = super()._settings(data, targets)
+        return settings | {"n_importance_samples": self.n_importance_samples}

@@ -1,10 +1,9 @@
 """Metrics and scorers for values per step of a sequence, and for samples of generators.
 
-Importing this package makes the scorers known to scikit-learn by their names, as in
-`GridSearchCV(..., scoring="step_accuracy")`.
+Scorers are passed as they are, `GridSearchCV(..., scoring=sklseq.metrics.step_accuracy)`, or, after
+`sklseq.metrics.register_scorers()`, by name, `scoring="step_accuracy"`.
 """
 
-from sklseq._compat.scorers import register_scorers
 from sklseq.metrics._classification import (
     sequence_accuracy_score,
     step_accuracy_score,
@@ -28,6 +27,7 @@ from sklseq.metrics._scorers import (
     neg_energy_distance,
     neg_maximum_mean_discrepancy,
     neg_sliced_wasserstein,
+    register_scorers,
     sample_coverage,
     sequence_accuracy,
     step_accuracy,
@@ -49,6 +49,7 @@ __all__ = [
     "neg_energy_distance",
     "neg_maximum_mean_discrepancy",
     "neg_sliced_wasserstein",
+    "register_scorers",
     "sample_coverage",
     "sequence_accuracy",
     "sequence_accuracy_score",
@@ -61,18 +62,3 @@ __all__ = [
     "step_f1_weighted",
     "train_synthetic_test_real_score",
 ]
-
-register_scorers(
-    {
-        "masked_r2": masked_r2,
-        "neg_classifier_two_sample": neg_classifier_two_sample,
-        "neg_energy_distance": neg_energy_distance,
-        "neg_maximum_mean_discrepancy": neg_maximum_mean_discrepancy,
-        "neg_sliced_wasserstein": neg_sliced_wasserstein,
-        "sample_coverage": sample_coverage,
-        "sequence_accuracy": sequence_accuracy,
-        "step_accuracy": step_accuracy,
-        "step_f1_macro": step_f1_macro,
-        "step_f1_weighted": step_f1_weighted,
-    }
-)

@@ -7,23 +7,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
-from sklseq.metrics._steps import (
-    Steps,
-    StepTargets,
-    check_weights,
-    match_steps,
-    missing_values,
-    stack_steps,
-    step_weights,
-)
+from sklseq.data import read_steps, stack_steps, unlabeled
+from sklseq.metrics._steps import StepTargets, check_weights, place_of, read_step_weights
 
 
 def step_accuracy_score(
     y_true: StepTargets, y_pred: StepTargets, *, sample_weight: StepTargets | None = None
 ) -> float:
-    """Share of the labelled steps whose label is predicted right.
+    """Share of the labeled steps whose label is predicted right.
 
-    Equals :func:`sklearn.metrics.accuracy_score` of the labelled steps of all sequences,
+    Equals :func:`sklearn.metrics.accuracy_score` of the labeled steps of all sequences,
     so a long sequence counts more than a short one.
 
     Parameters
@@ -31,10 +24,10 @@ def step_accuracy_score(
     y_true : array-like
         A label for each step: an array of shape (n_sequences, n_steps); a list or 1-D
         object array of arrays of shape (n_steps_i,); or one series of shape (n_steps,).
-        A step whose label is None, NaN or -1 is unlabelled and does not count.
+        A step whose label is None, NaN or -1 is unlabeled and does not count.
     y_pred : array-like
         Predictions for the same steps, in any of these containers. What stands at
-        unlabelled steps does not matter.
+        unlabeled steps does not matter.
     sample_weight : array-like, default=None
         A weight for each sequence, of shape (n_sequences,), which all its steps get; or
         one for each step, in the form of `y_true`.
@@ -47,8 +40,8 @@ def step_accuracy_score(
     Raises
     ------
     ValueError
-        If sequences do not match (the message names the first), no step is labelled, or
-        a prediction is missing at a labelled step.
+        If sequences do not match (the message names the first), no step is labeled, or
+        a prediction is missing at a labeled step.
 
     See Also
     --------
@@ -61,14 +54,14 @@ def step_accuracy_score(
     >>> step_accuracy_score([[0, 1, 1], [2, -1]], [[0, 1, 0], [2, 0]])
     0.75
     """
-    steps = _labelled_steps(y_true, y_pred, sample_weight)
+    steps = _labeled_steps(y_true, y_pred, sample_weight)
     return float(accuracy_score(steps.y_true, steps.y_pred, sample_weight=steps.sample_weight))
 
 
 def sequence_accuracy_score(
     y_true: StepTargets, y_pred: StepTargets, *, sample_weight: ArrayLike | None = None
 ) -> float:
-    """Share of the sequences whose labelled steps are all predicted right.
+    """Share of the sequences whose labeled steps are all predicted right.
 
     Parameters
     ----------
@@ -76,10 +69,10 @@ def sequence_accuracy_score(
         A label for each step: an array of shape (n_sequences, n_steps); a list or 1-D
         object array of arrays of shape (n_steps_i,); or one series of shape (n_steps,),
         which counts as one sequence. A step whose label is None, NaN or -1 is
-        unlabelled. A sequence without a labelled step does not count.
+        unlabeled. A sequence without a labeled step does not count.
     y_pred : array-like
         Predictions for the same steps, in any of these containers. What stands at
-        unlabelled steps does not matter.
+        unlabeled steps does not matter.
     sample_weight : array-like of shape (n_sequences,), default=None
         A weight for each sequence.
 
@@ -91,8 +84,8 @@ def sequence_accuracy_score(
     Raises
     ------
     ValueError
-        If sequences do not match (the message names the first), no step is labelled, or
-        a prediction is missing at a labelled step.
+        If sequences do not match (the message names the first), no step is labeled, or
+        a prediction is missing at a labeled step.
 
     See Also
     --------
@@ -104,9 +97,9 @@ def sequence_accuracy_score(
     >>> sequence_accuracy_score([[0, 1, 1], [2, -1]], [[0, 1, 0], [2, 0]])
     0.5
     """
-    steps = _labelled_steps(y_true, y_pred)
+    steps = _labeled_steps(y_true, y_pred)
     wrong = np.bincount(steps.sequence, weights=steps.y_true != steps.y_pred)
-    labelled = np.unique(steps.sequence)
+    labeled = np.unique(steps.sequence)
     weights = None
     if sample_weight is not None:
         weights = np.asarray(sample_weight, dtype=np.float64)
@@ -115,8 +108,8 @@ def sequence_accuracy_score(
                 f"sample_weight must have shape ({steps.n_sequences},), one weight for each "
                 f"sequence, got {weights.shape}."
             )
-        weights = check_weights(weights[labelled])
-    return float(np.average(wrong[labelled] == 0, weights=weights))
+        weights = check_weights(weights[labeled])
+    return float(np.average(wrong[labeled] == 0, weights=weights))
 
 
 def step_f1_score(
@@ -129,25 +122,25 @@ def step_f1_score(
     sample_weight: StepTargets | None = None,
     zero_division: Any = "warn",
 ) -> float | NDArray[np.float64]:
-    """F1 score of the labelled steps.
+    """F1 score of the labeled steps.
 
-    Equals :func:`sklearn.metrics.f1_score` of the labelled steps of all sequences.
+    Equals :func:`sklearn.metrics.f1_score` of the labeled steps of all sequences.
 
     Parameters
     ----------
     y_true : array-like
         A label for each step: an array of shape (n_sequences, n_steps); a list or 1-D
         object array of arrays of shape (n_steps_i,); or one series of shape (n_steps,).
-        A step whose label is None, NaN or -1 is unlabelled and does not count.
+        A step whose label is None, NaN or -1 is unlabeled and does not count.
     y_pred : array-like
         Predictions for the same steps, in any of these containers. What stands at
-        unlabelled steps does not matter.
+        unlabeled steps does not matter.
     labels : array-like of shape (n_classes,), default=None
         The classes to include; None means all that occur.
     pos_label : int, float, bool or str, default=1
         The class to report if `average="binary"`.
     average : {"macro", "micro", "weighted", "binary"} or None, default="macro"
-        How the scores of the classes become one; None returns them all.
+        Averaging of the scores of the classes; None returns them all.
     sample_weight : array-like, default=None
         A weight for each sequence, of shape (n_sequences,), which all its steps get; or
         one for each step, in the form of `y_true`.
@@ -163,8 +156,8 @@ def step_f1_score(
     Raises
     ------
     ValueError
-        If sequences do not match (the message names the first), no step is labelled, or
-        a prediction is missing at a labelled step.
+        If sequences do not match (the message names the first), no step is labeled, or
+        a prediction is missing at a labeled step.
 
     See Also
     --------
@@ -176,7 +169,7 @@ def step_f1_score(
     >>> step_f1_score([[0, 1, 1], [1, -1]], [[0, 1, 0], [1, 0]])
     0.733...
     """
-    steps = _labelled_steps(y_true, y_pred, sample_weight)
+    steps = _labeled_steps(y_true, y_pred, sample_weight)
     score = f1_score(
         steps.y_true,
         steps.y_pred,
@@ -190,7 +183,7 @@ def step_f1_score(
 
 
 class _LabelledSteps(NamedTuple):
-    """The steps that count, each array of shape (n_labelled_steps,)."""
+    """The steps that count, each array of shape (n_labeled_steps,)."""
 
     y_true: NDArray[Any]
     y_pred: NDArray[Any]
@@ -199,49 +192,39 @@ class _LabelledSteps(NamedTuple):
     n_sequences: int
 
 
-def _labelled_steps(
+def _labeled_steps(
     y_true: StepTargets, y_pred: StepTargets, sample_weight: StepTargets | None = None
 ) -> _LabelledSteps:
-    """Match labels with predictions and drop the unlabelled steps."""
-    true = stack_steps(y_true, "y_true")
-    pred = match_steps(true, stack_steps(y_pred, "y_pred"), "y_pred")
-    for steps, name in ((true, "y_true"), (pred, "y_pred")):
-        if steps.values.ndim > 1:
-            raise ValueError(
-                f"{name} must hold one label for each step, got {steps.values.shape[1:]}."
-            )
-    labelled = ~_unlabelled(true.values)
-    if not labelled.any():
-        raise ValueError("y_true has no labelled step.")
-    _check_predicted(pred, labelled)
-    labels, predictions = _plain(true.values[labelled]), _plain(pred.values[labelled])
+    """Match labels with predictions and drop the unlabeled steps."""
+    true = read_steps(_column(y_true), "y_true")
+    pred = stack_steps(_column(y_pred), true, "y_pred", "y_true")
+    for values, name in ((true.steps, "y_true"), (pred, "y_pred")):
+        if values.ndim > 1:
+            raise ValueError(f"{name} must hold one label for each step, got {values.shape[1:]}.")
+    labeled = ~unlabeled(true.steps)
+    if not labeled.any():
+        raise ValueError("y_true has no labeled step.")
+    for absent in np.flatnonzero(unlabeled(pred) & labeled)[:1]:
+        raise ValueError(
+            f"{place_of(true, int(absent))}: the prediction is None, NaN or -1 where y_true has a "
+            "label. -1 marks an unlabeled step and cannot be a class."
+        )
+    labels, predictions = _plain(true.steps[labeled]), _plain(pred[labeled])
     if (labels.dtype.kind == "U") != (predictions.dtype.kind == "U"):
         raise ValueError("Labels and predictions must both be str or both be numbers.")
-    weights = step_weights(sample_weight, true)
+    weights = read_step_weights(sample_weight, true)
     return _LabelledSteps(
         y_true=labels,
         y_pred=predictions,
-        sample_weight=None if weights is None else weights[labelled],
-        sequence=np.repeat(np.arange(len(true.lengths)), true.lengths)[labelled],
-        n_sequences=len(true.lengths),
+        sample_weight=None if weights is None else weights[labeled],
+        sequence=np.repeat(np.arange(len(true)), true.lengths)[labeled],
+        n_sequences=len(true),
     )
 
 
-def _unlabelled(values: NDArray[Any]) -> NDArray[np.bool_]:
-    if values.dtype == object:
-        return missing_values(values) | [_is_number(v) and v == -1 for v in values]
-    if values.dtype.kind in "if":
-        return missing_values(values) | (values == -1)
-    return np.zeros(len(values), dtype=bool)
-
-
-def _check_predicted(pred: Steps, labelled: NDArray[np.bool_]) -> None:
-    absent = np.flatnonzero(_unlabelled(pred.values) & labelled)
-    if absent.size:
-        raise ValueError(
-            f"{pred.locate(int(absent[0]))}: the prediction is None, NaN or -1 where y_true "
-            "has a label. -1 marks an unlabelled step and cannot be a class."
-        )
+def _column(y: Any) -> Any:
+    """The column of a DataFrame that has one; all else as it is."""
+    return y.iloc[:, 0] if hasattr(y, "columns") and len(y.columns) == 1 else y
 
 
 def _plain(values: NDArray[Any]) -> NDArray[Any]:

@@ -56,7 +56,7 @@ def energy_distance(X: Any, samples: Any) -> float:
       their units: a column of large numbers outweighs the others, so scale columns alike first.
     - In other DataFrames every column counts alike. Numbers, nullable or not, become normal scores
       by the quantiles of the real ones. Booleans, strings and other categories are one-hot; one
-      that is new in the samples differs from all others. An indicator tells what is missing. So
+      that is new in the samples differs from all others. An indicator marks missing values. So
       the squared distance between two categories, between a value and a missing one, and between
       two numbers is 2, the latter two on average.
     - Columns are matched by name, and must be in the same order.
@@ -110,7 +110,7 @@ def sliced_wasserstein_distance(
         alike first; `energy_distance` says how those of DataFrames are compared.
     n_projections : int, default=200
     random_state : int, RandomState instance or None, default=0
-        Of the lines.
+        Seed of the projections.
 
     Returns
     -------
@@ -188,21 +188,21 @@ def maximum_mean_discrepancy(X: Any, samples: Any, *, bandwidth: float | None = 
 def classifier_two_sample_score(
     X: Any, samples: Any, *, classifier: Any = None, cv: int = 5, random_state: Any = 0
 ) -> float:
-    """Held-out accuracy of a classifier that tells samples from data; 0.5 is best, and the floor.
+    """Held-out accuracy of a classifier of samples against data; 0.5 is best, and the floor.
 
     Trees see what a linear classifier does not: samples with the right means and nothing else
-    are told apart. Both classes weigh the same.
+    are distinguished. Both classes have equal weight.
 
     Parameters
     ----------
     X, samples : array-like or DataFrame of shape (n_samples, n_features), or sequences
         Real rows, held out from the generator, and its samples. `energy_distance` says what the
-        classifier sees of DataFrames and sequences; trees do not mind the scale of columns.
+        classifier sees of DataFrames and sequences; trees are invariant to the scale of columns.
     classifier : estimator or None, default=None
         None takes `HistGradientBoostingClassifier` with leaves of at least 5 rows.
     cv : int, default=5
     random_state : int, RandomState instance or None, default=0
-        Of the folds and the trees.
+        Seed of the folds and the trees.
 
     Returns
     -------
@@ -228,8 +228,8 @@ def classifier_two_sample_score(
     rows = np.concatenate([X, samples])
     is_sample = np.repeat([0, 1], [len(X), len(samples)])
     folds = StratifiedKFold(cv, shuffle=True, random_state=seed)
-    told = cross_val_predict(clone(classifier), rows, is_sample, cv=folds)
-    return float(np.mean([np.mean(told[is_sample == c] == c) for c in (0, 1)]))
+    predicted = cross_val_predict(clone(classifier), rows, is_sample, cv=folds)
+    return float(np.mean([np.mean(predicted[is_sample == c] == c) for c in (0, 1)]))
 
 
 def train_synthetic_test_real_score(
@@ -286,14 +286,14 @@ def density_coverage(X: Any, samples: Any, *, n_neighbors: int = 5) -> tuple[flo
         Real rows, held out from the generator, and its samples. Scale the columns of arrays
         alike first; `energy_distance` says how those of DataFrames are compared.
     n_neighbors : int, default=5
-        A row's neighbourhood reaches to its neighbour of that order in X.
+        A row's neighborhood reaches to its neighbor of that order in X.
 
     Returns
     -------
     density : float
-        Mean number of neighbourhoods around a sample, over `n_neighbors`; 1 is expected.
+        Mean number of neighborhoods around a sample, over `n_neighbors`; 1 is expected.
     coverage : float
-        Share of neighbourhoods with a sample; ``1 - 2 ** -n_neighbors`` is expected for as many
+        Share of neighborhoods with a sample; ``1 - 2 ** -n_neighbors`` is expected for as many
         samples as rows.
 
     References
@@ -318,7 +318,7 @@ def density_coverage(X: Any, samples: Any, *, n_neighbors: int = 5) -> tuple[flo
 def nearer_to_train_share(X_train: Any, X: Any, samples: Any) -> float:
     """Share of samples that are nearer to training rows than to held-out rows.
 
-    Half, if nothing was memorised; near 1, if samples are copies. Of the larger set as many rows
+    Half, if nothing was memorized; near 1, if samples are copies. Of the larger set as many rows
     are taken as the other has, the first ones.
 
     Parameters

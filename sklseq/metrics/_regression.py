@@ -6,14 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import r2_score
 
-from sklseq.metrics._steps import (
-    Steps,
-    StepTargets,
-    match_steps,
-    missing_values,
-    stack_steps,
-    step_weights,
-)
+from sklseq.data import Sequences, missing, read_steps, stack_steps
+from sklseq.metrics._steps import StepTargets, place_of, read_step_weights
 
 
 def masked_r2_score(
@@ -46,15 +40,15 @@ def masked_r2_score(
         one for each step, in the form of `y_true` without outputs.
     multioutput : {"raw_values", "uniform_average", "variance_weighted"} or array-like of \
             shape (n_outputs,), default="uniform_average"
-        How the scores of the outputs become one: not at all, by their mean, or by their
+        Averaging of the scores of the outputs: not at all, by their mean, or by their
         mean weighted by each target's sum of squares about its mean or by these numbers.
     force_finite : bool, default=True
         Whether a constant target gives 1.0 (predicted perfectly) or 0.0 instead of NaN
         or minus infinity.
     panel : bool, default=True
         Whether a 2-D array is a panel of shape (n_sequences, n_steps) or, if False, one
-        series of shape (n_steps, n_outputs), as a DataFrame always is. All other
-        containers tell for themselves.
+        series of shape (n_steps, n_outputs), as a DataFrame always is. Other containers are
+        unambiguous.
 
     Returns
     -------
@@ -78,50 +72,41 @@ def masked_r2_score(
     >>> masked_r2_score([[1.0, 2.0, np.nan], [3.0]], [[1.0, 2.0, 9.0], [2.0]])
     0.5
     """
-    table = not panel or hasattr(y_true, "columns")
-    true = _stack_targets(y_true, "y_true", table)
-    pred = _stack_targets(y_pred, "y_pred", table)
-    pred = match_steps(true, pred, "y_pred", ("targets", "predictions"))
-    if true.values.shape != pred.values.shape:
-        raise ValueError(
-            f"y_true has {true.values.shape[1]} outputs, y_pred {pred.values.shape[1]}."
-        )
-    present = ~np.isnan(true.values)
-    _check_present(pred, present)
-    weights = step_weights(sample_weight, true)
+    series = not panel or hasattr(y_true, "columns")
+    steps = read_steps(y_true, "y_true", series=series)
+    true = _as_outputs(steps.steps, "y_true")
+    pred = _as_outputs(stack_steps(y_pred, steps, "y_pred", "y_true"), "y_pred")
+    if true.shape != pred.shape:
+        raise ValueError(f"y_true has {true.shape[1]} outputs, y_pred {pred.shape[1]}.")
+    present = ~np.isnan(true)
+    _check_present(pred, present, steps)
+    weights = read_step_weights(sample_weight, steps)
     if weights is None:
-        weights = np.ones(len(true.values))
+        weights = np.ones(len(true))
 
-    scores, spreads = np.empty((2, true.values.shape[1]))
+    scores, spreads = np.empty((2, true.shape[1]))
     for k, mask in enumerate(present.T):
-        target, weight = true.values[mask, k], weights[mask]
-        scores[k] = r2_score(
-            target, pred.values[mask, k], sample_weight=weight, force_finite=force_finite
-        )
+        target, weight = true[mask, k], weights[mask]
+        scores[k] = r2_score(target, pred[mask, k], sample_weight=weight, force_finite=force_finite)
         spreads[k] = weight @ (target - np.average(target, weights=weight)) ** 2
     return _average_outputs(scores, spreads, multioutput)
 
 
-def _stack_targets(y: Any, name: str, table: bool) -> Steps:
-    """Stack targets as floats of shape (n_steps_in_all, n_outputs)."""
-    steps = stack_steps(y, name)
-    # A table is one series: `stack_steps` took its rows for sequences.
-    if table and getattr(y, "ndim", 0) == 2 and not steps.indexed and not steps.flat:
-        steps = Steps(np.asarray(y), np.array([len(y)]), flat=True)
-    values = steps.values
+def _as_outputs(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+    """Targets as floats of shape (n_steps_in_all, n_outputs)."""
     if values.dtype == object:
-        values = np.where(missing_values(values), np.nan, values)
+        values = np.where(missing(values), np.nan, values)
     values = values.astype(np.float64)
     if values.ndim > 2:
         raise ValueError(f"{name} must have at most 3 dimensions, got {values.ndim + 1}.")
-    return steps._replace(values=values[:, np.newaxis] if values.ndim == 1 else values)
+    return values[:, np.newaxis] if values.ndim == 1 else values
 
 
-def _check_present(pred: Steps, present: NDArray[np.bool_]) -> None:
-    absent = np.flatnonzero((np.isnan(pred.values) & present).any(axis=1))
-    if absent.size:
-        where = pred.locate(int(absent[0]))
-        raise ValueError(f"{where}: the prediction is missing where y_true has a target.")
+def _check_present(pred: NDArray[np.float64], present: NDArray[np.bool_], steps: Sequences) -> None:
+    for absent in np.flatnonzero((np.isnan(pred) & present).any(axis=1))[:1]:
+        raise ValueError(
+            f"{place_of(steps, int(absent))}: the prediction is missing where y_true has a target."
+        )
     for k in np.flatnonzero(~present.any(axis=0)):
         raise ValueError(f"y_true has no target for output {k}.")
 

@@ -17,14 +17,14 @@ def as_rows(**tables: Any) -> list[NDArray[np.float64]]:
 
     Numbers of arrays, and of DataFrames of floating point numbers alone, stay as they are. Of
     other DataFrames, numbers become normal scores, booleans are categories, and a category is
-    one-hot. An indicator tells what is missing. So the squared distance of two normal scores, of a
+    one-hot. An indicator marks missing values. So the squared distance of two normal scores, of a
     number and a missing one, of two categories, and of a category and a missing one is 2, on
     average or always.
 
     Parameters
     ----------
     **tables : array-like or DataFrame of shape (n_samples, n_features), or sequences
-        By the names that messages call them; the real one first.
+        Tables by name, as messages name them; the real one first.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def sequence_summaries(X: Any) -> NDArray[np.float64]:
     -------
     ndarray of shape (n_sequences, 1 + 3 * n_features)
         Number of steps; of each feature the mean, the standard deviation, and the mean product of
-        neighbouring deviations from the mean (0 for one step).
+        neighboring deviations from the mean (0 for one step).
 
     Raises
     ------

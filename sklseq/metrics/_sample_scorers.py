@@ -20,14 +20,13 @@ class SampleScorer:
     metric : callable
         ``metric(X, samples)`` to a number.
     sign : int, default=-1
-        -1 where less is better.
+        1 if larger values of the metric are better, -1 if smaller ones are.
     random_state : int, default=0
-        Of the samples: each call draws the same ones, as many as X has rows.
+        Seed of the samples: each call draws the same ones, as many as X has rows.
     features : callable or None, default=None
-        What is compared of X, and of the samples, in place of the rows themselves: a function of
-        either, such as ``lambda table: table[["age", "fare"]]``, or a fitted scaler's
-        ``transform``. None compares tables as they are, and `sequence_summaries` of sequences that
-        make no table.
+        Function that is applied to X and to the samples before they are compared, such as
+        ``lambda table: table[["age", "fare"]]``, or a fitted scaler's ``transform``. None compares
+        tables as they are, and sequences by their `sequence_summaries`.
 
     Examples
     --------
@@ -50,10 +49,10 @@ class SampleScorer:
         self.metric, self.sign, self.random_state = metric, sign, random_state
         self.features = features
         # What `help` shows of a scorer such as `neg_energy_distance`.
-        told = "minus " * (sign < 0) + f"{self._name}(X, samples)"
+        value = "minus " * (sign < 0) + f"{self._name}(X, samples)"
         about = (inspect.getdoc(metric) or "").partition("\n\n")[0]
         self.__doc__ = (
-            f"Scorer of fitted generators: {told}, for as many samples as rows.\n\n{about}\n\n"
+            f"Scorer of fitted generators: {value}, for as many samples as rows.\n\n{about}\n\n"
             f"Called as ``scorer(estimator, X)``; larger is better. See `{type(self).__name__}`."
         )
 
@@ -101,7 +100,7 @@ class SyntheticTrainingScorer:
     classifier : estimator
         Cloned.
     random_state : int, default=0
-        Of the samples.
+        Seed of the samples.
 
     Examples
     --------

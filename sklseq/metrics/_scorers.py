@@ -4,6 +4,7 @@ from typing import Any
 
 from sklearn.metrics import make_scorer
 
+from sklseq._compat.scorers import register
 from sklseq.metrics._classification import (
     sequence_accuracy_score,
     step_accuracy_score,
@@ -33,7 +34,7 @@ neg_classifier_two_sample = SampleScorer(classifier_two_sample_score)
 
 
 def _coverage(X: Any, samples: Any) -> float:
-    """Share of the rows' neighbourhoods with a sample (see `density_coverage`)."""
+    """Share of the rows' neighborhoods with a sample (see `density_coverage`)."""
     return density_coverage(X, samples)[1]
 
 
@@ -54,3 +55,41 @@ def masked_r2(
         panel=getattr(X, "ndim", None) != 2,
     )
     return float(score)
+
+
+def register_scorers() -> None:
+    """Make the scorers of this package known to scikit-learn by name.
+
+    Afterwards ``scoring="step_accuracy"`` means ``scoring=sklseq.metrics.step_accuracy`` in
+    `GridSearchCV`, `cross_val_score` and wherever else scikit-learn takes the name of a scorer.
+    Names that scikit-learn has are kept; a second call changes nothing. The scorers themselves
+    work without this call, also in worker processes, each of which would need a call of its own
+    for a search within a search.
+
+    Raises
+    ------
+    ImportError
+        If this release of scikit-learn keeps its table of scorers where it is not found.
+
+    Examples
+    --------
+    >>> from sklearn.metrics import get_scorer
+    >>> from sklseq.metrics import register_scorers
+    >>> register_scorers()
+    >>> get_scorer("step_accuracy")
+    make_scorer(step_accuracy_score, response_method='predict')
+    """
+    register(
+        {
+            "masked_r2": masked_r2,
+            "neg_classifier_two_sample": neg_classifier_two_sample,
+            "neg_energy_distance": neg_energy_distance,
+            "neg_maximum_mean_discrepancy": neg_maximum_mean_discrepancy,
+            "neg_sliced_wasserstein": neg_sliced_wasserstein,
+            "sample_coverage": sample_coverage,
+            "sequence_accuracy": sequence_accuracy,
+            "step_accuracy": step_accuracy,
+            "step_f1_macro": step_f1_macro,
+            "step_f1_weighted": step_f1_weighted,
+        }
+    )

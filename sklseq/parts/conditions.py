@@ -1,164 +1,216 @@
-"""Sampling, and the classes that a generator is conditioned on: read, coded and asked for."""
+"""The classes that a generator is conditioned on: read, encoded, drawn and asked for."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target
-from torch import Tensor
 
-from sklseq.base import attribute, estimator, param
-from sklseq.parts.fit import sampling_generator
-from sklseq.training.rows.batch import Batch
+from sklseq.base import attribute
+from sklseq.base.randomness import sampling_generator
 
-__all__ = ["ConditionalSampler", "rows_and_classes"]
+__all__ = [
+    "CONDITION_ATTRIBUTES",
+    "ClassCondition",
+    "OneHot",
+    "one_hot",
+    "read_classes",
+    "rows_and_classes",
+    "sampling_request",
+    "set_class_prior",
+    "with_classes",
+]
+
+OneHot = NDArray[np.float64] | None
+"""Classes as one-hot rows ``(n, n_classes)``; None where a generator is not conditional."""
+
+Density = Callable[[OneHot], NDArray[np.float64]]
+"""Log-densities ``(n,)`` of n rows, given their classes."""
+
+CONDITION_ATTRIBUTES = {
+    "classes_": attribute(
+        "ndarray of shape (n_classes,)", "Sorted class labels, with `conditional=True`."
+    ),
+    "class_prior_": attribute(
+        "ndarray of shape (n_classes,)",
+        "Share of each class in the training data, by weight, with `conditional=True`.",
+    ),
+}
 
 
-@estimator
-class ConditionalSampler:
-    """`sample`, with a class for each row if `conditional`; comes first in the bases."""
+@dataclass(frozen=True, eq=False)
+class ClassCondition:
+    """The classes that a fitted generator is conditioned on.
 
-    conditional: bool = param(
-        False,
-        "Whether to learn one distribution for each class of `y`; else `y` is not used.",
-        "boolean",
-    )
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,) or None, default=None
+        Sorted labels; None if the generator is not conditional.
+    prior : ndarray of shape (n_classes,) or None, default=None
+        Probability of each class; None until it is known.
+    """
 
-    _attributes = {
-        "classes_": attribute(
-            "ndarray of shape (n_classes,)", "The classes, with `conditional=True`."
-        ),
-        "class_prior_": attribute(
-            "ndarray of shape (n_classes,)",
-            "Share of each class in the training data, by weight, with `conditional=True`.",
-        ),
-    }
+    classes: NDArray[Any] | None = None
+    prior: NDArray[np.float64] | None = None
 
-    @property
-    def _by_class(self) -> bool:
-        """Whether the fitted model knows classes, whatever `conditional` says since."""
-        return hasattr(self, "classes_")
-
-    def _read_conditions(self, y: Any, X: Any, fresh: bool) -> tuple[NDArray[np.float64], ...]:
-        """The classes of the training rows as one-hot rows, or nothing."""
-        if fresh:
-            for name in ("classes_", "class_prior_"):
-                self.__dict__.pop(name, None)
-        elif self.conditional != self._by_class:
-            raise ValueError(
-                f"This {type(self).__name__} was fitted with conditional={self._by_class} and "
-                f"cannot be trained further with conditional={self.conditional}: set it back, or "
-                "fit anew with warm_start=False."
-            )
-        if not self.conditional:
-            return ()
-        labels = read_labels(y, X)
-        if fresh:
-            self.classes_ = np.unique(labels)
-        elif len(new := np.flatnonzero(~np.isin(labels, self.classes_))):
-            raise ValueError(
-                f"y is {labels.tolist()[new[0]]!r} at row {new[0]}, a class that was not there in "
-                "the first fit: fit anew with warm_start=False."
-            )
-        return (one_hot(np.searchsorted(self.classes_, labels), len(self.classes_)),)
-
-    def _set_prior(self, of_class: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
-        self.class_prior_ = np.average(of_class, axis=0, weights=weights)
-
-    def _condition(self, y: Any, n: int) -> tuple[NDArray[Any], ...]:
-        """What the network takes beside its `n` rows: nothing, or the classes asked for."""
-        if self._by_class:
-            return (one_hot(asked_classes(y, n, self.classes_), len(self.classes_)),)
-        if y is not None:
-            raise ValueError(
-                f"This {type(self).__name__} knows no classes: fit it with conditional=True to "
-                "ask for y."
-            )
-        return ()
-
-    def _density_given(self, X: Any, condition: tuple[NDArray[Any], ...]) -> NDArray[np.float64]:
-        """Log-density of each row given its class."""
-        raise NotImplementedError
-
-    def _log_joint(self, X: Any) -> NDArray[np.float64]:
-        """Log-density of each row together with each class."""
-        by_class = [self._density_given(X, self._condition(c, len(X))) for c in self.classes_]
-        with np.errstate(divide="ignore"):  # a class whose rows have no weight is never drawn
-            return np.stack(by_class, axis=1) + np.log(self.class_prior_)
-
-    def _likely_classes(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each row, given the classes of training."""
-        return self.classes_[self._log_joint(X).argmax(axis=1)]
-
-    def sample(self, n_samples: int | None = None, y: Any = None, random_state: Any = None) -> Any:
-        """Draw rows from the learned distribution.
-
-        Parameters
-        ----------
-        n_samples : int or None, default=None
-            None draws a row for each of the classes in y, or one row where y is no array.
-        y : scalar, array-like of shape (n_samples,) or None, default=None
-            The class of all rows or of each, with ``conditional=True``; None draws the classes
-            with their frequencies in training.
-        random_state : int, RandomState instance or None, default=None
-            None draws other rows with each call; an int the same ones.
-
-        Returns
-        -------
-        ndarray, or what else X was in `fit`
-            A DataFrame, with the columns and dtypes of X, if `fit` was given one; of sequences a
-            1-D object array, or a dense one if X was dense.
+    def asked(self, y: Any, n: int) -> OneHot:
+        """The classes that a user asks for in `n` rows: a scalar, an array or a column.
 
         Raises
         ------
         ValueError
-            If `n_samples` is below 1, y has another number of classes, or y asks for a class that
-            was not seen in `fit`, or with no weight.
+            If the generator is not conditional and y is given, or it is and y is None, unknown,
+            or has another number of rows.
         """
-        if np.ndim(y) == 1:
-            n_samples = len(y) if n_samples is None else n_samples
-            if len(y) != n_samples:
+        if self.classes is None:
+            if y is not None:
                 raise ValueError(
-                    f"y has shape {np.shape(y)}, one class for each row, but n_samples="
-                    f"{n_samples}: leave n_samples out."
+                    "y asks for classes, but this generator was fitted with conditional=False: fit "
+                    "it with conditional=True, and y."
                 )
-        n_samples = 1 if n_samples is None else n_samples
-        rng = sampling_generator(self, n_samples, random_state)
-        if self._by_class and y is None:
-            y = self.classes_[rng.choice(len(self.classes_), size=n_samples, p=self.class_prior_)]
-        condition = self._condition(y, n_samples)
-        self._check_learned(*condition)
-        return self._as_samples(self._draw(n_samples, condition, rng))
+            return None
+        if y is None:
+            raise ValueError("y is needed with conditional=True: one class, or one for each row.")
+        asked = np.asarray(y)
+        if asked.ndim == 0:
+            asked = np.full(n, asked)
+        if asked.shape == (n, 1):
+            asked = asked[:, 0]  # a column, as `fit` takes it
+        if asked.shape != (n,):
+            raise ValueError(f"y has shape {asked.shape}; one class, or one for each of {n} rows.")
+        _check_present(asked)
+        if unknown := sorted(set(asked.tolist()) - set(self.classes.tolist()), key=str):
+            raise ValueError(
+                f"y asks for {unknown[0]!r}, which is none of the classes seen in fit: "
+                f"{self.classes.tolist()}."
+            )
+        return one_hot(np.searchsorted(self.classes, asked), len(self.classes))
 
-    def _check_learned(self, *of_class: NDArray[Any]) -> None:
-        for rows in of_class:
-            if len(unlearned := np.flatnonzero(rows @ self.class_prior_ == 0)):
-                name = self.classes_.tolist()[rows[unlearned[0]].argmax()]
-                raise ValueError(
-                    f"y asks for {name!r}, a class whose rows had no weight in fit: nothing was "
-                    "learned of it."
-                )
+    def drawn(self, n: int, rng: np.random.Generator) -> OneHot:
+        """Classes drawn with their probabilities."""
+        if self.classes is None:
+            return None
+        codes = rng.choice(len(self.classes), size=n, p=self.prior)
+        return one_hot(codes, len(self.classes))
 
-    def _draw(
-        self, n_samples: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> Any:
-        """Rows for these conditions."""
-        raise NotImplementedError
+    def log_mixture(self, density: Density, n: int) -> NDArray[np.float64]:
+        """Log-densities ``(n,)`` of the mixture over all classes."""
+        return logsumexp(self._log_joint(density, n), axis=1)
 
-    def _as_samples(self, drawn: Any) -> Any:
-        """What was drawn, in the container that the user gets."""
-        return drawn
+    def asked_or_likely(self, density: Density, y: Any, n: int) -> OneHot:
+        """The classes that a user asks for; where y is None the most probable ones."""
+        if self.classes is None or y is not None:
+            return self.asked(y, n)
+        return one_hot(self._log_joint(density, n).argmax(axis=1), len(self.classes))
+
+    def _log_joint(self, density: Density, n: int) -> NDArray[np.float64]:
+        """Log-density of each row together with each class."""
+        assert self.classes is not None
+        assert self.prior is not None
+        codes = range(len(self.classes))
+        by_class = [density(one_hot(np.full(n, code), len(codes))) for code in codes]
+        with np.errstate(divide="ignore"):  # a class without weight has probability 0
+            return np.stack(by_class, axis=1) + np.log(self.prior)
 
 
-def read_labels(y: Any, X: Any) -> NDArray[Any]:
-    """The class of each training row.
+def read_classes(model: Any, y: Any, X: Any, fresh: bool) -> OneHot:
+    """The classes of training rows; a fresh fit learns which classes there are.
+
+    Sets ``_condition`` and ``classes_`` of `model`, whose parameter `conditional` it reads.
 
     Raises
     ------
     ValueError
-        If y is None, holds no classes, or is not one label for each row of X.
+        If y is not a class for each row of X, or `conditional` or a class is not that of the
+        first fit.
     """
+    name = type(model).__name__
+    if fresh:
+        for attribute_name in CONDITION_ATTRIBUTES:
+            vars(model).pop(attribute_name, None)
+        model._condition = ClassCondition()
+    elif model.conditional != (was := model._condition.classes is not None):
+        raise ValueError(
+            f"This {name} was fitted with conditional={was} and cannot be trained further with "
+            f"conditional={model.conditional}: set it back, or fit anew with warm_start=False."
+        )
+    if not model.conditional:
+        return None
+    labels = _read_labels(y, X)
+    if fresh:
+        model.classes_ = np.unique(labels)
+        model._condition = ClassCondition(model.classes_)
+    elif len(new := np.flatnonzero(~np.isin(labels, model.classes_))):
+        raise ValueError(
+            f"y is {labels.tolist()[new[0]]!r} at row {new[0]}, a class that was not in the first "
+            "fit: fit anew with warm_start=False."
+        )
+    return one_hot(np.searchsorted(model.classes_, labels), len(model.classes_))
+
+
+def set_class_prior(model: Any, classes: OneHot, weights: NDArray[np.float64]) -> None:
+    """Set ``class_prior_`` of `model` from the classes of training rows, if it is conditional."""
+    if classes is not None:
+        model.class_prior_ = np.average(classes, axis=0, weights=weights)
+        model._condition = replace(model._condition, prior=model.class_prior_)
+
+
+def sampling_request(
+    model: Any, n_samples: Any, y: Any, random_state: Any
+) -> tuple[int, OneHot, np.random.Generator]:
+    """Number of rows, their classes, and random numbers for them, as a user asks `sample`.
+
+    Raises
+    ------
+    NotFittedError, TypeError, ValueError
+        If the model is not fitted, `n_samples` is not a whole number of at least 1, y has another
+        number of classes, or asks for a class that was not learned.
+    """
+    if np.ndim(y) == 1:
+        n_samples = len(y) if n_samples is None else n_samples
+        if len(y) != n_samples:
+            raise ValueError(
+                f"y has shape {np.shape(y)}, one class for each row, but n_samples={n_samples}: "
+                "leave n_samples out."
+            )
+    n = 1 if n_samples is None else n_samples
+    rng = sampling_generator(model, n, random_state)
+    condition = model._condition
+    if y is None:
+        return n, condition.drawn(n, rng), rng
+    classes = condition.asked(y, n)
+    if classes is None or condition.prior is None:  # not known while callbacks run
+        return n, classes, rng
+    if len(unlearned := np.flatnonzero(classes @ condition.prior == 0)):
+        name = condition.classes.tolist()[classes[unlearned[0]].argmax()]
+        raise ValueError(
+            f"y asks for {name!r}, a class whose rows had no weight in fit, so that it was not "
+            "learned: ask for another class, or give its rows weight."
+        )
+    return n, classes, rng
+
+
+def rows_and_classes(inputs: tuple[Any, ...]) -> tuple[Any, Any]:
+    """Rows among the inputs of a network, and their classes or None."""
+    return inputs[0], inputs[1] if len(inputs) > 1 else None
+
+
+def with_classes(inputs: tuple[Any, ...], classes: OneHot) -> tuple[Any, ...]:
+    """Inputs of a network, and the classes of the rows if there are any."""
+    return inputs if classes is None else (*inputs, classes)
+
+
+def one_hot(codes: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
+    """Rows ``(n, n_classes)`` with a one at each code."""
+    return np.eye(n_classes)[codes]
+
+
+def _read_labels(y: Any, X: Any) -> NDArray[Any]:
+    """The class of each training row, if y holds one for each row of X."""
     if y is None:
         raise ValueError("conditional=True requires y, the class of each row of X.")
     y = column_or_1d(y, warn=True)
@@ -166,7 +218,7 @@ def read_labels(y: Any, X: Any) -> NDArray[Any]:
     _check_present(y)
     try:
         kind = type_of_target(y, input_name="y")
-    except TypeError:  # they do not compare
+    except TypeError:  # labels that cannot be compared
         kind = "unknown"
     if kind == "continuous":
         raise ValueError(
@@ -180,50 +232,6 @@ def read_labels(y: Any, X: Any) -> NDArray[Any]:
 
 def _check_present(y: NDArray[Any]) -> None:
     for row, label in enumerate(y if y.dtype.kind in "fOM" else ()):
-        # pandas' NA is no truth value; NaN and NaT are not what they are.
+        # The truth value of pandas' NA is undefined; NaN and NaT do not equal themselves.
         if label is None or type(label).__name__ == "NAType" or label != label:
             raise ValueError(f"y is missing at row {row}: fill it in, or leave out the row.")
-
-
-def one_hot(codes: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
-    """Rows ``(n, n_classes)`` with a one at each code."""
-    return np.eye(n_classes)[codes]
-
-
-def asked_classes(y: Any, n: int, classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Index of the class asked for in each of `n` rows.
-
-    Parameters
-    ----------
-    y : scalar or array-like of shape (n,) or (n, 1)
-    n : int
-    classes : ndarray
-        Sorted.
-
-    Raises
-    ------
-    ValueError
-        If y is None, a class was never seen, or y has another number of rows.
-    """
-    if y is None:
-        raise ValueError("y is needed with conditional=True: one class, or one for each row.")
-    asked = np.asarray(y)
-    if asked.ndim == 0:
-        asked = np.full(n, asked)
-    if asked.shape == (n, 1):
-        asked = asked[:, 0]  # a column, as `fit` takes it
-    if asked.shape != (n,):
-        raise ValueError(f"y has shape {asked.shape}; one class, or one for each of {n} rows.")
-    _check_present(asked)
-    unknown = sorted(set(asked.tolist()) - set(classes.tolist()), key=str)
-    if unknown:
-        raise ValueError(
-            f"y asks for {unknown[0]!r}, which is none of the classes seen in fit: "
-            f"{classes.tolist()}."
-        )
-    return np.searchsorted(classes, asked)
-
-
-def rows_and_classes(batch: Batch) -> tuple[Tensor, Tensor | None]:
-    """Rows of a batch, and their classes if there are any."""
-    return batch.inputs[0], batch.inputs[1] if len(batch.inputs) > 1 else None

@@ -1,25 +1,32 @@
-"""What every estimator with a torch module shares: training parameters, fitting, persistence."""
+"""The one way that estimators with a torch module are fitted, run and stored."""
 
 import warnings
+from abc import abstractmethod
 from copy import deepcopy
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import joblib
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, check_scalar
+from sklearn.utils.validation import check_is_fitted
 from skorch.callbacks import Callback
-from torch import nn
+from torch import Tensor, nn
 
-from sklseq import __version__
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
-from sklseq.training.context import resolve_device, seeded_construction
-from sklseq.training.engine import Objective, StopTraining, Trainer
+from sklseq.base.estimator import Fit
+from sklseq.base.randomness import draw_seed
+from sklseq.base.targets import TargetRows, read_weights
+from sklseq.training.context import seeded_construction
+from sklseq.training.engine import Result, StopTraining, Trainer
+from sklseq.training.hold_out import hold_out
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
 from sklseq.training.phases import Phase
-from sklseq.training.rows.batch import Rows
+from sklseq.training.placement import device_or_cpu, parameter_of, resolve_device
+from sklseq.training.rows.batch import Batch, Rows, Targets
+from sklseq.training.run import run
 
 __all__ = ["NeuralEstimator"]
 
@@ -30,7 +37,7 @@ class NeuralEstimator(Estimator):
 
     solver: str = param(
         "adam",
-        "Optimiser; 'sgd' has Nesterov's momentum of 0.9. 'lbfgs' takes the whole training set at "
+        "Optimizer; 'sgd' has Nesterov's momentum of 0.9. 'lbfgs' takes the whole training set at "
         "once, up to 20 iterations an epoch, and finds its step itself.",
         choice(*SOLVERS),
     )
@@ -39,7 +46,7 @@ class NeuralEstimator(Estimator):
     )
     lr_schedule: str | None = param(
         None,
-        "How the learning rate changes in training: 'cosine' to 0, 'exponential' to a hundredth, "
+        "Schedule of the learning rate: 'cosine' to 0, 'exponential' to a hundredth, "
         "'step' to a tenth after each third, 'cyclic' between a tenth and all of it, 'onecycle' "
         "up and down, 'plateau' halves it when the loss stops falling. None keeps it. Each `fit` "
         "goes through the schedule; `partial_fit` keeps the rate. Not used by 'lbfgs'.",
@@ -75,7 +82,9 @@ class NeuralEstimator(Estimator):
     n_iter_no_change: int = param(
         10, "Epochs without improvement after which early stopping ends training.", integer(1)
     )
-    tol: float = param(1e-4, "Smallest fall of the validation loss that counts.", real(0))
+    tol: float = param(
+        1e-4, "Minimum decrease of the validation loss that counts as improvement.", real(0)
+    )
     warm_start: bool = param(
         False, "Whether `fit` goes on from the weights of the last fit.", "boolean"
     )
@@ -93,7 +102,7 @@ class NeuralEstimator(Estimator):
     )
     device: str = param(
         "cpu",
-        "Where to compute: 'cpu', 'cuda', 'cuda:1', 'mps', or 'auto' for the best there.",
+        "Device that computes: 'cpu', 'cuda', 'cuda:1', 'mps', or 'auto' for the best there.",
         str,
     )
     n_threads: int | None = param(
@@ -108,7 +117,7 @@ class NeuralEstimator(Estimator):
         "Seed of the initial weights, the order of rows, dropout and the held-out part.",
         "random_state",
     )
-    verbose: int = param(0, "1 prints a line each epoch.", integer(0), "boolean")
+    verbose: int = param(0, "Verbosity; 1 prints a line each epoch.", integer(0), "boolean")
 
     _attributes = {
         "module_": attribute("torch.nn.Module", "The trained network."),
@@ -132,32 +141,130 @@ class NeuralEstimator(Estimator):
     _network: ClassVar[type[nn.Module]]
     """The module's class; `_network(**self._module_kwargs)` rebuilds it."""
 
-    def _start_module(self, fresh: bool, **kwargs: Any) -> nn.Module:
+    # -- the template ----------------------------------------------------------------------
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        partial: bool = False,
+        **known: Any,
+    ) -> Self:
+        """Fit, or with `partial` train for one epoch more: the template of every family.
+
+        What differs between families stands in these hooks, called in this order:
+
+        1. ``_read(X, fresh) -> data``: validated X; a fresh fit learns what X looks like.
+        2. ``_target_rows(data) -> TargetRows``: what targets and weights belong to.
+        3. ``_read_targets(y, data, weights, fresh, **known) -> Targets``
+        4. ``_settings(data, targets) -> dict``: what `_network` is made with.
+        5. ``_rows(data, like, targets) -> Rows``: training data on the device of `like`.
+        6. ``_initialize(module, rows)``: what a new module takes from its training rows.
+        7. ``_phases() -> list of Phase``: parts trained against each other; none by default.
+        8. ``_training_rows(rows) -> Rows``: what epochs go through; the training rows by default.
+        9. ``_objective(module, batch) -> loss``: of each training step, and of held-out rows.
+        10. ``_finish(data, targets)``: what is computed from the trained network.
+
+        Whatever fails on the way leaves the estimator as it was before.
+        """
+        fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
+        n_epochs = 1 if partial else self.max_epochs
+        with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight) as fit:
+            data = self._read(X, fresh)
+            weights = read_weights(sample_weight, self._target_rows(data))
+            targets = self._read_targets(y, data, weights, fresh, **known)
+            module = self._start_module(fresh, self._settings(data, targets))
+            rows = self._rows(data, parameter_of(module), targets)
+            train, validation = rows, None
+            # A single epoch of partial_fit has nothing to stop.
+            if self.early_stopping and not partial:
+                train, validation = hold_out(rows, targets, self.validation_fraction, self._seed)
+            if fresh:
+                with torch.no_grad():
+                    self._initialize(module, train)
+            trainer = self._trainer(fit, len(train), partial)
+            result = trainer.run(
+                module,
+                self._objective,
+                self._training_rows(train),
+                validation,
+                self._optimizer_state,
+            )
+            self._keep(module, result)
+            try:
+                self._finish(data, targets)
+            except KeyboardInterrupt:
+                # Once more, so that the model is kept.
+                warnings.warn(_interrupted(self), ConvergenceWarning, stacklevel=2)
+                self._finish(data, targets)
+        return self
+
+    @abstractmethod
+    def _read(self, X: Any, fresh: bool) -> Any:
+        """Validated X; a fresh fit learns what X looks like, others compare with that."""
+
+    @abstractmethod
+    def _target_rows(self, data: Any) -> TargetRows:
+        """What targets and weights belong to."""
+
+    def _read_targets(
+        self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
+    ) -> Targets:
+        """What rows are to give; by default themselves."""
+        return Targets(weights)
+
+    @abstractmethod
+    def _settings(self, data: Any, targets: Targets) -> dict[str, Any]:
+        """What `_network` is made with, for these training data."""
+
+    @abstractmethod
+    def _rows(self, data: Any, like: Tensor, targets: Targets | None = None) -> Rows:
+        """What was read, as rows that a module takes; without targets for inference."""
+
+    def _initialize(self, module: Any, rows: Any) -> None:
+        """Set what a new module takes from its training rows; called without gradients."""
+
+    @abstractmethod
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
+        """Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
+
+    def _training_rows(self, rows: Rows) -> Rows:
+        """The rows that epochs go through, once the module was initialized from `rows`."""
+        return rows
+
+    def _phases(self) -> list[Phase]:
+        """Parts that are trained against each other, each by its own loss; none by default."""
+        return []
+
+    def _finish(self, data: Any, targets: Targets) -> None:
+        """What is left to learn once the network is trained."""
+
+    # -- its steps -------------------------------------------------------------------------
+
+    def _start_module(self, fresh: bool, settings: dict[str, Any]) -> nn.Module:
         """The module to train: a new one, or a copy of the fitted one.
 
         The copy keeps the fitted one as it is until training has succeeded.
         """
         device = resolve_device(self.device)
         if not fresh:
-            self._check_same_network(kwargs)
+            self._check_same_network(settings)
             return deepcopy(self.module_).to(device, getattr(torch, self.dtype))
         self._seed = draw_seed(self.random_state)
-        self._module_kwargs = kwargs
+        self._module_kwargs = deepcopy(settings)  # whose parts may be the user's
         self._optimizer_state: dict[str, Any] | None = None
         self.n_iter_ = 0
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] | None = None
         with seeded_construction(self._seed):
-            module = self._network(**kwargs)
+            module = self._network(**settings)
         return module.to(device=device, dtype=getattr(torch, self.dtype))
-
-    def _phases(self) -> list[Phase]:
-        """Parts that are trained against each other, each by its own loss; none by default."""
-        return []
 
     def _check_same_network(self, wanted: dict[str, Any]) -> None:
         """Refuse to go on from a network that is not the one the parameters describe."""
-        changed = [k for k, v in wanted.items() if v != self._module_kwargs[k]]
+        changed = [k for k, v in wanted.items() if _differ(v, self._module_kwargs[k])]
         if changed:
             raise ValueError(
                 f"The fitted {type(self).__name__} cannot be trained further: "
@@ -167,85 +274,75 @@ class NeuralEstimator(Estimator):
                 + ". Set it back, or fit anew with warm_start=False."
             )
 
-    def _train(
-        self,
-        module: nn.Module,
-        objective: Objective,
-        train: Rows,
-        validation: Rows | None,
-        *,
-        partial: bool,
-        data: dict[str, Any],
-    ) -> None:
-        """Train `module` and make it the fitted one.
-
-        Parameters
-        ----------
-        partial : bool
-            One epoch at the full learning rate, instead of `max_epochs` with the schedule.
-        data : dict
-            The user's ``X``, ``y`` and ``metadata``, for scikit-learn's callbacks.
-        """
-        epochs = 1 if partial else self.max_epochs
-        context = self._init_callback_context(max_subtasks=epochs)
-        context.call_on_fit_task_begin(estimator=self, **data)
+    def _trainer(self, fit: Fit, n_rows: int, partial: bool) -> Trainer:
+        """The engine with the parameters of this estimator; those of one name are one."""
         callbacks = list(self.callbacks or ())
         for callback in callbacks:
             named = callback[1] if isinstance(callback, tuple) else callback
             if not isinstance(named, Callback):
                 raise ValueError(f"callbacks holds {callback!r}, which is not a skorch callback.")
-        reporter = _EpochReporter(self, context, data)
         own = {
             "lr_schedule": None if partial else self.lr_schedule,
-            "max_epochs": epochs,
-            "batch_size": len(train) if self.solver == "lbfgs" else self.batch_size,
+            "max_epochs": 1 if partial else self.max_epochs,
+            "batch_size": n_rows if self.solver == "lbfgs" else self.batch_size,
             "seed": self._seed,
             "epochs_done": self.n_iter_,
-            "callbacks": [reporter, *callbacks],
+            "callbacks": [_EpochReporter(self, fit), *callbacks],
             "phases": self._phases(),
         }
-        # All else is called alike, so that a setting of the engine is a parameter by its name.
-        params = self.get_params(deep=False)
-        passed_on = {f.name: params[f.name] for f in fields(Trainer) if f.name in params}
-        trainer = Trainer(**passed_on | own)
-        result = trainer.run(module, objective, train, validation, self._optimizer_state)
+        parameters = self.get_params(deep=False)
+        shared = {f.name: parameters[f.name] for f in fields(Trainer) if f.name in parameters}
+        return Trainer(**shared | own)
+
+    def _keep(self, module: nn.Module, result: Result) -> None:
+        """Make the module the fitted one."""
         self.module_ = module.eval()
         self.n_iter_ = self.n_iter_ + result.n_epochs
         self.loss_curve_ = self.loss_curve_ + result.loss_curve
-        if validation is not None:
+        if result.validation_curve:
             scores = [-loss for loss in result.validation_curve]
             self.validation_scores_ = (self.validation_scores_ or []) + scores
         held_out = self.validation_scores_
         self.best_loss_ = -max(held_out) if held_out else min(self.loss_curve_)
         self._optimizer_state = result.optimizer_state
-        context.call_on_fit_task_end(
-            estimator=self, **data, reconstruction_attributes={"module_": module}
-        )
 
-    def _finish_training(self: Any, *data: Any) -> None:
-        """`_finish`, lest Ctrl-C there loses the trained network.
+    # -- inference -------------------------------------------------------------------------
 
-        The first Ctrl-C in this part has it begin anew; the second gives up the fit.
+    def _run(self, function: str, data: Any, *, per_part: bool | None = None) -> NDArray[Any]:
+        """Outputs of a method of the trained module for all rows, or parts of rows, of read data.
+
+        Parameters
+        ----------
+        function : str
+        data : object
+            As `_read` gives it.
+        per_part : bool or None, default=None
+            Whether the method gives results of steps or nodes; None if targets are theirs.
         """
-        try:
-            self._finish(*data)
-        except KeyboardInterrupt:
-            warnings.warn(
-                f"Interrupted when {type(self).__name__} was trained, but for what is computed "
-                "from the trained network: that begins anew, to keep the model. Interrupt again "
-                "to give it up.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-            self._finish(*data)
+        rows = self._rows(data, parameter_of(self.module_))
+        method = getattr(self.module_, function)
+        per_part = rows.per_part if per_part is None else per_part
+        return run(method, self.module_, rows, per_part=per_part, n_threads=self.n_threads)
+
+    def _read_fitted(self, X: Any) -> Any:
+        """X of a fitted estimator."""
+        check_is_fitted(self)
+        return self._read(X, fresh=False)
+
+    def _float_type(self, fresh: bool) -> str:
+        """Type in which X is read: that of the weights, whatever `dtype` says since."""
+        if fresh:
+            return self.dtype
+        return str(parameter_of(self.module_).dtype).removeprefix("torch.")
+
+    # -- persistence -----------------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
 
     def __getstate__(self) -> dict[str, Any]:
         """Plain numpy arrays instead of torch objects: safe to read, on any machine."""
-        state = dict(super().__getstate__())
-        state["_sklseq_version"] = __version__
+        state = super().__getstate__()
         if (module := state.get("module_")) is not None:
             state["module_"] = _to_arrays(module.state_dict())
         if state.get("_optimizer_state") is not None:
@@ -261,34 +358,40 @@ class NeuralEstimator(Estimator):
             If the stored weights do not fit the module.
         """
         state = dict(state)
-        version = state.pop("_sklseq_version", __version__)
-        if version != __version__:
-            warnings.warn(
-                f"This {type(self).__name__} was saved by sklseq {version} and is loaded by "
-                f"{__version__}; its results may differ.",
-                UserWarning,
-                stacklevel=2,
-            )
         if (arrays := state.get("module_")) is not None:
             with seeded_construction(0):
                 module = self._network(**state["_module_kwargs"])
             _check_shapes(type(self).__name__, module, arrays)
             # Assigned, so that the weights keep their type: the parameter may be set anew.
             module.load_state_dict(_to_tensors(arrays), assign=True)
-            state["module_"] = module.to(_device_or_cpu(state["device"])).eval()
+            state["module_"] = module.to(device_or_cpu(state["device"])).eval()
         if state.get("_optimizer_state") is not None:
             state["_optimizer_state"] = _to_tensors(state["_optimizer_state"])
         super().__setstate__(state)
 
 
-class _EpochReporter(Callback):
-    """Tells scikit-learn's callbacks of each epoch."""
+def _differ(new: Any, old: Any) -> bool:
+    try:
+        return bool(new != old)
+    except (ValueError, RuntimeError):  # arrays among a cell's options
+        return joblib.hash(new) != joblib.hash(old)
 
-    def __init__(self, owner: NeuralEstimator, context: Any, data: dict[str, Any]):
-        self.owner, self.context, self.data = owner, context, data
+
+def _interrupted(model: Estimator) -> str:
+    return (
+        f"Interrupted after {type(model).__name__} was trained: what is computed from the trained "
+        "network is computed once more, to keep the model. Interrupt again to give it up."
+    )
+
+
+class _EpochReporter(Callback):
+    """Reports each epoch to scikit-learn's callbacks."""
+
+    def __init__(self, owner: NeuralEstimator, fit: Fit):
+        self.owner, self.fit = owner, fit
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        self.epoch = self.context.subcontext(task_name="epoch")
+        self.epoch = self.fit.context.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(estimator=self.owner, **self._task(net))
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
@@ -303,42 +406,7 @@ class _EpochReporter(Callback):
                 "loss_curve_": self.owner.loss_curve_ + net.losses["train"],
             }
 
-        return self.data | {"reconstruction_attributes": as_if_stopped_here}
-
-
-def draw_seed(random_state: Any) -> int:
-    """A seed; None takes fresh entropy and leaves numpy's global generator alone."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def sampling_generator(model: Any, n_samples: Any, random_state: Any) -> np.random.Generator:
-    """What samples of a model are drawn with.
-
-    Parameters
-    ----------
-    model : estimator
-    n_samples, random_state
-        As the user gives them.
-
-    Raises
-    ------
-    NotFittedError, TypeError, ValueError
-        If the model is not fitted, or `n_samples` is not a whole number of at least 1.
-    """
-    check_is_fitted(model)
-    if isinstance(n_samples, bool):  # an int, for Python
-        raise TypeError(f"n_samples={n_samples} is not a number of samples.")
-    check_scalar(n_samples, "n_samples", (int, np.integer), min_val=1)
-    return np.random.default_rng(draw_seed(random_state))
-
-
-def _device_or_cpu(device: str) -> torch.device:
-    try:
-        return resolve_device(device)
-    except ValueError:  # trained where there was one
-        return torch.device("cpu")
+        return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
 
 
 def _to_arrays(value: Any) -> Any:

@@ -1,124 +1,187 @@
-"""What goes in comes out: how a generator reads the columns it is given, and writes them."""
+"""The format of a table: how generators read its rows, and write rows as they were given."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 
-from sklseq.base import estimator
+from sklseq.base import Estimator
+from sklseq.base.tables import read_table
 from sklseq.data import Columns, is_frame, kind_of
-from sklseq.parts.table_estimator import TableEstimator
 
-__all__ = ["FrameGenerator", "stacked_rows"]
+__all__ = ["ALL_KINDS", "TableFormat", "stacked_rows"]
 
-# In standard deviations.
+ALL_KINDS = ("number", "boolean", "category")
+"""Kinds of columns; a network that takes all of them takes missing values, too."""
+
+# Standard deviations from zero beyond which a feature is centered.
 _FAR = 1000.0
 
 
-@estimator
-class FrameGenerator(TableEstimator):
-    """Rows come out as they went in: a DataFrame with its columns and dtypes, or an array.
+@dataclass(frozen=True, eq=False)
+class TableFormat:
+    """How rows of a table become rows of numbers for a network, and are written again.
 
-    An array of integers or booleans is what a DataFrame of the same columns is: its columns are
-    described, modelled and written alike.
+    Real numbers are taken as they are, less an origin where they lie far from zero. Other columns
+    are encoded by `Columns`, if the network takes them. An array of integers or booleans is read
+    and written as a DataFrame of the same columns.
+
+    Parameters
+    ----------
+    kinds : tuple of {"number", "boolean", "category"}
+        Kinds of columns that the network takes. With "category" tables with other columns than
+        real numbers, and missing values, are encoded.
+    advice : str
+        Ends the message about a column of another kind.
+    keeps_origin : bool, default=False
+        Whether zero means zero, so that no origin is subtracted.
+    columns : Columns or None, default=None
+        Those of the DataFrame or array of integers or booleans; None for an array of real numbers.
+    encoded : bool, default=False
+        Whether rows are encoded by the columns.
+    origin : ndarray of shape (n_features,) or 0.0, default=0.0
+        Subtracted from rows that are not encoded.
+    dtype : str, default="float64"
+        Type of the rows of numbers.
     """
 
-    _any_column: ClassVar[bool] = False
-    """Whether the network knows booleans, categories and missing values, by `Columns.layout`."""
+    kinds: tuple[str, ...]
+    advice: str
+    keeps_origin: bool = False
+    columns: Columns | None = None
+    encoded: bool = False
+    origin: Any = 0.0
+    dtype: str = "float64"
 
-    def _read(self, X: Any, *, reset: bool) -> NDArray[Any]:
-        if reset:
-            self._describe(Columns.of(X) if is_frame(X) else None)
-        if (columns := self._mixed_columns) is not None and columns.array_dtype is None:
-            if not is_frame(X):
-                raise TypeError(
-                    f"This {type(self).__name__} was fitted on a DataFrame with columns of several "
-                    f"kinds, and takes such a DataFrame, not a {type(X).__name__}."
-                )
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            return columns.encode(X)
+    @property
+    def encoder(self) -> Columns | None:
+        """The columns, if rows are encoded by them."""
+        return self.columns if self.encoded else None
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def learn(self, model: Estimator, X: Any) -> tuple[Self, NDArray[Any]]:
+        """The format of a training table, and its rows; sets the features that `model` has seen.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the row and column at fault.
+        """
+        columns = Columns.of(X) if is_frame(X) else None
+        if columns is not None and self._encodes(columns):
+            learned = replace(self, columns=columns, encoded=True)
+            return learned, learned.read(model, X, reset=True)
+        rows = self._read_numbers(model, X, reset=True)
+        if columns is None and (dtype := np.asarray(X).dtype).kind in "biu":
+            columns = Columns.of_array(rows, dtype)
+        encoded = columns is not None and self._encodes(columns)
+        learned = replace(self, columns=columns, encoded=encoded, dtype=rows.dtype.name)
+        learned = replace(learned, origin=learned._origin_of(rows).astype(rows.dtype))
+        return learned, learned._transformed(rows)
+
+    def read(self, model: Estimator, X: Any, *, reset: bool = False) -> NDArray[Any]:
+        """Rows of numbers of a table in this format.
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the row and column at fault.
+        """
+        if (columns := self.encoder) is None or columns.array_dtype is not None:
+            return self._transformed(self._read_numbers(model, X, reset=reset))
+        if not is_frame(X):
+            raise TypeError(
+                f"This {type(model).__name__} was fitted on a DataFrame with columns of several "
+                f"kinds, and takes such a DataFrame, not a {type(X).__name__}."
+            )
+        validate_data(model, X, reset=reset, skip_check_array=True)
+        return columns.encode(X)
+
+    def _encodes(self, columns: Columns) -> bool:
+        return "category" in self.kinds and not columns.all_real
+
+    def _read_numbers(self, model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
         if is_frame(X):
-            self._refuse_other_than_numbers(X)
+            self._check_numbers(X)
         try:
-            rows = super()._read(X, reset=reset)
+            rows = read_table(model, X, reset=reset)
         except ValueError as error:
-            of_columns = any(words in str(error) for words in ("NaN", "could not convert string"))
-            if not (reset and self._any_column and of_columns):
+            if not (reset and "category" in self.kinds and _has_missing_or_text(X)):
                 raise
             raise ValueError(
                 f"{error} Or pass a DataFrame, where missing values and categories are learned."
             ) from error
-        if not is_frame(X) and (dtype := np.asarray(X).dtype).kind in "biu":
-            if dtype.kind == "b" and not self._any_column:
-                raise TypeError(f"X holds booleans: X.astype(int): {self._why_numbers()}.")
-            if reset:
-                self._describe(Columns.of_array(rows, dtype))
-        if (columns := self._mixed_columns) is not None:
-            return columns.encode(rows)
-        if reset:
-            self._origin = self._origin_of(rows).astype(rows.dtype)
-        return rows - self._origin if self._origin.any() else rows
+        if not is_frame(X) and "boolean" not in self.kinds and np.asarray(X).dtype.kind == "b":
+            raise TypeError(f"X holds booleans: X.astype(int): {self.advice}.")
+        return rows
 
-    def _origin_of(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """What is taken off each feature: far from zero, single precision would lose its rows."""
-        mean = rows.mean(axis=0, dtype=np.float64)
-        is_far = np.abs(mean) > _FAR * rows.std(axis=0, dtype=np.float64)
-        return np.where(is_far, mean, 0.0)
-
-    def _describe(self, columns: Columns | None) -> None:
-        """Keep what is known of the columns; None of an array of real numbers."""
-        self._columns = columns
-        self._encodes = columns is not None and self._must_encode(columns)
-
-    @property
-    def _mixed_columns(self) -> Columns | None:
-        """The columns, where rows are encoded by them; None where rows are plain numbers."""
-        return self._columns if self._encodes else None
-
-    def _must_encode(self, columns: Columns) -> bool:
-        """Whether these columns are no plain numbers for the network."""
-        return self._any_column and not columns.all_real
-
-    def _why_numbers(self) -> str:
-        """What to tell the user where a column holds no numbers."""
-        name = type(self).__name__
-        if self._any_column:
-            return f"this {name} was fitted on numbers alone"
-        return f"{name} learns a density of numbers; or take VAE or GAN"
-
-    def _refuse_other_than_numbers(self, frame: Any) -> None:
-        kinds = ("number", "boolean") if self._any_column else ("number",)
+    def _check_numbers(self, frame: Any) -> None:
+        """Refuse columns of a DataFrame that are not numbers, or not complete."""
         for name, series in frame.items():
-            if kind_of(series) not in kinds:
-                how = (
-                    "with .astype(int)"
-                    if kind_of(series) == "boolean"
-                    else "for example with OrdinalEncoder(dtype=int)"
-                )
+            if (kind := kind_of(series)) not in self.kinds or kind == "category":
+                how = "for example with OrdinalEncoder(dtype=int)"
+                if kind == "boolean":
+                    how = "with .astype(int)"
                 raise TypeError(
                     f"Column {name!r} has dtype {series.dtype}: make numbers of it, {how}: "
-                    f"{self._why_numbers()}."
+                    f"{self.advice}."
                 )
             if (missing := series.isna().to_numpy()).any():
                 raise ValueError(
                     f"Column {name!r} is missing (NaN) at row {missing.argmax()}: fill it in, for "
-                    f"example with SimpleImputer: {self._why_numbers()}."
+                    f"example with SimpleImputer: {self.advice}."
                 )
 
-    def _written(self, rows: NDArray[Any]) -> Any:
-        """Rows that the network gave, as the user's rows were."""
-        if self._mixed_columns is not None:
-            return self._mixed_columns.decode(rows)
-        if self._origin.any():
-            rows = rows + self._origin
-        return rows if self._columns is None else self._columns.table(rows)
+    def _transformed(self, rows: NDArray[Any]) -> NDArray[Any]:
+        if self.encoder is not None:
+            return self.encoder.encode(rows)
+        return rows - self.origin if np.any(self.origin) else rows
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = self._any_column
-        return tags
+    def _origin_of(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Subtracted from each feature: far from zero, single precision would lose its digits."""
+        if self.encoded or self.keeps_origin:
+            return np.zeros(rows.shape[1])
+        mean = rows.mean(axis=0, dtype=np.float64)
+        is_far = np.abs(mean) > _FAR * rows.std(axis=0, dtype=np.float64)
+        # Differences of whole numbers are whole numbers.
+        return np.where(
+            self.whole_numbers(rows.shape[1]), rows.min(axis=0), np.where(is_far, mean, 0.0)
+        )
+
+    def whole_numbers(self, n_features: int) -> NDArray[np.bool_]:
+        """Which of the features are integers, in rows that are not encoded."""
+        if self.columns is None:
+            return np.zeros(n_features, dtype=bool)
+        return np.array([column.is_integer for column in self.columns.columns])
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def write(self, rows: NDArray[Any]) -> Any:
+        """Rows of numbers as rows of the table: a DataFrame, or an array of its type."""
+        if self.encoder is not None:
+            return self.encoder.decode(rows)
+        if np.any(self.origin):
+            rows = rows + self.origin
+        return rows if self.columns is None else self.columns.table(rows)
+
+    def write_samples(self, rows: NDArray[Any]) -> Any:
+        """As `write`, with real numbers in the type of the training data."""
+        return self.write(rows.astype(self.dtype, copy=False))
+
+
+def _has_missing_or_text(X: Any) -> bool:
+    """Whether an array holds what a DataFrame could: missing values or strings."""
+    values = X if hasattr(X, "dtype") else np.asarray(X, dtype=object)
+    if not isinstance(values, np.ndarray):
+        return False
+    if values.dtype.kind == "f":
+        return bool(np.isnan(values).any())
+    if values.dtype.kind != "O":
+        return values.dtype.kind in "US"
+    return any(v is None or isinstance(v, str) or v != v for v in values.ravel())
 
 
 def stacked_rows(a: Any, b: Any) -> Any:
@@ -126,8 +189,8 @@ def stacked_rows(a: Any, b: Any) -> Any:
     for row in (a, b):
         if hasattr(row, "iloc") and not (is_frame(row) and len(row) == 1):
             raise ValueError(
-                f"A {type(row).__name__} of shape {row.shape} is no DataFrame of one row: "
-                "df.iloc[[0]]."
+                f"A {type(row).__name__} of shape {row.shape} is not a DataFrame of one row, such "
+                "as df.iloc[[0]]."
             )
     if not (is_frame(a) and is_frame(b)):
         rows = [np.atleast_2d(row) for row in (a, b)]

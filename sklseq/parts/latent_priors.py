@@ -1,27 +1,33 @@
-"""Distributions of codes, learnt once an autoencoder is trained, for its samples to start from."""
+"""Ex-post density estimation: distributions fitted to latent codes after training, for samples."""
 
 import warnings
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
-from sklseq.parts.flow_density import FlowMixin
-from sklseq.parts.table_estimator import TableEstimator
-from sklseq.training.rows.batch import as_often_as_they_weigh
+from sklseq.base.tables import of_table
+from sklseq.base.targets import TargetRows
+from sklseq.nn.flows.coupling_flow import CouplingFlow
+from sklseq.parts.conditions import OneHot, rows_and_classes, with_classes
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.flow_density import base_noise, negative_log_likelihood
+from sklseq.training.rows.batch import Targets, systematic_resampling
+from sklseq.training.rows.dense import DenseRows
 
-__all__ = ["LatentPriorMixin"]
+__all__ = ["LatentDistribution", "LatentPriorParameters", "fit_latent_prior", "latent_prior_of"]
 
-# Tried in turn, until the criterion has risen twice.
+# Numbers of mixture components, tried in turn until the criterion has risen twice.
 _N_COMPONENTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-# Of noise on the codes that a flow learns, in their standard deviations: where many codes are
-# equal there is no density.
+# Noise on the codes that a flow learns, in their standard deviations: where many codes are equal
+# there is no density.
 _JITTER = 1e-3
-# Codes are few: without decay a flow learns them by heart (measured on codes of digits).
+# Codes are few: without weight decay a flow overfits them (measured on codes of digits).
 _FLOW_TRAINING: dict[str, Any] = {
     "solver": "adamw",
     "weight_decay": 1.0,
@@ -30,71 +36,87 @@ _FLOW_TRAINING: dict[str, Any] = {
     "max_epochs": 200,
     "n_iter_no_change": 20,
 }
-# With fewer rows a held-out part says nothing of when to stop.
+# With fewer rows a held-out part does not show when to stop.
 _FEWEST_TO_HOLD_OUT = 50
 
 
-class _CodeDistribution(Protocol):
-    """What codes are drawn from."""
-
-    def draw(
-        self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Codes ``(n, n_components)``; the condition is () or one-hot rows ``(n, n_classes)``."""
-        ...
-
-
 @estimator
-class LatentPriorMixin:
-    """The parameter `latent_prior`, and the distribution that it asks for."""
+class LatentPriorParameters:
+    """The parameter of estimators with a fitted latent prior."""
 
     latent_prior: str | None = param(
         None,
-        "What is fitted to the codes of the training rows after training, class by class, for "
-        "`sample` to draw codes from: a 'normal' distribution of full covariance, a Gaussian "
-        "mixture ('gmm') with as many parts as the Bayesian information criterion wants, or a "
-        "'flow' of affine couplings. None fits nothing.",
+        "Distribution fitted to the latent codes of the training rows after training, class by "
+        "class, from which `sample` draws codes: a 'normal' distribution of full covariance, a "
+        "Gaussian mixture ('gmm') with the number of components chosen by BIC, or a 'flow' of "
+        "affine couplings. This is ex-post density estimation (Ghosh et al. 2020). None fits "
+        "nothing.",
         choice("normal", "gmm", "flow"),
         None,
     )
 
-    def _refit_prior(
-        self: Any,
-        codes: NDArray[Any],
-        weights: NDArray[np.float64],
-        condition: tuple[NDArray[Any], ...] = (),
-    ) -> None:
-        """Learn how the codes of the training rows are distributed, if that is asked for."""
-        self._code_distribution: _CodeDistribution | None = None
-        if self.latent_prior is None:
-            return
-        if np.ptp(weights):
-            chosen = as_often_as_they_weigh(weights, self._seed)
-            codes, condition = codes[chosen], tuple(values[chosen] for values in condition)
-        if self.latent_prior == "flow":
-            shared = {p: getattr(self, p) for p in ("dtype", "device", "n_threads")}
-            flow = _CodeFlow(random_state=self._seed, **_FLOW_TRAINING, **shared)
-            self._code_distribution = flow.fit(codes, *condition)
-        else:
-            self._code_distribution = _Mixtures.fit(
-                codes, condition[0] if condition else None, self.latent_prior, self._seed
-            )
 
-    def _draw_codes(self, n: int, rng: np.random.Generator) -> NDArray[Any]:
-        """Codes of the prior that training has kept to."""
-        raise NotImplementedError
+class LatentDistribution(Protocol):
+    """A fitted distribution of latent codes."""
 
-    def _sampled_codes(
-        self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Codes for these conditions: of what was fitted to them, else of the prior."""
-        if self._code_distribution is None:
-            return self._draw_codes(n, rng)
-        return self._code_distribution.draw(n, condition, rng)
+    def draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
+        """Codes ``(n, n_components)``, given the classes of the rows if there are any."""
+        ...
 
 
-class _Mixtures:
-    """A mixture of normal distributions for all codes, or one for those of each class.
+def fit_latent_prior(
+    kind: str | None,
+    codes: NDArray[Any],
+    weights: NDArray[np.float64],
+    classes: OneHot = None,
+    *,
+    seed: int,
+    dtype: str = "float32",
+    device: str = "cpu",
+    n_threads: int | None = None,
+) -> LatentDistribution | None:
+    """Fit a distribution to latent codes.
+
+    Parameters
+    ----------
+    kind : {"normal", "gmm", "flow"} or None
+        None fits nothing.
+    codes : ndarray of shape (n, n_components)
+    weights : ndarray of shape (n,)
+    classes : ndarray of shape (n, n_classes) or None, default=None
+        One-hot classes, each of which gets a distribution of its own.
+    seed : int
+    dtype, device, n_threads
+        As in `NeuralEstimator`, for a flow.
+    """
+    if kind is None:
+        return None
+    if np.ptp(weights):
+        chosen = systematic_resampling(weights, seed)
+        codes, classes = codes[chosen], None if classes is None else classes[chosen]
+    if kind == "flow":
+        computation: dict[str, Any] = {"dtype": dtype, "device": device, "n_threads": n_threads}
+        flow = _FlowPrior(random_state=seed, **_FLOW_TRAINING, **computation)
+        return flow.fit(codes, classes)
+    return _MixturePrior.fit(codes, classes, kind, seed)
+
+
+def latent_prior_of(model: Any, codes: NDArray[Any], targets: Targets) -> LatentDistribution | None:
+    """The distribution that an estimator's `latent_prior` fits to the codes of training rows."""
+    return fit_latent_prior(
+        model.latent_prior,
+        codes,
+        targets.weights,
+        targets.values,
+        seed=model._seed,
+        dtype=model.dtype,
+        device=model.device,
+        n_threads=model.n_threads,
+    )
+
+
+class _MixturePrior:
+    """A mixture of normal distributions of all codes, or one for each class.
 
     Parameters
     ----------
@@ -106,20 +128,18 @@ class _Mixtures:
         self.mixtures = mixtures
 
     @classmethod
-    def fit(cls, codes: NDArray[Any], classes: NDArray[Any] | None, kind: str, seed: int) -> Self:
+    def fit(cls, codes: NDArray[Any], classes: OneHot, kind: str, seed: int) -> Self:
         """Fit to codes ``(n, d)``, with one-hot rows for classes."""
         groups = [codes] if classes is None else [codes[of == 1] for of in classes.T]
         # A class without rows takes the codes of all.
         return cls([_fit_mixture(g if len(g) else codes, kind, seed) for g in groups])
 
-    def draw(
-        self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Codes for these conditions."""
-        classes = condition[0].argmax(axis=1) if condition else np.zeros(n, dtype=int)
+    def draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
+        """Codes of these classes."""
+        index = np.zeros(n, dtype=int) if classes is None else classes.argmax(axis=1)
         uniform, codes = rng.random(n), rng.standard_normal((n, self.mixtures[0][1].shape[1]))
         for c, (weights, means, factors) in enumerate(self.mixtures):
-            rows = np.flatnonzero(classes == c)
+            rows = np.flatnonzero(index == c)
             part = np.searchsorted(np.cumsum(weights)[:-1], uniform[rows])
             codes[rows] = means[part] + np.einsum("nij,nj->ni", factors[part], codes[rows])
         return codes
@@ -132,53 +152,70 @@ def _fit_mixture(
     mean, scale = codes.mean(axis=0), codes.std(axis=0)
     scale[scale == 0] = 1
     standard = (codes - mean) / scale
-    if len(standard) == 1:  # scikit-learn wants two
+    if len(standard) == 1:  # scikit-learn needs two
         standard = np.repeat(standard, 2, axis=0)
-    best, rises = None, 0
-    lowest = np.inf
+    tried: list[tuple[float, GaussianMixture]] = []
     for k in _N_COMPONENTS if kind == "gmm" else (1,):
-        if k > len(standard) or rises == 2:
+        if k > len(standard):
             break
         mixture = GaussianMixture(k, random_state=seed)
         with warnings.catch_warnings():
-            # Whether it has converged, the criterion says whether it is better.
+            # The criterion decides, whether or not the mixture has converged.
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(standard)
-        criterion = mixture.bic(standard)
-        if criterion < lowest:
-            best, lowest, rises = mixture, criterion, 0
-        else:
-            rises += 1
-    assert best is not None
+        tried.append((mixture.bic(standard), mixture))
+        lowest = min(tried, key=lambda pair: pair[0])
+        if lowest not in tried[-2:]:  # it has risen twice
+            break
+    best = lowest[1]
     factors = scale[:, None] * np.linalg.cholesky(best.covariances_)
     return best.weights_, mean + scale * best.means_, factors
 
 
 @estimator
-class _CodeFlow(FlowMixin, TableEstimator):
+class _FlowPrior(NeuralEstimator):
     """A flow of codes, conditional on classes if there are any."""
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, codes: NDArray[Any], classes: NDArray[Any] | None = None) -> Self:
-        """Fit to codes ``(n, d)``, with one-hot rows for classes."""
-        self.early_stopping = len(codes) >= _FEWEST_TO_HOLD_OUT
-        return self._fit(codes, classes, None)
+    _network: ClassVar[type[nn.Module]] = CouplingFlow
 
-    def _read_training(self, X: Any, y: Any, fresh: bool) -> tuple[NDArray[Any], ...]:
+    if TYPE_CHECKING:
+        n_features_in_: int
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: NDArray[Any], y: OneHot = None) -> Self:
+        """Fit to codes X ``(n, d)``, with one-hot rows y for classes."""
+        self.early_stopping = len(X) >= _FEWEST_TO_HOLD_OUT
+        return self._fit(X, y)
+
+    def _read(self, X: NDArray[Any], fresh: bool) -> NDArray[Any]:
         self.n_features_in_ = X.shape[1]
         noise = np.random.default_rng(0).standard_normal(X.shape)
         scale = X.std(axis=0)
-        X = X + _JITTER * np.where(scale > 0, scale, 1) * noise
-        return (X,) if y is None else (X, y)
+        return X + _JITTER * np.where(scale > 0, scale, 1) * noise
 
-    def _module_settings(
-        self, inputs: tuple[NDArray[Any], ...], weights: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        n_context = inputs[1].shape[1] if len(inputs) > 1 else 0
-        return {"n_features": inputs[0].shape[1], "n_context": n_context, "n_layers": 4}
+    def _target_rows(self, data: NDArray[Any]) -> TargetRows:
+        return of_table(len(data))
 
-    def draw(
-        self, n: int, condition: tuple[NDArray[Any], ...], rng: np.random.Generator
-    ) -> NDArray[Any]:
-        """Codes for these conditions."""
-        return self._decoded_noise(n, condition, rng)
+    def _read_targets(
+        self, y: OneHot, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
+    ) -> Targets:
+        return Targets(weights, y)
+
+    def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
+        n_context = 0 if targets.values is None else targets.values.shape[1]
+        return {"n_features": data.shape[1], "n_context": n_context, "n_layers": 4}
+
+    def _rows(self, data: Any, like: Tensor, targets: Targets | None = None) -> DenseRows:
+        if targets is None:
+            return DenseRows(data, like)
+        return DenseRows(with_classes((data,), targets.values), like, Targets(targets.weights))
+
+    def _initialize(self, module: Any, rows: DenseRows) -> None:
+        module.transform.initialize(*rows_and_classes(rows.arrays), rows.weight)
+
+    _objective = staticmethod(negative_log_likelihood)
+
+    def draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
+        """Codes of these classes."""
+        noise = base_noise(self.module_, n, self.n_features_in_, rng)
+        return self._run("decode", with_classes((noise,), classes))

@@ -1,58 +1,66 @@
-"""What networks for labels and for real values are trained by, whatever their rows are."""
-
-from typing import Any
+"""Losses and target scaling of classifiers and regressors, whatever their rows are."""
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from sklseq.base import attribute, estimator
-from sklseq.base.targets import SequenceClassifierMixin, SequenceRegressorMixin, weighted_scale
+from sklseq.base import attribute
 from sklseq.training.rows.batch import Batch, mean_loss
 
-__all__ = ["CrossEntropyMixin", "SquaredErrorMixin"]
+__all__ = [
+    "CLASS_ATTRIBUTES",
+    "SCALE_ATTRIBUTES",
+    "cross_entropy_loss",
+    "scaled",
+    "squared_error_loss",
+    "unscaled",
+]
+
+CLASS_ATTRIBUTES = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
+SCALE_ATTRIBUTES = {
+    "target_mean_": attribute(
+        "ndarray of shape (n_outputs,)",
+        "Mean of y; the network is trained on y centered and scaled to unit variance.",
+    ),
+    "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
+}
 
 
-@estimator
-class CrossEntropyMixin(SequenceClassifierMixin):
-    """A network whose outputs are logits, trained by their cross-entropy."""
-
-    @staticmethod
-    def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        losses = cross_entropy(module(*batch.inputs), batch.target, reduction="none")
-        return mean_loss(losses, batch)
+def cross_entropy_loss(module: nn.Module, batch: Batch) -> Tensor:
+    """Loss of a network whose outputs are logits."""
+    losses = cross_entropy(module(*batch.inputs), batch.target, reduction="none")
+    return mean_loss(losses, batch)
 
 
-class SquaredErrorMixin(SequenceRegressorMixin):
-    """A network trained by the squared error of targets that are centred and of unit variance."""
+def squared_error_loss(module: nn.Module, batch: Batch) -> Tensor:
+    """Loss of a network whose outputs are scaled targets."""
+    return mean_loss((module(*batch.inputs) - batch.target).square(), batch)
 
-    _attributes = {
-        "target_mean_": attribute(
-            "ndarray of shape (n_outputs,)",
-            "Mean of y; the network is trained on y centred and scaled to unit variance.",
-        ),
-        "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
-    }
 
-    @staticmethod
-    def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        return mean_loss((module(*batch.inputs) - batch.target).square(), batch)
+def scaled(
+    values: NDArray[np.float64], mean: NDArray[np.float64], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Targets ``(n_targets, n_outputs)`` as the network sees them.
 
-    def _scale_targets(
-        self: Any, values: NDArray[np.float64], weights: NDArray[np.float64], fresh: bool
-    ) -> NDArray[np.float64]:
-        """Targets as the network sees them; a fresh fit learns their scale."""
-        if fresh:
-            self.target_mean_, self.target_scale_ = weighted_scale(values, weights)
-        elif values.shape[1] != len(self.target_mean_):
-            raise ValueError(
-                f"y has {values.shape[1]} outputs, but {type(self).__name__} was fitted on "
-                f"{len(self.target_mean_)}."
-            )
-        return (values - self.target_mean_) / self.target_scale_
+    Raises
+    ------
+    ValueError
+        If there are more or fewer outputs than in the first fit.
+    """
+    if values.shape[1] != len(mean):
+        raise ValueError(
+            f"y has {values.shape[1]} outputs, but this estimator was fitted on {len(mean)}."
+        )
+    return (values - mean) / scale
 
-    def _unscale(self: Any, outputs: NDArray[Any]) -> NDArray[Any]:
-        """Outputs in the units and with the dimensions of y."""
-        values = outputs * self.target_scale_ + self.target_mean_
-        return values[:, 0] if self._n_target_dims == 1 else values
+
+def unscaled(
+    outputs: NDArray[np.floating],
+    mean: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    n_dims: int,
+) -> NDArray[np.float64]:
+    """Outputs in the units and with the dimensions of y, in double precision."""
+    values = outputs * scale + mean
+    return values[:, 0] if n_dims == 1 else values

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
 from sklseq.base.sequences import SequenceEstimator
-from sklseq.data import Sequences, as_container, stack_steps, unlabelled
+from sklseq.base.targets import read_weights, require_y
+from sklseq.data import Sequences, as_container, stack_steps, unlabeled
 
 __all__ = ["PerStep"]
 
@@ -60,10 +61,8 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)``
-            array; DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series. NaN where the transformer takes it.
+            {{X: sequences}} {{X: one series}}
+            NaN where the transformer takes it.
         y : array-like or None, default=None
             Used by transformers that need it: a target for each sequence, which holds for all
             of its steps, or for each step. Steps without a target are left out: None, NaN, and -1
@@ -79,25 +78,19 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         Raises
         ------
         ValueError
-            If X is not valid, naming the sequence, step and feature; if there are weights that
-            the transformer cannot take.
+            If X is not valid, naming the sequence, step and feature; if y or weights have an index
+            in another order than X; if there are weights that the transformer cannot take.
         """
-        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        with self._all_or_nothing():
-            context = self._init_callback_context()
-            context.call_on_fit_task_begin(estimator=self, **data)
+        with self._fitting(X, y, sample_weight=sample_weight):
             sequences = self._read(X, reset=True)
             transformer = self._new_transformer()
             table = self._table(X, sequences)
             rows = self._step_targets(y, sequences, transformer)
             rows |= self._step_weights(sample_weight, sequences, transformer)
-            if self._per_step and "y" in rows and not (known := _labelled(rows["y"])).all():
+            if self._per_step and "y" in rows and not (known := _labeled(rows["y"])).all():
                 table, rows = _at(table, known), {k: _at(v, known) for k, v in rows.items()}
             transformer.fit(table, **rows)
             self.transformer_ = transformer
-            context.call_on_fit_task_end(
-                estimator=self, **data, reconstruction_attributes={"transformer_": transformer}
-            )
         return self
 
     def transform(self, X: Any) -> Any:
@@ -157,7 +150,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         return restored
 
     def _table(self, X: Any, sequences: Sequences) -> Any:
-        """The steps as the transformer shall see them: a DataFrame of steps as it is."""
+        """The steps as the transformer gets them: a DataFrame of steps as it is."""
         of_steps = sequences.layout == "frame" or (self._per_step and hasattr(X, "columns"))
         return X if of_steps else sequences.steps
 
@@ -183,13 +176,13 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         return self._read_X(X, reset=reset, allow_nan=self._allow_nan)
 
     def _step_targets(self, y: Any, X: Sequences, transformer: Any) -> dict[str, NDArray[Any]]:
-        """Targets of the rows; none where a transformer that can do without has none that fit.
+        """Targets of the rows; none where the transformer does not need them and none fit.
 
         In a pipeline y may be meant for what comes after: targets of steps, when this has targets
         of sequences.
         """
         if get_tags(transformer).target_tags.required:
-            self._require_y(y)
+            require_y(y)
         elif (
             y is None
             or not has_fit_parameter(transformer, "y")
@@ -209,9 +202,9 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         if not has_fit_parameter(transformer, "sample_weight"):
             raise ValueError(
                 f"{type(transformer).__name__}.fit takes no sample_weight: leave it out, or choose "
-                "a transformer that weighs its rows, such as StandardScaler."
+                "a transformer with sample weights, such as StandardScaler."
             )
-        weights = self._read_weights(sample_weight, X)
+        weights = read_weights(sample_weight, self._target_rows(X))
         return {"sample_weight": weights if self._per_step else np.repeat(weights, X.lengths)}
 
     def _new_transformer(self) -> Any:
@@ -232,11 +225,11 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         return tags
 
 
-def _labelled(y: NDArray[Any]) -> NDArray[np.bool_]:
+def _labeled(y: NDArray[Any]) -> NDArray[np.bool_]:
     """Which steps have a target; -1.0 may be one, the label -1 is none."""
     if y.dtype.kind == "f":
         return ~np.isnan(y.reshape(len(y), -1)).any(axis=1)
-    return ~unlabelled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
+    return ~unlabeled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
 
 
 def _at(values: Any, rows: NDArray[np.bool_]) -> Any:

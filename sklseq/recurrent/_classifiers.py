@@ -1,23 +1,41 @@
 """Classifiers of sequences and of steps."""
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
+from sklearn.base import ClassifierMixin
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import estimator
+from sklseq.base import estimator, same
+from sklseq.base.index import check_index
+from sklseq.base.targets import (
+    check_partial_classes,
+    class_weight_param,
+    read_labels,
+    read_weights,
+    score_labels,
+)
 from sklseq.data import Sequences
-from sklseq.parts.supervised import CrossEntropyMixin
-from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
+from sklseq.parts.supervised import CLASS_ATTRIBUTES, cross_entropy_loss
+from sklseq.recurrent._base import BaseRecurrent, CellParameters
+from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
 
 
 @estimator
-class BaseRecurrentClassifier(CrossEntropyMixin, BaseRecurrent):
+class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
     """Softmax output over a recurrent network, trained by cross-entropy."""
+
+    class_weight: Any = class_weight_param()
+
+    _attributes = CLASS_ATTRIBUTES
+    _objective = staticmethod(cross_entropy_loss)
+
+    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+        classes_: NDArray[Any]
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -26,10 +44,7 @@ class BaseRecurrentClassifier(CrossEntropyMixin, BaseRecurrent):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences;
-            ``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex. With
-            ``target="step"`` also ``(n_steps, n_features)``, one series.
+            {{X: sequences or symbols}} {{X: one series}}
         y : array-like
             A label for each sequence, ``(n_sequences,)``; with ``target="step"`` one for each
             step, in a container of the shape of X. None, NaN and -1 are steps without a label.
@@ -43,8 +58,7 @@ class BaseRecurrentClassifier(CrossEntropyMixin, BaseRecurrent):
         Raises
         ------
         ValueError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as
-            it was before.
+            {{unchanged}}
         """
         return self._fit(X, y, sample_weight)
 
@@ -64,20 +78,31 @@ class BaseRecurrentClassifier(CrossEntropyMixin, BaseRecurrent):
         -------
         self
         """
-        self._check_partial(classes)
+        known = getattr(self, "classes_", None)
+        check_partial_classes(classes, known, self.class_weight)
         return self._fit(X, y, sample_weight, partial=True, classes=classes)
 
     def _read_targets(
         self,
         y: Any,
-        X: Sequences,
+        data: Sequences,
         weights: NDArray[np.float64],
         fresh: bool,
+        *,
         classes: Any = None,
+        **known: Any,
     ) -> Targets:
-        codes, weights = self._read_labels(y, X, weights, classes, known=not fresh)
-        stratify = None if self._per_step else codes
-        return Targets(codes, weights, len(self.classes_), self._per_step, stratify)
+        labels = read_labels(
+            y,
+            self._target_rows(data),
+            weights,
+            class_weight=self.class_weight,
+            announced=classes,
+            known=None if fresh else self.classes_,
+        )
+        self.classes_ = labels.classes
+        stratify = None if self._per_step else labels.codes
+        return Targets(labels.weights, labels.codes, len(labels.classes), stratify)
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probability of each class.
@@ -93,8 +118,8 @@ class BaseRecurrentClassifier(CrossEntropyMixin, BaseRecurrent):
             With ``target="step"``: ``(n_sequences, n_steps, n_classes)``, ``(n_steps,
             n_classes)`` for one series, or an object array of them for ragged X.
         """
-        sequences, logits = self._run(X)
-        return self._restore(sequences, softmax(logits, axis=1))
+        sequences = self._read_fitted(X)
+        return self._restore(sequences, softmax(self._run("forward", sequences), axis=1))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.
@@ -110,16 +135,36 @@ class BaseRecurrentClassifier(CrossEntropyMixin, BaseRecurrent):
             With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series,
             or an object array of them for ragged X.
         """
-        sequences, logits = self._run(X)
+        sequences = self._read_fitted(X)
+        logits = self._run("forward", sequences)
         return self._restore(sequences, self.classes_[logits.argmax(axis=1)])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Mean accuracy of ``predict(X)``; over all labeled steps with ``target="step"``.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+        y : array-like
+            True labels, one for each sequence or step.
+        sample_weight : array-like or None, default=None
+
+        Returns
+        -------
+        float
+        """
+        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
+        predicted, rows = self.predict(X), self._target_rows(self._read_fitted(X))
+        return score_labels(y, predicted, rows, read_weights(sample_weight, rows))
 
 
 @estimator
-class RecurrentClassifier(AnyCell, BaseRecurrentClassifier):
+class RecurrentClassifier(BaseRecurrentClassifier):
     """Classify sequences, or their steps, by a recurrent network of any cell.
 
     Sequences may differ in length; no padding enters a result. The network is trained to
-    minimise the cross-entropy of its softmax output.
+    minimize the cross-entropy of its softmax output.
 
     References
     ----------
@@ -138,6 +183,9 @@ class RecurrentClassifier(AnyCell, BaseRecurrentClassifier):
     >>> model.fit(X, y).predict(X[:2])
     array(['low', 'high'], dtype='<U4')
     """
+
+    cell: Any = same(CellParameters, "cell")
+    cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
 
 
 @estimator

@@ -1,23 +1,39 @@
 """Regressors of sequences and of steps."""
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import estimator
+from sklseq.base import estimator, same
+from sklseq.base.index import check_index
+from sklseq.base.targets import read_values, read_weights, score_values, weighted_scale
 from sklseq.data import Sequences
-from sklseq.parts.supervised import SquaredErrorMixin
-from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
-from sklseq.recurrent._from_reservoir import check_trainable, weights_of
+from sklseq.parts.supervised import SCALE_ATTRIBUTES, scaled, squared_error_loss, unscaled
+from sklseq.recurrent._base import BaseRecurrent, CellParameters
+from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
 
 
 @estimator
-class BaseRecurrentRegressor(SquaredErrorMixin, BaseRecurrent):
+class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     """Linear output over a recurrent network, trained by squared error."""
+
+    _attributes = SCALE_ATTRIBUTES
+    _objective = staticmethod(squared_error_loss)
+
+    if TYPE_CHECKING:  # not annotations at run time: they would become parameters
+        target_mean_: NDArray[np.float64]
+        target_scale_: NDArray[np.float64]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -26,10 +42,7 @@ class BaseRecurrentRegressor(SquaredErrorMixin, BaseRecurrent):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences;
-            ``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex. With
-            ``target="step"`` also ``(n_steps, n_features)``, one series.
+            {{X: sequences or symbols}} {{X: one series}}
         y : array-like
             ``(n_sequences,)`` or ``(n_sequences, n_outputs)``; with ``target="step"`` one value
             (or n_outputs) for each step, in a container of the shape of X. NaN is a step
@@ -44,8 +57,7 @@ class BaseRecurrentRegressor(SquaredErrorMixin, BaseRecurrent):
         Raises
         ------
         ValueError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as
-            it was before.
+            {{unchanged}}
         """
         return self._fit(X, y, sample_weight)
 
@@ -65,11 +77,19 @@ class BaseRecurrentRegressor(SquaredErrorMixin, BaseRecurrent):
         return self._fit(X, y, sample_weight, partial=True)
 
     def _read_targets(
-        self, y: Any, X: Sequences, weights: NDArray[np.float64], fresh: bool
+        self,
+        y: Any,
+        data: Sequences,
+        weights: NDArray[np.float64],
+        fresh: bool,
+        **known: Any,
     ) -> Targets:
-        values, weights = self._read_values(y, X, weights)
-        scaled = self._scale_targets(values, weights, fresh)
-        return Targets(scaled, weights, scaled.shape[1], self._per_step)
+        values = read_values(y, self._target_rows(data), weights)
+        if fresh:
+            self.target_mean_, self.target_scale_ = weighted_scale(values.values, values.weights)
+            self._n_target_dims = values.n_dims
+        network_values = scaled(values.values, self.target_mean_, self.target_scale_)
+        return Targets(values.weights, network_values, network_values.shape[1])
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted values.
@@ -86,16 +106,37 @@ class BaseRecurrentRegressor(SquaredErrorMixin, BaseRecurrent):
             n_outputs)``, without the first axis for one series, or an object array of them for
             ragged X.
         """
-        sequences, outputs = self._run(X)
-        return self._restore(sequences, self._unscale(outputs))
+        sequences = self._read_fitted(X)
+        outputs = self._run("forward", sequences)
+        values = unscaled(outputs, self.target_mean_, self.target_scale_, self._n_target_dims)
+        return self._restore(sequences, values)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination of ``predict(X)``; over all steps that have a target.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+        y : array-like
+            True values, one (or k) for each sequence or step.
+        sample_weight : array-like or None, default=None
+
+        Returns
+        -------
+        float
+        """
+        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
+        predicted, rows = self.predict(X), self._target_rows(self._read_fitted(X))
+        return score_values(y, predicted, rows, read_weights(sample_weight, rows))
 
 
 @estimator
-class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
+class RecurrentRegressor(BaseRecurrentRegressor):
     """Predict real values of sequences, or of their steps, by a recurrent network of any cell.
 
     Sequences may differ in length; no padding enters a result. The network is trained to
-    minimise the squared error of y scaled to unit variance.
+    minimize the squared error of y scaled to unit variance.
 
     References
     ----------
@@ -115,14 +156,17 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
     True
     """
 
+    cell: Any = same(CellParameters, "cell")
+    cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
+
     @classmethod
     def from_reservoir(cls, esn: Any, **params: Any) -> Self:
         """A network that computes what an echo state network does, ready to be trained further.
 
         Units are leaky; recurrent, input and output weights, biases and leak rates are those of
         the network given, and `fit` (``warm_start`` is True) or `partial_fit` trains them all by
-        gradient. Choose a small `learning_rate`: the readout is the best there is already for
-        the states as they are.
+        gradient. Choose a small `learning_rate`: the readout is already optimal for the initial
+        states.
 
         Parameters
         ----------
@@ -130,7 +174,7 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
             Fitted, with one layer of tanh units without `rotation`, ``features="state"`` and the
             ridge readout. It is not changed.
         **params
-            Of the new estimator, those of training.
+            Parameters of the new estimator, such as those of training.
 
         Returns
         -------
@@ -140,7 +184,7 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
         Raises
         ------
         TypeError, ValueError
-            If `esn` is not such a network.
+            If `esn` is not such a network, or a parameter contradicts it.
 
         Examples
         --------
@@ -156,18 +200,30 @@ class RecurrentRegressor(AnyCell, BaseRecurrentRegressor):
         >>> bool(model.fit(X, y).score(X, y) > esn.score(X, y))
         True
         """
-        check_trainable(esn)
-        fixed = {"cell": "leaky", "hidden_size": esn.reservoir_size, "warm_start": True}
-        taken = {name: getattr(esn, name) for name in ("target", "pooling", "bidirectional")}
-        model = cls(**{"dtype": esn.dtype} | params | fixed | taken)
-        for name in ("n_features_in_", "_n_step_features", "feature_names_in_", "_n_target_dims"):
-            if hasattr(esn, name):
-                setattr(model, name, getattr(esn, name))
+        if not hasattr(esn, "recurrent_equivalent"):
+            raise TypeError(
+                f"from_reservoir needs a fitted ESNRegressor with a ridge readout, got {esn!r}."
+            )
+        equivalent, weights = esn.recurrent_equivalent()
+        equivalent["warm_start"] = True
+        other = [name for name, value in equivalent.items() if params.get(name, value) != value]
+        if other:
+            given, settled = (
+                ", ".join(f"{name}={values[name]!r}" for name in other)
+                for values in (params, equivalent)
+            )
+            raise ValueError(f"{given}: a network from this reservoir has {settled}.")
+        model = cls(**{"dtype": esn.dtype} | params | equivalent)
+        model.n_features_in_ = esn.n_features_in_
+        if hasattr(esn, "feature_names_in_"):
+            model.feature_names_in_ = esn.feature_names_in_
         model.target_mean_, model.target_scale_ = esn.target_mean_, esn.target_scale_
-        weights = weights_of(esn)
-        module = model._new_module(
-            n_features=weights["stack.forward_layers.0.weight_ih"].shape[1],
-            n_outputs=len(weights["head.bias"]),
+        model._n_target_dims = np.ndim(esn.coef_)
+        n_outputs = len(weights["head.bias"])
+        n_features = model._n_step_features = weights["stack.forward_layers.0.weight_ih"].shape[1]
+        example = Sequences(np.zeros((1, n_features)), np.ones(1, dtype=np.int64), "ragged")
+        module = model._start_module(
+            True, model._settings(example, Targets(np.ones(1), None, n_outputs))
         )
         module.load_state_dict(weights)
         model.module_ = module.eval()

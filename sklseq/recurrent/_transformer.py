@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import choice, estimator, param
-from sklseq.base.sequences import SequenceTransformerMixin
+from sklseq.base import choice, estimator, param, same
+from sklseq.base.sequences import SequenceTransformer
 from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences
-from sklseq.nn.recurrent.network import NeighbourNetwork
-from sklseq.recurrent._base import AnyCell, BaseRecurrent, Targets
-from sklseq.training.rows.batch import Batch
+from sklseq.nn.recurrent.network import NeighborNetwork
+from sklseq.recurrent._base import BaseRecurrent, CellParameters
+from sklseq.training.rows.batch import Batch, Targets
+from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["RecurrentTransformer"]
 
@@ -28,7 +29,7 @@ def _losses(predicted: Tensor, true: Tensor) -> Tensor:
 
 
 @estimator
-class RecurrentTransformer(SequenceTransformerMixin, AnyCell, BaseRecurrent):
+class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
     """Turn sequences, or their steps, into the states of a network that predicts the next step.
 
     The network is trained without labels: forward states predict the next step and, with
@@ -50,26 +51,27 @@ class RecurrentTransformer(SequenceTransformerMixin, AnyCell, BaseRecurrent):
     (50, 8)
     """
 
+    cell: Any = same(CellParameters, "cell")
+    cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
     pooling: str = param(
         "last",
-        "How a sequence's states become one vector: the 'last' state (of each direction), their "
+        "Summary of a sequence's states: the 'last' state (of each direction), their "
         "'mean' or 'max'. Not used with target='step'.",
         choice("last", "mean", "max"),
     )
 
-    _network: ClassVar[type[nn.Module]] = NeighbourNetwork
+    _network: ClassVar[type[nn.Module]] = NeighborNetwork
 
     @staticmethod
     def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        lengths = batch.inputs[1]
-        ends = np.cumsum(lengths)
+        ends = np.cumsum(batch.inputs[1].lengths)
         has_next = np.ones(ends[-1], dtype=bool)
         has_next[ends - 1] = False
         now = torch.from_numpy(np.flatnonzero(has_next)).to(batch.weight.device)
         # Forward, the step now predicts the next; backward, the next predicts the one now.
         losses = [
-            _losses(predicted[step], batch.target[neighbour])
-            for predicted, (step, neighbour) in zip(
+            _losses(predicted[step], batch.target[neighbor])
+            for predicted, (step, neighbor) in zip(
                 module(*batch.inputs), ((now, now + 1), (now + 1, now)), strict=False
             )
         ]
@@ -82,10 +84,7 @@ class RecurrentTransformer(SequenceTransformerMixin, AnyCell, BaseRecurrent):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences;
-            ``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex. With
-            ``target="step"`` also ``(n_steps, n_features)``, one series.
+            {{X: sequences or symbols}} {{X: one series}}
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like or None, default=None
@@ -98,8 +97,7 @@ class RecurrentTransformer(SequenceTransformerMixin, AnyCell, BaseRecurrent):
         Raises
         ------
         ValueError
-            If X or a parameter is not valid, or training diverges; the estimator is then as it
-            was before.
+            {{unchanged}}
         """
         return self._fit(X, None, sample_weight)
 
@@ -119,24 +117,32 @@ class RecurrentTransformer(SequenceTransformerMixin, AnyCell, BaseRecurrent):
         return self._fit(X, None, sample_weight, partial=True)
 
     def _read_targets(
-        self, y: Any, X: Sequences, weights: NDArray[np.float64], fresh: bool
+        self,
+        y: Any,
+        data: Sequences,
+        weights: NDArray[np.float64],
+        fresh: bool,
+        **known: Any,
     ) -> Targets:
         """The steps themselves; each counts as its sequence does, but the last has no next."""
-        if X.lengths.max() < 2:
+        if data.lengths.max() < 2:
             raise ValueError(
-                "Every sequence has one step (n_features = 1 of a table): there is no next step "
-                "to learn from. At least one sequence needs two."
+                "Every sequence has one step (n_features = 1 for a table): there is no next step "
+                "to learn from. At least one sequence needs two steps."
             )
-        weights = weights.copy() if self._per_step else np.repeat(weights, X.lengths)
-        if X.symbolic:
-            values, n_outputs = X.steps, len(self.vocabulary_) + 1
+        weights = weights.copy() if self._per_step else np.repeat(weights, data.lengths)
+        if data.steps.ndim == 1:
+            values, n_outputs = data.steps, len(self.vocabulary_) + 1
         else:
             if fresh:
-                self._target_mean, self._target_scale = weighted_scale(X.steps, weights[:, None])
-            values = (X.steps - self._target_mean) / self._target_scale
+                self._step_mean, self._step_scale = weighted_scale(data.steps, weights[:, None])
+            values = (data.steps - self._step_mean) / self._step_scale
             n_outputs = values.shape[1]
-        weights[np.cumsum(X.lengths) - 1] = 0
-        return Targets(values, weights, n_outputs, per_step=True)
+        weights[np.cumsum(data.lengths) - 1] = 0
+        return Targets(weights, values, n_outputs)
+
+    def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        return SequenceRows(data.steps, data.lengths, like, targets, per_step=True)
 
     def transform(self, X: Any) -> NDArray[Any]:
         """States of the network.
@@ -153,7 +159,8 @@ class RecurrentTransformer(SequenceTransformerMixin, AnyCell, BaseRecurrent):
             ``target="step"``: ``(n_sequences, n_steps, n_features_out)``, ``(n_steps,
             n_features_out)`` for one series, or an object array of them for ragged X.
         """
-        sequences, states = self._run(X, "features")
+        sequences = self._read_fitted(X)
+        states = self._run("features", sequences, per_part=self._per_step)
         return self._as_output(X, sequences, states)
 
     def __sklearn_tags__(self) -> Tags:

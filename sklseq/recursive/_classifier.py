@@ -1,28 +1,36 @@
 """Classifier of trees, nodes and pairs of trees."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
-from sklearn.metrics import accuracy_score
+from sklearn.base import ClassifierMixin
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
-from sklseq.data import Forest, flatten_labels, unlabelled
-from sklseq.parts.supervised import CrossEntropyMixin
-from sklseq.recursive._base import Targets
+from sklseq.base.index import check_index
+from sklseq.base.targets import (
+    check_partial_classes,
+    class_weight_param,
+    read_labels,
+    read_weights,
+    score_labels,
+)
+from sklseq.data import Forest
+from sklseq.parts.supervised import CLASS_ATTRIBUTES, cross_entropy_loss
 from sklseq.recursive._supervised import SupervisedRecursive
+from sklseq.training.rows.batch import Targets
 
 __all__ = ["RecursiveClassifier"]
 
 
 @estimator
-class RecursiveClassifier(CrossEntropyMixin, SupervisedRecursive):
+class RecursiveClassifier(ClassifierMixin, SupervisedRecursive):
     """Classify trees, their nodes, or pairs of trees by a recursive network.
 
     Trees are nested tuples, dicts, parse trees, JSON, parent arrays or sequences; a sequence, and
-    so a row of a table, is composed as a balanced binary tree. The network is trained to minimise
+    so a row of a table, is composed as a balanced binary tree. The network is trained to minimize
     the cross-entropy of its softmax output.
 
     References
@@ -41,6 +49,14 @@ class RecursiveClassifier(CrossEntropyMixin, SupervisedRecursive):
     >>> model.predict([("not", ("not", ("not", "true")))])
     array([False])
     """
+
+    class_weight: Any = class_weight_param()
+
+    _attributes = CLASS_ATTRIBUTES
+    _objective = staticmethod(cross_entropy_loss)
+
+    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+        classes_: NDArray[Any]
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -67,8 +83,7 @@ class RecursiveClassifier(CrossEntropyMixin, SupervisedRecursive):
         Raises
         ------
         ValueError, TypeError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as
-            it was before.
+            {{unchanged}}
         """
         return self._fit(X, y, sample_weight)
 
@@ -88,20 +103,29 @@ class RecursiveClassifier(CrossEntropyMixin, SupervisedRecursive):
         -------
         self
         """
-        self._check_partial(classes)
+        known = getattr(self, "classes_", None)
+        check_partial_classes(classes, known, self.class_weight)
         return self._fit(X, y, sample_weight, partial=True, classes=classes)
 
     def _read_targets(
         self,
         y: Any,
-        X: Forest,
+        data: Forest,
         weights: NDArray[np.float64],
         fresh: bool,
-        classes: Any = None,
+        **known: Any,
     ) -> Targets:
-        y, rows = self._rows_of(y, X)
-        codes, weights = self._read_labels(y, rows, weights, classes, known=not fresh)
-        return Targets(codes, weights, len(self.classes_), None if self._per_step else codes)
+        labels = read_labels(
+            y,
+            self._target_rows(data),
+            weights,
+            class_weight=self.class_weight,
+            announced=known.get("classes"),
+            known=None if fresh else self.classes_,
+        )
+        self.classes_ = labels.classes
+        stratify = None if self._per_node else labels.codes
+        return Targets(labels.weights, labels.codes, len(labels.classes), stratify)
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probability of each class.
@@ -117,7 +141,8 @@ class RecursiveClassifier(CrossEntropyMixin, SupervisedRecursive):
             With ``target="node"`` an object array: for each tree the probabilities of its nodes,
             nested as in `predict`.
         """
-        forest, logits = self._run(X)
+        forest = self._read_fitted(X)
+        logits = self._run("forward", forest, per_part=self._per_node)
         return self._restore(forest, softmax(logits, axis=1))
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -134,14 +159,15 @@ class RecursiveClassifier(CrossEntropyMixin, SupervisedRecursive):
             With ``target="node"`` an object array: for each tree nested tuples ``(label,
             child, ...)`` in its shape; for parent arrays and sequences an array of labels.
         """
-        forest, logits = self._run(X)
+        forest = self._read_fitted(X)
+        logits = self._run("forward", forest, per_part=self._per_node)
         return self._restore(forest, self.classes_[logits.argmax(axis=1)])
 
-    def _told(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+    def _explained(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
         return softmax(outputs, axis=1)[:, whole[0].argmax()]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Mean accuracy of ``predict(X)``; over all labelled nodes with ``target="node"``.
+        """Mean accuracy of ``predict(X)``; over all labeled nodes with ``target="node"``.
 
         Parameters
         ----------
@@ -154,12 +180,10 @@ class RecursiveClassifier(CrossEntropyMixin, SupervisedRecursive):
         -------
         float
         """
-        forest, logits = self._run(X)
+        check_index(X, y=y, sample_weight=sample_weight)
+        forest = self._read_fitted(X)
+        logits = self._run("forward", forest, per_part=self._per_node)
+        rows = self._target_rows(forest)
+        weights = read_weights(sample_weight, rows)
         predicted = self.classes_[logits.argmax(axis=1)]
-        if not self._per_step:
-            return accuracy_score(y, predicted, sample_weight=sample_weight)
-        true = flatten_labels(y, forest)
-        known = ~unlabelled(true)
-        weights = self._read_weights(sample_weight, forest)[known]
-        labels = np.array(true[known].tolist())
-        return accuracy_score(labels, predicted[known], sample_weight=weights)
+        return score_labels(y, predicted, rows, weights, stacked=True)

@@ -1,26 +1,29 @@
 """Regressor of trees, nodes and pairs of trees."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import r2_score
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
-from sklseq.data import Forest, flatten_labels
-from sklseq.parts.supervised import SquaredErrorMixin
-from sklseq.recursive._base import Targets
+from sklseq.base.index import check_index
+from sklseq.base.targets import read_values, read_weights, score_values, weighted_scale
+from sklseq.data import Forest
+from sklseq.parts.supervised import SCALE_ATTRIBUTES, scaled, squared_error_loss, unscaled
 from sklseq.recursive._supervised import SupervisedRecursive
+from sklseq.training.rows.batch import Targets
 
 __all__ = ["RecursiveRegressor"]
 
 
 @estimator
-class RecursiveRegressor(SquaredErrorMixin, SupervisedRecursive):
+class RecursiveRegressor(RegressorMixin, SupervisedRecursive):
     """Predict real values of trees, of their nodes, or of pairs of trees by a recursive network.
 
-    Trees are read as by `RecursiveClassifier`. The network is trained to minimise the squared
+    Trees are read as by `RecursiveClassifier`. The network is trained to minimize the squared
     error of y scaled to unit variance.
 
     References
@@ -39,6 +42,18 @@ class RecursiveRegressor(SquaredErrorMixin, SupervisedRecursive):
     >>> bool(model.score(X, y) > 0.95)
     True
     """
+
+    _attributes = SCALE_ATTRIBUTES
+    _objective = staticmethod(squared_error_loss)
+
+    if TYPE_CHECKING:  # not annotations at run time: they would become parameters
+        target_mean_: NDArray[np.float64]
+        target_scale_: NDArray[np.float64]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -65,8 +80,7 @@ class RecursiveRegressor(SquaredErrorMixin, SupervisedRecursive):
         Raises
         ------
         ValueError, TypeError
-            If X, y or a parameter is not valid, or training diverges; the estimator is then as
-            it was before.
+            {{unchanged}}
         """
         return self._fit(X, y, sample_weight)
 
@@ -87,20 +101,17 @@ class RecursiveRegressor(SquaredErrorMixin, SupervisedRecursive):
         return self._fit(X, y, sample_weight, partial=True)
 
     def _read_targets(
-        self, y: Any, X: Forest, weights: NDArray[np.float64], fresh: bool
+        self, y: Any, data: Forest, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
-        y, rows = self._rows_of(y, X)
-        values, weights = self._read_values(y, rows, weights)
-        scaled = self._scale_targets(values, weights, fresh)
-        return Targets(scaled, weights, scaled.shape[1])
+        values = read_values(y, self._target_rows(data), weights)
+        if fresh:
+            self.target_mean_, self.target_scale_ = weighted_scale(values.values, values.weights)
+            self._n_target_dims = values.n_dims
+        network_values = scaled(values.values, self.target_mean_, self.target_scale_)
+        return Targets(values.weights, network_values, network_values.shape[1])
 
-    def _told(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-        values = outputs * self.target_scale_
-        return values[:, 0] if self._n_target_dims == 1 else values
-
-    def _values(self, X: Any) -> tuple[Forest, NDArray[Any]]:
-        forest, outputs = self._run(X)
-        return forest, self._unscale(outputs)
+    def _explained(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+        return unscaled(outputs, np.zeros(1), self.target_scale_, self._n_target_dims)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted values.
@@ -116,7 +127,12 @@ class RecursiveRegressor(SquaredErrorMixin, SupervisedRecursive):
             With ``target="node"`` an object array: for each tree nested tuples ``(value,
             child, ...)`` in its shape; for parent arrays and sequences an array of values.
         """
-        return self._restore(*self._values(X))
+        forest = self._read_fitted(X)
+        outputs = self._run("forward", forest, per_part=self._per_node)
+        return self._restore(forest, self._unscaled(outputs))
+
+    def _unscaled(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        return unscaled(outputs, self.target_mean_, self.target_scale_, self._n_target_dims)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination of ``predict(X)``; over all nodes that have a target.
@@ -132,15 +148,9 @@ class RecursiveRegressor(SquaredErrorMixin, SupervisedRecursive):
         -------
         float
         """
-        forest, predicted = self._values(X)
-        if not self._per_step:
-            return r2_score(y, predicted, sample_weight=sample_weight)
-        predicted = predicted.reshape(len(predicted), -1)
-        true = flatten_labels(y, forest).astype(np.float64).reshape(predicted.shape)
-        weights = self._read_weights(sample_weight, forest)
-        # Each output has its own missing targets.
-        scores = [
-            r2_score(t[known], p[known], sample_weight=weights[known])
-            for t, p, known in zip(true.T, predicted.T, ~np.isnan(true.T), strict=True)
-        ]
-        return float(np.mean(scores))
+        check_index(X, y=y, sample_weight=sample_weight)
+        forest = self._read_fitted(X)
+        outputs = self._run("forward", forest, per_part=self._per_node)
+        rows = self._target_rows(forest)
+        weights = read_weights(sample_weight, rows)
+        return score_values(y, self._unscaled(outputs), rows, weights, stacked=True)

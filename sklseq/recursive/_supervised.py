@@ -1,23 +1,37 @@
 """What classifiers and regressors of trees share."""
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from sklseq.base import estimator, param
-from sklseq.data import Forest, Sequences, flatten_labels, without_subtrees
+from sklseq.base import choice, estimator, param
+from sklseq.data import Forest, without_subtrees
 from sklseq.nn.trees.network import RecursiveNetwork
-from sklseq.recursive._base import AnyDirection, BaseRecursive
+from sklseq.recursive._base import BaseRecursive
+from sklseq.training.rows.batch import Targets
 
 __all__ = ["SupervisedRecursive"]
 
 
 @estimator
-class SupervisedRecursive(AnyDirection, BaseRecursive):
+class SupervisedRecursive(BaseRecursive):
     """A linear output over a recursive network."""
 
+    target: str = param(
+        "tree",
+        "What a row is, which gets one target: each 'tree', or each 'node'.",
+        choice("tree", "node"),
+    )
+    direction: str = param(
+        "up",
+        "Direction in which states are computed: from subtrees ('up'), from ancestors ('down') "
+        "or in 'both'. A tree's vector is the state of its root, the mean over its leaves, or both "
+        "concatenated.",
+        choice("up", "down", "both"),
+    )
     pairs: bool = param(
         False,
         "Whether each item of X is a pair of trees with one target, as for similarity and "
@@ -28,33 +42,62 @@ class SupervisedRecursive(AnyDirection, BaseRecursive):
     _network: ClassVar[type[nn.Module]] = RecursiveNetwork
 
     @property
-    def _pairs(self) -> bool:  # type: ignore[override]
-        return self.pairs
+    def _per_node(self) -> bool:
+        return self.target == "node"
 
-    def _settings(self, n_outputs: int) -> dict[str, Any]:
-        return {"n_outputs": n_outputs, "per_node": self._per_step, "pairs": self.pairs}
+    @property
+    def _trees_per_row(self) -> int:
+        return 2 if self.pairs else 1
 
-    def _rows_of(self, y: Any, forest: Forest) -> tuple[Any, Sequences]:
-        """Targets one after the other, and which rows they belong to."""
-        self._require_y(y)
-        if self.pairs and self._per_step:
+    def _read(self, X: Any, fresh: bool) -> Forest:
+        if self.pairs and self._per_node:
             raise ValueError("pairs=True has one target for each pair: set target='tree'.")
-        if not self._per_step:
-            n = self._n_rows(forest)
-            return y, Sequences(np.arange(n), np.ones(n, dtype=np.int64), "series")
-        n_nodes = int(forest.n_results.sum())
-        rows = Sequences(np.arange(n_nodes), forest.n_results, "series")
-        return flatten_labels(y, forest), rows
+        return super()._read(X, fresh)
 
-    def _told(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-        """What an importance compares: a number (or several) for each row of `outputs`."""
-        raise NotImplementedError
+    def _read_fitted(self, X: Any) -> Forest:
+        forest = super()._read_fitted(X)
+        network: Any = self.module_
+        if network.per_node != self._per_node:
+            fitted = "node" if network.per_node else "tree"
+            raise ValueError(
+                f"target={self.target!r}, but {type(self).__name__} was fitted with "
+                f"target={fitted!r}: set it back, or fit again."
+            )
+        if (pairs := self._module_kwargs["pairs"]) != self.pairs:
+            raise ValueError(
+                f"pairs={self.pairs}, but {type(self).__name__} was fitted with "
+                f"pairs={pairs}: set it back, or fit again."
+            )
+        return forest
+
+    def _settings(self, data: Forest, targets: Targets) -> dict[str, Any]:
+        return super()._settings(data, targets) | {
+            "n_outputs": targets.n_outputs,
+            "per_node": self._per_node,
+            "pairs": self.pairs,
+            "direction": self.direction,
+        }
+
+    def _restore(self, forest: Forest, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of rows, in the shape of the trees where a row is a node."""
+        return forest.restore(values) if self._per_node else values
+
+    @abstractmethod
+    def _explained(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
+        """What importances explain: a number (or several) for each row of `outputs`.
+
+        Parameters
+        ----------
+        whole : ndarray of shape (1, n_outputs)
+            Output for the whole tree.
+        outputs : ndarray of shape (n, n_outputs)
+        """
 
     def subtree_importances(self, X: Any) -> NDArray[np.object_]:
-        """How much of each tree's prediction is lost without each of its subtrees.
+        """Change of each tree's prediction when a subtree is left out (occlusion).
 
-        One subtree after the other is replaced by a leaf without a value (occlusion). Takes one
-        prediction a node, so time and memory grow as the square of a tree's size.
+        One subtree after the other is replaced by a leaf without a value. This takes one
+        prediction for each node, so time and memory grow as the square of a tree's size.
 
         Parameters
         ----------
@@ -66,14 +109,16 @@ class SupervisedRecursive(AnyDirection, BaseRecursive):
         ndarray of object of shape (n_trees,)
             Nested tuples ``(importance, child, ...)`` in the shape of each tree; for parent
             arrays an array, for sequences one with a value for each step. For a classifier the
-            fall of the predicted class's probability; for a regressor the fall of the prediction.
+            decrease of the predicted class's probability; for a regressor that of the
+            prediction.
         """
-        if self._per_step or self.pairs:
+        if self._per_node or self.pairs:
             raise ValueError("subtree_importances needs target='tree' and pairs=False.")
-        forest, outputs = self._run(X)
+        forest = self._read_fitted(X)
+        outputs = self._run("forward", forest)
         lost = []
         for tree in range(len(forest)):
             whole = outputs[tree : tree + 1]
-            without = self._run_on(without_subtrees(forest, tree))
-            lost.append(self._told(whole, whole) - self._told(whole, without))
+            without = self._run("forward", without_subtrees(forest, tree))
+            lost.append(self._explained(whole, whole) - self._explained(whole, without))
         return forest.restore(np.concatenate(lost)[forest.results])

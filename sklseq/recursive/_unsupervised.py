@@ -1,4 +1,4 @@
-"""Embeddings of trees, and autoencoder with an error for each node, learned without labels."""
+"""Embeddings and reconstruction errors of trees, learned without labels."""
 
 from typing import Any, ClassVar, Self
 
@@ -10,62 +10,49 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import choice, estimator, param
-from sklseq.base.outliers import OutlierScoreMixin
+from sklseq.base import choice, estimator, param, same
+from sklseq.base.outliers import OutlierDetector
 from sklseq.base.targets import weighted_scale
 from sklseq.data import Forest
-from sklseq.nn.trees.autoencoders import FoldingAutoencoder, UnfoldingAutoencoder
-from sklseq.recursive._base import AnyDirection, BaseRecursive, Targets
-from sklseq.training.rows.batch import Batch, mean_loss
+from sklseq.nn.trees.autoencoders import RecursiveAutoencoderNetwork, UnfoldingAutoencoder
+from sklseq.recursive._base import BaseRecursive
+from sklseq.recursive._supervised import SupervisedRecursive
+from sklseq.training.rows.batch import Batch, Targets, mean_loss
+from sklseq.training.rows.forests import ForestRows
 
 __all__ = ["RecursiveAutoencoder", "RecursiveTransformer"]
 
 
-class TreeFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """Vectors of trees in the estimator's `dtype`."""
+@estimator
+class UnsupervisedRecursive(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecursive):
+    """A network over trees that needs no labels; features are scaled to unit variance for it."""
 
-    def __sklearn_tags__(self: Any) -> Tags:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [self.dtype]
         return tags
-
-
-@estimator
-class UnsupervisedRecursive(BaseRecursive):
-    """A network over trees that needs no labels; features are scaled to unit variance for it."""
 
     @staticmethod
     def _objective(module: nn.Module, batch: Batch) -> Tensor:
         return mean_loss(module(*batch.inputs), batch)
 
     def _read_targets(
-        self, y: Any, X: Forest, weights: NDArray[np.float64], fresh: bool
+        self, y: Any, data: Forest, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
-        return Targets(np.zeros(len(X)), weights, 0)
+        """Trees themselves; a fresh fit learns the scale of features."""
+        if fresh and data.features is not None:
+            # Nodes without features have zeros, which are no sample of them.
+            of_nodes = np.repeat(weights, data.sizes) * data.has_features
+            self._feature_mean, self._feature_scale = weighted_scale(
+                data.features.astype(np.float64), of_nodes[:, None]
+            )
+        return Targets(weights, np.zeros(len(data)))
 
-    def _read_X(self, X: Any, *, reset: bool) -> Forest:
-        forest = super()._read_X(X, reset=reset)
-        if not reset:
-            forest = self._scaled(forest)
-        return forest
-
-    def _prepare(self, forest: Forest, weights: NDArray[np.float64], fresh: bool) -> Forest:
-        if not fresh or forest.features is None:
-            return forest
-        # Nodes without features have zeros, which are no sample of them.
-        has_values = forest.has_features
-        per_node = np.repeat(weights, forest.sizes) * has_values
-        self._feature_mean, self._feature_scale = weighted_scale(
-            forest.features.astype(np.float64), per_node[:, None]
-        )
-        return self._scaled(forest)
-
-    def _scaled(self, forest: Forest) -> Forest:
-        if forest.features is None:
-            return forest
-        scaled = (forest.features - self._feature_mean) / self._feature_scale
-        scaled = np.where(forest.has_features[:, None], scaled, 0.0)
-        return forest.with_features(scaled.astype(self.dtype))
+    def _rows(self, data: Forest, like: Tensor, targets: Targets | None = None) -> ForestRows:
+        if data.features is not None:
+            scaled = (data.features - self._feature_mean) / self._feature_scale
+            data = data.with_features(np.where(data.has_features[:, None], scaled, 0.0))
+        return super()._rows(data, like, targets)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -74,9 +61,7 @@ class UnsupervisedRecursive(BaseRecursive):
         Parameters
         ----------
         X : trees
-            A list, or 1-D object array, of trees in any form that `reader` knows; a table
-            ``(n_rows, n_steps)`` or an array ``(n_sequences, n_steps, n_features)``, composed as
-            balanced binary trees.
+            {{X: trees}}
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_trees,) or None, default=None
@@ -116,11 +101,11 @@ class UnsupervisedRecursive(BaseRecursive):
 
 
 @estimator
-class RecursiveTransformer(TreeFeaturesMixin, AnyDirection, UnsupervisedRecursive):
+class RecursiveTransformer(UnsupervisedRecursive):
     """Turn trees into vectors from which they can be unfolded again.
 
-    The network is trained without labels: from a tree's vector and shape, a decoder tells the
-    value of each of its nodes.
+    The network is an unfolding autoencoder, trained without labels: from a tree's vector and
+    shape, a decoder predicts the value of each of its nodes.
 
     References
     ----------
@@ -137,16 +122,16 @@ class RecursiveTransformer(TreeFeaturesMixin, AnyDirection, UnsupervisedRecursiv
 
     target: str = param(
         "tree",
-        "What `transform` gives a vector: each 'tree', or each 'node'. Training is the same.",
+        "What gets a vector in `transform`: each 'tree', or each 'node'. Training is the same.",
         choice("tree", "node"),
     )
 
+    direction: str = same(SupervisedRecursive, "direction")
+
     _network: ClassVar[type[nn.Module]] = UnfoldingAutoencoder
 
-    @property
-    def _per_step(self) -> bool:
-        """A row in training is a tree, whatever gets a vector."""
-        return False
+    def _settings(self, data: Forest, targets: Targets) -> dict[str, Any]:
+        return super()._settings(data, targets) | {"direction": self.direction}
 
     def transform(self, X: Any) -> NDArray[Any]:
         """Vectors of trees or nodes.
@@ -164,10 +149,9 @@ class RecursiveTransformer(TreeFeaturesMixin, AnyDirection, UnsupervisedRecursiv
             the tree is.
         """
         forest = self._read_fitted(X)
-        per_node = self.target == "node"
-        function = "node_features" if per_node else "features"
-        vectors = self._run_on(forest, function, per_node=per_node)
-        return forest.restore(vectors) if per_node else vectors
+        if self.target == "tree":
+            return self._run("features", forest)
+        return forest.restore(self._run("node_features", forest, per_part=True))
 
     # Vectors of nodes have no columns that a DataFrame could name.
     @available_if(lambda self: self.target == "tree")
@@ -186,13 +170,13 @@ class RecursiveTransformer(TreeFeaturesMixin, AnyDirection, UnsupervisedRecursiv
 
 
 @estimator
-class RecursiveAutoencoder(OutlierScoreMixin, TreeFeaturesMixin, UnsupervisedRecursive):
-    """Autoencoder that folds trees node by node, with an error for each node and tree.
+class RecursiveAutoencoder(OutlierDetector, UnsupervisedRecursive):
+    """Recursive autoencoder with a reconstruction error for each node and tree.
 
-    Each node's state has to tell its value and the states of its children. The error of a node is
-    the cross-entropy of its symbol and the mean squared error of its features, scaled to unit
-    variance, plus the mean squared distance of its children's states, on the unit sphere, from
-    what it tells; the error of a tree is the mean over its nodes.
+    Each node's value and the states of its children are decoded from its state. The error of a
+    node is the cross-entropy of its symbol and the mean squared error of its features, scaled to
+    unit variance, plus the mean squared distance of its children's states from the decoded ones,
+    on the unit sphere. The error of a tree is the mean over its nodes.
 
     References
     ----------
@@ -209,19 +193,10 @@ class RecursiveAutoencoder(OutlierScoreMixin, TreeFeaturesMixin, UnsupervisedRec
     True
     """
 
-    # States from ancestors cannot be told from below, and the row is always the tree.
-    direction = "up"
-    target = "tree"
+    _network: ClassVar[type[nn.Module]] = RecursiveAutoencoderNetwork
 
-    _network: ClassVar[type[nn.Module]] = FoldingAutoencoder
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any, **options: Any) -> Self:
-        with self._all_or_nothing():
-            super()._fit(X, y, sample_weight, **options)
-            scores = self.score_samples(X)
-            weights = np.ones(len(scores)) if sample_weight is None else np.asarray(sample_weight)
-            self._set_offset(scores, weights.astype(np.float64))
-        return self
+    def _finish(self, data: Forest, targets: Targets) -> None:
+        self._set_offset(self._score(data), targets.weights)
 
     def transform(self, X: Any) -> NDArray[Any]:
         """States of the roots.
@@ -235,7 +210,7 @@ class RecursiveAutoencoder(OutlierScoreMixin, TreeFeaturesMixin, UnsupervisedRec
         -------
         ndarray of shape (n_trees, hidden_size)
         """
-        return self._run_on(self._read_fitted(X), "features")
+        return self._run("features", self._read_fitted(X))
 
     def node_errors(self, X: Any) -> NDArray[np.object_]:
         """Error of each node, in the shape of its tree.
@@ -251,7 +226,7 @@ class RecursiveAutoencoder(OutlierScoreMixin, TreeFeaturesMixin, UnsupervisedRec
             Nested tuples ``(error, child, ...)``; for parent arrays and sequences an array.
         """
         forest = self._read_fitted(X)
-        return forest.restore(self._run_on(forest, "node_errors", per_node=True))
+        return forest.restore(self._run("node_errors", forest, per_part=True))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Negative error of each tree: larger is more normal.
@@ -265,4 +240,7 @@ class RecursiveAutoencoder(OutlierScoreMixin, TreeFeaturesMixin, UnsupervisedRec
         -------
         ndarray of shape (n_trees,)
         """
-        return -self._run_on(self._read_fitted(X)).astype(np.float64)
+        return self._score(self._read_fitted(X))
+
+    def _score(self, data: Forest) -> NDArray[np.float64]:
+        return -self._run("forward", data).astype(np.float64)

@@ -1,67 +1,118 @@
-"""What all estimators with a reservoir share: its parameters, its layers, its features."""
+"""What all echo state networks share: the reservoir's parameters, its layers, its features."""
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
 import numpy as np
-from joblib import parallel_config
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from sklseq import __version__
-from sklseq.base import attribute, choice, estimator, integer, param
+from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base.randomness import draw_seed
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences
-from sklseq.nn.reservoir import Reservoir
+from sklseq.nn.reservoir import RESERVOIR_ACTIVATIONS, TOPOLOGIES
+from sklseq.reservoir._features import (
+    FEATURES,
+    FeatureSource,
+    PooledFeatures,
+    StateFeatures,
+    StepFeatures,
+)
 from sklseq.reservoir._layers import draw_layers, from_plain, spread_leak_rates, to_plain
-from sklseq.reservoir._parameters import ReservoirParameters
-from sklseq.reservoir._pooling import POOLINGS, Block, check_lengths
-from sklseq.reservoir._shared_work import is_sharing, shared, shared_rows
-from sklseq.reservoir._states import FEATURES, StateFeatures
-from sklseq.reservoir._sums import Source
-from sklseq.reservoir._threads import one_blas_thread
-from sklseq.training.context import resolve_device
+from sklseq.reservoir._pooling import Pooling, check_washout
+from sklseq.reservoir._shared_work import shared_rows, shared_slot
+from sklseq.training.placement import device_or_cpu, resolve_device
 
 __all__ = ["BaseESN"]
 
+_DISTRIBUTIONS = ("normal", "uniform", "bernoulli")
+_ROTATIONS = ("orthogonal", "ring", "cosine", "hadamard")
+
+
+# Parameters that decide which features a fitted readout takes of a row.
+_OF_FEATURES = ("target", "features", "pooling", "n_slices", "washout")
+
 
 @estimator
-class BaseESN(ReservoirParameters, SequenceEstimator):
+class BaseESN(SequenceEstimator):
     """Echo state network over sequences."""
 
+    reservoir_size: int = param(100, "Units of each layer and direction.", integer(1))
+    spectral_radius: float = param(
+        0.9,
+        "Largest modulus of the eigenvalues of the recurrent weights. A 'delay_line' has spectral "
+        "radius 0; there this is the weight of its connections.",
+        real(0),
+    )
+    leak_rate: Any = param(
+        1.0,
+        "Share of a unit's state that is new in each step, in (0, 1]. A tuple gives several time "
+        "scales, each used for an equal share of the units; an array of length `reservoir_size` "
+        "sets each unit. With `rotation`, the proximity to the edge of stability.",
+        real(0, 1, "right"),
+        "array-like",
+    )
+    input_scaling: Any = param(
+        0.5,
+        "Factor on the input weights, one for all features or one for each.",
+        real(0),
+        "array-like",
+    )
+    bias_scaling: float = param(0.2, "Factor on the biases, which are uniform in [-1, 1].", real(0))
+    layer_scaling: float = param(
+        1.0,
+        "Factor on the weights from one layer to the next, whose variance is otherwise one "
+        "divided by `reservoir_size`. Not used with one layer.",
+        real(0),
+    )
+    density: float = param(
+        0.1,
+        "Share of the recurrent weights that are not zero, in the topologies 'random', "
+        "'small_world' and 'blocks', and of those between layers.",
+        real(0, 1, "right"),
+    )
+    topology: str = param(
+        "random",
+        "Connection pattern of the recurrent weights: 'random'; a 'ring', cut as a 'delay_line' or "
+        "with 'jumps'; a random 'orthogonal' matrix; a 'small_world'; four 'blocks'; or an "
+        "orthogonal matrix by a fast 'cosine' or 'hadamard' transform, for very large reservoirs.",
+        choice(*TOPOLOGIES),
+    )
+    weight_distribution: str = param(
+        "normal",
+        "Distribution of the recurrent weights that are not zero: standard normal, uniform in "
+        "[-1, 1], or -1 and 1; all before scaling.",
+        choice(*_DISTRIBUTIONS),
+    )
+    input_distribution: str = param(
+        "uniform", "Distribution of the input weights, in the same way.", choice(*_DISTRIBUTIONS)
+    )
+    rotation: str | None = param(
+        None,
+        "Edge of stability network (ES2N): topology of an orthogonal matrix that turns the share "
+        "of the state that is kept. None keeps it as it is (leaky units).",
+        choice(*_ROTATIONS),
+        None,
+    )
+    activation: str = param("tanh", "Activation of the units.", choice(*RESERVOIR_ACTIVATIONS))
+    num_layers: int = param(
+        1,
+        "Reservoirs on top of each other, each driven by the one below; the readout sees all.",
+        integer(1),
+    )
     washout: int = param(
         0,
         "First steps of each sequence whose states are not used, in each direction: they still "
         "depend on the zero they start from. With target='step' nothing is fitted to them; "
-        "they are predicted.",
+        "they are predicted, and do not count in `score`.",
         integer(0),
     )
     features: str = param(
         "state",
-        "What the readout sees of a step: the states, also with the input, their squares, or both.",
+        "Features of a step for the readout: the states, also with the input, their squares, or "
+        "both.",
         choice(*FEATURES),
-    )
-    pooling: str = param(
-        "last",
-        "How the features of a sequence's steps become one vector: those of the 'last' step read, "
-        "their 'mean' or 'max'. Not used with target='step'.",
-        choice(*POOLINGS),
-    )
-    n_slices: int = param(
-        1,
-        "Slices of equal length that are pooled each on its own, side by side. Not used with "
-        "target='step'.",
-        integer(1),
-    )
-    dtype: str = param(
-        "float64",
-        "Type of the states; the readout is always solved in float64.",
-        choice("float64", "float32"),
     )
     n_jobs: int | None = param(
         None,
@@ -72,7 +123,8 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
     )
     device: str = param(
         "cpu",
-        "Where states are computed: 'cpu', 'cuda', 'cuda:1', 'mps', or 'auto' for the best there.",
+        "Device that computes the states: 'cpu', 'cuda', 'cuda:1', 'mps', or 'auto' for the best "
+        "there.",
         str,
     )
     random_state: Any = param(None, "Seed of the weights.", "random_state")
@@ -80,7 +132,7 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
     _attributes = {
         "layers_": attribute("list of Reservoir", "The reservoir's layers, the lowest first."),
         "backward_layers_": attribute(
-            "list of Reservoir or None", "Those that read backward, if `bidirectional`."
+            "list of Reservoir or None", "Those that read each sequence backward, if there are any."
         ),
         "n_features_in_": attribute("int", "Number of features seen in `fit`."),
         "feature_names_in_": attribute(
@@ -88,13 +140,35 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
         ),
     }
 
+    # What some estimators have parameters for.
+
     @property
-    def _reading(self) -> dict[str, Any]:
-        """How `_read_X` is to read X."""
-        return {"dtype": self.dtype}
+    def _dtype(self) -> str:
+        """Type of the states."""
+        return "float64"
+
+    @property
+    def _n_directions(self) -> int:
+        return 1
+
+    @property
+    def _pooling(self) -> Pooling | None:
+        """How the steps of a sequence become one row; None if a row is a step."""
+        return None
+
+    # -- reading and drawing ---------------------------------------------------------------
 
     def _read_steps(self, X: Any, reset: bool) -> Sequences:
-        sequences = self._read_X(X, reset=reset, **self._reading)
+        settings = {name: getattr(self, name, None) for name in _OF_FEATURES}
+        if reset:
+            self._fitted_settings = settings
+        for name, value in settings.items():
+            if value != (fitted := self._fitted_settings[name]):
+                raise ValueError(
+                    f"{name}={value!r}, but {type(self).__name__} was fitted with "
+                    f"{name}={fitted!r}: set it back, or fit again."
+                )
+        sequences = self._read_X(X, reset=reset, dtype=self._dtype)
         if sequences.symbolic:
             raise ValueError(
                 f"X holds symbols, but {type(self).__name__} takes numbers: encode them first, "
@@ -109,7 +183,7 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
         if fresh:
             self._draw_layers(sequences.steps.shape[1])
         if self._per_step:
-            check_lengths(sequences.lengths, self.washout * (1 + self.bidirectional), 1)
+            check_washout(sequences.lengths, self.washout * self._n_directions)
         return sequences
 
     def _draw_layers(self, n_inputs: int) -> None:
@@ -122,16 +196,20 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
             )
         if not np.isfinite(scaling).all():
             raise ValueError(f"input_scaling={self.input_scaling!r} is not finite.")
-        seed = _draw_seed(self.random_state)
-
-        def draw() -> list[list[Reservoir]]:
-            return [draw_layers(self, n_inputs, seed, d) for d in range(1 + self.bidirectional)]
-
-        ahead, *back = shared(self, "layers", n_inputs, draw)
+        known = shared_slot(self, "layers", n_inputs)
+        if known.value is None:
+            seed = draw_seed(self.random_state)
+            layers = []
+            for direction in range(self._n_directions):
+                layers.append(draw_layers(self, n_inputs, seed, direction, self._dtype))
+            known.value = layers
+        ahead, *back = known.value
         self.layers_, self.backward_layers_ = list(ahead), list(back[0]) if back else None
 
+    # -- features --------------------------------------------------------------------------
+
     def _state_features(self) -> StateFeatures:
-        device = _device_or_cpu(self.device)
+        device = str(device_or_cpu(self.device))
         both = [
             None if layers is None else [replace(layer, device=device) for layer in layers]
             for layers in (self.layers_, self.backward_layers_)
@@ -140,71 +218,24 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
 
     @property
     def _n_columns(self) -> int:
-        """Features that the readout sees of a row."""
-        return self._state_features().n_features * (1 if self._per_step else self.n_slices)
+        """Features of a row."""
+        n_slices = 1 if self._pooling is None else self._pooling.n_slices
+        return self._state_features().n_features * n_slices
 
-    def _source(self, X: Sequences) -> Source:
-        """What gives the features of X block by block, as often as asked."""
-        run = self._state_features()
-        if self._per_step:
-            return lambda consume: run.over_steps(X.steps, X.lengths, consume)
-        check_lengths(X.lengths, self.washout, self.n_slices)
-        each = np.split(X.steps, X.starts[1:])
-
-        def pooled(chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-            all_of_them = len(chosen) == len(X)
-            steps = X.steps if all_of_them else np.concatenate([each[i] for i in chosen])
-            return run.pooled(steps, X.lengths[chosen], self.washout, self.pooling, self.n_slices)
-
-        rows = shared_rows(self, "pooled", each, pooled)
-        return lambda consume: [consume([(np.arange(len(X)), rows)])]
-
-    def _map_rows(
-        self, X: Any, function: Callable[[NDArray[Any]], Any], width: int, dtype: Any = np.float64
-    ) -> tuple[Sequences, NDArray[Any]]:
-        """X as read, and a function of the features of its sequences, or of its stacked steps.
-
-        The function gives an array (n_rows, width) of features (n_rows, n_features).
-        """
-        check_is_fitted(self)
-        sequences = self._read_steps(X, reset=False)
-        n_rows = len(sequences.steps) if self._per_step else len(sequences)
-
-        def fill(results: NDArray[Any], function: Callable[[NDArray[Any]], Any]) -> NDArray[Any]:
-            def write(blocks: Iterable[Block]) -> None:
-                for rows, features in blocks:
-                    results[rows] = function(features)
-
-            # Workers of another process would write to a copy.
-            with one_blas_thread(), parallel_config(backend="threading"):
-                self._source(sequences)(write)
-            return results
-
-        results = np.empty((n_rows, width), dtype=dtype)
-        shape = n_rows, self._n_columns
-        if not self._per_step or not is_sharing(self, shape):
-            return sequences, fill(results, function)
-        features = shared(
-            self,
-            "features",
-            (sequences.steps, sequences.lengths),
-            lambda: fill(np.empty(shape, dtype=self.dtype), lambda x: x),
-        )
-        results[:] = function(features)
-        return sequences, results
-
-    @contextmanager
-    def _reported(self, data: dict[str, Any]) -> Iterator[None]:
-        """A fit that scikit-learn's callbacks see begin and end."""
-        context = self._init_callback_context()
-        context.call_on_fit_task_begin(estimator=self, **data)
-        yield
-        fitted = {k: v for k, v in vars(self).items() if k not in self.get_params(deep=False)}
-        context.call_on_fit_task_end(
-            estimator=self,
-            **data,
-            reconstruction_attributes={k: v for k, v in fitted.items() if "callback" not in k},
-        )
+    def _source(self, X: Sequences, training: bool = False) -> FeatureSource:
+        """The features of the rows of X."""
+        run, pooling = self._state_features(), self._pooling
+        if pooling is None:
+            return StepFeatures(run, X.steps, X.lengths, one_width=not training)
+        check_washout(X.lengths, pooling.washout, pooling.n_slices)
+        sequences = np.split(X.steps, X.starts[1:])
+        slots = shared_rows(self, "pooled", sequences)
+        new = [i for i, slot in enumerate(slots) if slot.value is None]
+        if new:
+            steps = X.steps if len(new) == len(X) else np.concatenate([sequences[i] for i in new])
+            for i, row in zip(new, run.pooled(steps, X.lengths[new], pooling), strict=True):
+                slots[i].value = row
+        return PooledFeatures(np.stack([slot.value for slot in slots]), self._dtype)
 
     def _without_washout(self, weights: NDArray[Any], X: Sequences) -> NDArray[Any]:
         """Weights of rows, 0 in the washout of steps."""
@@ -212,17 +243,18 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
             return weights
         position = np.arange(len(X.steps)) - np.repeat(X.starts, X.lengths)
         kept = position >= self.washout
-        if self.bidirectional:
+        if self._n_directions > 1:
             kept &= position < np.repeat(X.lengths, X.lengths) - self.washout
         return weights * (kept if weights.ndim == 1 else kept[:, None])
+
+    # -- storage ---------------------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "layers_")
 
     def __getstate__(self) -> dict[str, Any]:
         """Plain arrays instead of reservoirs: safe to read, on any machine."""
-        state = dict(super().__getstate__())
-        state["_sklseq_version"] = __version__
+        state = super().__getstate__()
         for name in ("layers_", "backward_layers_"):
             if state.get(name) is not None:
                 state[name] = [to_plain(layer) for layer in state[name]]
@@ -230,29 +262,7 @@ class BaseESN(ReservoirParameters, SequenceEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        version = state.pop("_sklseq_version", __version__)
-        if version != __version__:
-            warnings.warn(
-                f"This {type(self).__name__} was saved by sklseq {version} and is loaded by "
-                f"{__version__}; its results may differ.",
-                UserWarning,
-                stacklevel=2,
-            )
         for name in ("layers_", "backward_layers_"):
             if state.get(name) is not None:
                 state[name] = [from_plain(layer) for layer in state[name]]
         super().__setstate__(state)
-
-
-def _draw_seed(random_state: Any) -> int:
-    """A seed; None takes fresh entropy and leaves numpy's global generator alone."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _device_or_cpu(device: str) -> str:
-    try:
-        return str(resolve_device(device))
-    except ValueError:  # fitted where there was one
-        return "cpu"

@@ -1,30 +1,40 @@
 """Classification of sequences and of steps."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
-from sklseq.base.targets import SequenceClassifierMixin
-from sklseq.reservoir._readout import ESNWithReadout
-from sklseq.reservoir._threads import one_blas_thread
+from sklseq.base.index import check_index
+from sklseq.base.targets import (
+    check_partial_classes,
+    class_weight_param,
+    read_labels,
+    score_labels,
+)
+from sklseq.data import Sequences
+from sklseq.reservoir._predictor import ESNPredictor
+from sklseq.reservoir._readouts import GivenReadout
 
 __all__ = ["ESNClassifier"]
 
+Array = NDArray[Any]
+
 
 def _readout_has(method: str) -> Any:
-    def check(self: Any) -> bool:
-        return hasattr(self.__dict__.get("readout_", self.readout), method)
+    def check(model: Any) -> bool:
+        return hasattr(vars(model).get("readout_", model.readout), method)
 
     return check
 
 
 @estimator
-class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
+class ESNClassifier(ClassifierMixin, ESNPredictor):
     """Classify sequences, or their steps, by an echo state network.
 
     A recurrent network with random weights that are never trained, the reservoir, is driven by
@@ -50,7 +60,10 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
     array(['slow', 'fast'], dtype='<U4')
     """
 
+    class_weight: Any = class_weight_param()
+
     _attributes = {
+        "classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels."),
         "coef_": attribute(
             "ndarray of shape (n_classes, n_columns) or (1, n_columns)",
             "Coefficients of the ridge: for the features of a step, or for those of all slices. "
@@ -59,6 +72,9 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
         "intercept_": attribute("ndarray of shape (n_classes,) or (1,)", "Its intercepts."),
     }
 
+    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+        classes_: Array
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Draw the reservoir and fit the readout.
@@ -66,10 +82,7 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)``
-            array; DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series.
+            {{X: sequences}} {{X: one series}}
         y : array-like
             A label for each sequence, ``(n_sequences,)``; with ``target="step"`` one for each
             step, in a container of the shape of X. None, NaN and -1 are steps without a label.
@@ -94,7 +107,7 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
         """
         return self._fit(X, y, sample_weight, "fit")
 
-    @available_if(ESNWithReadout._can_partial_fit)
+    @available_if(ESNPredictor._can_partial_fit)
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Fit the readout to further rows beside all that came before, in `fit` too.
@@ -112,56 +125,45 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
         -------
         self
         """
-        if not self._goes_on() and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        known = getattr(self, "classes_", None) if self._goes_on() else None
-        if (
-            known is not None
-            and classes is not None
-            and not np.array_equal(np.unique(classes), known)
-        ):
-            raise ValueError(
-                f"classes={classes!r} is not the same as on the last call to partial_fit, "
-                f"{known.tolist()}."
-            )
-        if self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight='balanced' is not supported for partial_fit, which does not see all "
-                "of y: compute the weights from all of it and give them as a dict."
-            )
+        known = self.classes_ if self._goes_on() else None
+        check_partial_classes(classes, known, self.class_weight)
         return self._fit(X, y, sample_weight, "partial_fit", classes)
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, method: str, classes: Any = None) -> Self:
-        fresh = method == "fit" or not self._goes_on()
-        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        with self._all_or_nothing(), self._reported(data), one_blas_thread():
-            sequences = self._read_training(X, fresh)
-            weights = self._read_weights(sample_weight, sequences)
-            codes, weights = self._read_labels(y, sequences, weights, classes, known=not fresh)
-            if self.readout is None:
-                self._learn(sequences, self._signs(codes), weights, fresh)
-            elif method == "fit":
-                self._learn_readout(sequences, codes, weights, method)
-                self._check_all_learnt()
-            else:
-                every = np.arange(len(self.classes_))
-                self._learn_readout(sequences, codes, weights, method, classes=every)
-        return self
+    def _read_targets(
+        self, y: Any, X: Sequences, weights: Array, fresh: bool, classes: Any = None
+    ) -> tuple[Array, Array]:
+        labels = read_labels(
+            y,
+            self._target_rows(X),
+            weights,
+            class_weight=self.class_weight,
+            announced=classes,
+            known=None if fresh else self.classes_,
+        )
+        self.classes_ = labels.classes
+        codes = labels.codes
+        return self._signs(codes) if self.readout is None else codes, labels.weights
+
+    def _new_readout(self, method: str, **more: Any) -> GivenReadout:
+        if method == "partial_fit":
+            more["classes"] = np.arange(len(self.classes_))
+        return super()._new_readout(method, **more)
+
+    def _keep_given(self, given: GivenReadout) -> None:
+        every = np.arange(len(self.classes_))
+        missing = np.setdiff1d(every, getattr(given.estimator, "classes_", every))
+        if len(missing):
+            raise ValueError(
+                f"The class {self.classes_[missing[0]]!r} has no row with a positive weight after "
+                "the washout."
+            )
+        super()._keep_given(given)
 
     def _signs(self, codes: NDArray[np.int64]) -> NDArray[np.float64]:
         """1 for the class and -1 for the others; one column for two classes."""
         if len(self.classes_) == 2:
             return np.where(codes[:, None] == 1, 1.0, -1.0)
         return np.where(codes[:, None] == np.arange(len(self.classes_)), 1.0, -1.0)
-
-    def _check_all_learnt(self) -> None:
-        learnt = getattr(self.readout_, "classes_", np.arange(len(self.classes_)))
-        missing = np.setdiff1d(np.arange(len(self.classes_)), learnt)
-        if len(missing):
-            raise ValueError(
-                f"The class {self.classes_[missing[0]]!r} has no row with a positive weight after "
-                "the washout."
-            )
 
     def _check_mergeable(self, other: Any) -> None:
         super()._check_mergeable(other)
@@ -173,7 +175,7 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
 
     @available_if(lambda self: self.readout is None or _readout_has("decision_function")(self))
     def decision_function(self, X: Any) -> NDArray[Any]:
-        """What the readout says of each class; the largest is predicted.
+        """Output of the readout for each class; the largest is predicted.
 
         Parameters
         ----------
@@ -187,11 +189,9 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
             ``target="step"`` one row for each step, in the container of X.
         """
         check_is_fitted(self)
-        if hasattr(self, "readout_"):
-            sequences, values = self._from_readout(X, "decision_function")
-        else:
-            sequences, values = self._outputs(X)
-            values = values[:, 0] if values.shape[1] == 1 else values
+        sequences, values = self._outputs(X, "decision_function")
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
         return self._restore(sequences, values)
 
     @available_if(lambda self: self.readout is not None and _readout_has("predict_proba")(self))
@@ -209,7 +209,7 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
             With ``target="step"`` one row for each step, in the container of X.
         """
         check_is_fitted(self)
-        return self._restore(*self._from_readout(X, "predict_proba"))
+        return self._restore(*self._outputs(X, "predict_proba"))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most likely class.
@@ -226,19 +226,18 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
             or an object array of them for ragged X.
         """
         check_is_fitted(self)
-        if hasattr(self, "readout_"):
-            sequences, codes = self._from_readout(X, "predict")
-        else:
-            sequences, values = self._outputs(X)
-            codes = values[:, 0] > 0 if values.shape[1] == 1 else values.argmax(axis=1)
+        sequences, codes = self._outputs(X)
+        if not hasattr(self, "readout_"):
+            codes = codes[:, 0] > 0 if codes.shape[1] == 1 else codes.argmax(axis=1)
         return self._restore(sequences, self.classes_[codes.astype(np.int64)])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Mean accuracy of ``predict(X)``; over all labelled steps with ``target="step"``.
+        """Mean accuracy of ``predict(X)``; over all labeled steps with ``target="step"``.
 
         Parameters
         ----------
         X : sequences
+            As in `fit`.
         y : array-like
             True labels, one for each sequence or step.
         sample_weight : array-like or None, default=None
@@ -248,4 +247,6 @@ class ESNClassifier(SequenceClassifierMixin, ESNWithReadout):
         float
             Steps in the washout, to which nothing was fitted, do not count.
         """
-        return super().score(X, y, self._score_weights(X, sample_weight))
+        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
+        predicted, rows, weights = self.predict(X), *self._score_rows(X, sample_weight)
+        return score_labels(y, predicted, rows, weights)

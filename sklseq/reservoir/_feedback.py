@@ -1,165 +1,104 @@
 """A reservoir that is fed back the series it predicts: driven by a teacher, or running free."""
 
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import parallel_config
 from numpy.typing import NDArray
 
-from sklseq.base import estimator, other_default, param, real
-from sklseq.base.exogenous import first_steps, read_exogenous, without_first, without_last
+from sklseq.base.exogenous import without_first, without_last
 from sklseq.data import Sequences
-from sklseq.nn.reservoir import final_states, free_run, input_weights
-from sklseq.reservoir._base import _draw_seed
-from sklseq.reservoir._pooling import Block
-from sklseq.reservoir._readout import ESNWithReadout
-from sklseq.reservoir._states import StateFeatures
-from sklseq.reservoir._sums import Source
-from sklseq.reservoir._threads import one_blas_thread
+from sklseq.nn.reservoir import Reservoir, final_states, free_run
+from sklseq.reservoir._features import StateFeatures, StepFeatures
 
-__all__ = ["FeedbackNetwork"]
+__all__ = ["OutputFeedback", "teacher_forcing"]
 
 Array = NDArray[Any]
+Lengths = NDArray[np.int64]
 
 
-@estimator
-class FeedbackNetwork(ESNWithReadout):
-    """Echo state network with output feedback."""
+def teacher_forcing(series: Sequences, exogenous: Array) -> tuple[Array, Array]:
+    """What drives the network at each step but the last, and the step after it.
 
-    feedback_scaling: Any = param(
-        0.5,
-        "Factor on the weights of the series that is fed back, one for all features or one for "
-        "each. `input_scaling` is for exogenous inputs.",
-        real(0),
-        "array-like",
-    )
-    # The error of one step grows in a forecast of many: what digits there are count.
-    alpha: Any = other_default(ESNWithReadout, "alpha", "gcv")
-    solver: str = other_default(ESNWithReadout, "solver", "qr")
-    feedback_noise: float = param(
-        0.0,
-        "Standard deviation of the normal noise that is added in training to the values fed back; "
-        "a little makes long forecasts more stable.",
-        real(0),
-    )
+    Parameters
+    ----------
+    series : Sequences
+        The values to feed back.
+    exogenous : ndarray of shape (n_steps, n_exogenous)
+        A row for each step of the series; that of the next step comes in beside its value.
 
-    # A readout of the next step is often ill-conditioned and a forecast feeds its rounding back:
-    # in float32 a series' forecast would depend on the others beside it.
-    dtype: ClassVar[str] = "float64"  # type: ignore[misc]
-    bidirectional: ClassVar[bool] = False  # type: ignore[misc]
-    pooling: ClassVar[str] = "last"  # type: ignore[misc]
-    n_slices: ClassVar[int] = 1  # type: ignore[misc]
-    readout: ClassVar[None] = None  # type: ignore[misc]
+    Returns
+    -------
+    drive : ndarray of shape (n_rows, n_exogenous + n_features)
+    following : ndarray of shape (n_rows, n_features)
+    """
+    now, following = without_last(series.lengths), without_first(series.lengths)
+    return np.hstack([exogenous[following], series.steps[now]]), series.steps[following]
 
-    def _draw_feedback(self, n_features: int) -> None:
-        scaling = np.asarray(self.feedback_scaling, dtype=np.float64)
-        if scaling.shape not in ((), (n_features,)) or not (scaling >= 0).all():
-            raise ValueError(
-                f"feedback_scaling={self.feedback_scaling!r}: it must be one number, or one for "
-                f"each of the {n_features} features, at least 0."
-            )
-        # Generators of their own: exogenous inputs and noise do not change what is drawn.
-        seed = _draw_seed(self.random_state)
-        weights = input_weights(
-            self.reservoir_size,
-            n_features,
-            scaling=scaling,
-            distribution=self.input_distribution,
-            seed=np.random.default_rng([seed, 2]),
-        )
-        self.layers_[0] = replace(self.layers_[0], feedback_weights=weights)
-        self._noise_seed, self._n_noisy = seed, 0
 
-    def _noise(self, drive: Array) -> Array:
-        rng = np.random.default_rng([self._noise_seed, 3, self._n_noisy])
-        self._n_noisy += len(drive)
-        shape = len(drive), drive.shape[1] - self.n_exogenous_
-        return rng.normal(scale=self.feedback_noise, size=shape).astype(drive.dtype)
+@dataclass(frozen=True, eq=False)
+class OutputFeedback:
+    """States and features of a reservoir with feedback weights.
 
-    def _state_features(self) -> StateFeatures:
-        """With the values fed back as inputs among others, after the exogenous ones."""
-        run = super()._state_features()
-        first = run.forward[0]
+    Parameters
+    ----------
+    layers : sequence of Reservoir
+        The first has feedback weights, for runs on its own output.
+    run : StateFeatures
+        The same with the values fed back as inputs among others, after the exogenous ones.
+    """
+
+    layers: Sequence[Reservoir]
+    run: StateFeatures
+
+    @classmethod
+    def of(cls, features: StateFeatures) -> "OutputFeedback":
+        """The feedback of layers whose first has feedback weights."""
+        first, *others = features.forward
         inputs: Any = [first.input_weights, first.feedback_weights]
         inputs = (sp.hstack if sp.issparse(inputs[0]) else np.hstack)(inputs)
         first = replace(first, input_weights=inputs, feedback_weights=None)
-        return replace(run, forward=[first, *run.forward[1:]])
+        return cls(features.forward, replace(features, forward=[first, *others]))
 
-    @property
-    def _n_columns(self) -> int:
-        return self._state_features().n_features
+    def forced(self, drive: Array, lengths: Lengths, training: bool = False) -> StepFeatures:
+        """Features of the steps of series that are driven by a teacher."""
+        return StepFeatures(self.run, drive, lengths[lengths > 0], one_width=not training)
 
-    def _source(self, X: Sequences) -> Source:
-        run, lengths = self._state_features(), X.lengths[X.lengths > 0]
-        return lambda consume: run.over_steps(X.steps, lengths, consume)
-
-    def _without_washout(self, weights: Array, X: Sequences) -> Array:
-        return weights * ~first_steps(X.lengths, np.minimum(self.washout, X.lengths))
-
-    def _check_lengths(self, lengths: NDArray[np.int64]) -> None:
-        short = np.flatnonzero(lengths < self.washout + 2)
-        if len(short) == 0 or (self.washout == 0 and len(short) < len(lengths)):
-            return  # a series of one step among longer ones has no next step to learn
-        size = lengths[short[0]]
-        if self.washout:
-            raise ValueError(
-                f"X, sequence {short[0]} has {size} steps, but washout={self.washout} needs at "
-                f"least {self.washout + 2}."
-            )
-        raise ValueError(
-            "Every series has one step (n_features = 1 of a table): there is no next step to learn "
-            "from. For one series of many steps in a table set target='step'."
-        )
-
-    def _teacher(self, series: Sequences, outside: Array) -> tuple[Array, Array]:
-        """What drives the network at each step but the last, and the step after it."""
-        now, following = without_last(series.lengths), without_first(series.lengths)
-        return np.hstack([outside[following], series.steps[now]]), series.steps[following]
-
-    def _final_states(self, drive: Array, lengths: NDArray[np.int64]) -> Array:
+    def final_states(self, drive: Array, lengths: Lengths) -> Array:
         """States after the last step; zero for a series without one."""
-        run = self._state_features()
-        states = np.zeros((len(lengths), run.n_units), dtype=drive.dtype)
+        states = np.zeros((len(lengths), self.run.n_units), dtype=drive.dtype)
         some = lengths > 0
         if some.any():
-            states[some] = final_states(run.forward, drive, lengths[some], n_jobs=self.n_jobs)
+            layers, n_jobs = self.run.forward, self.run.n_jobs
+            # The run that goes on from here is not rounded in one way in any company either.
+            states[some] = final_states(
+                layers, drive, lengths[some], one_width=False, n_jobs=n_jobs
+            )
         return states
 
-    def _predicted(self, drive: Array, lengths: NDArray[np.int64]) -> Array:
-        """What the readout says after each step: (n_rows, n_features)."""
-        coef, results = self.coef_.T, np.empty((len(drive), len(self.coef_)), dtype=drive.dtype)
+    def free(
+        self, predict: Callable[[Array], Array], states: Array, last: Array, exogenous: Array
+    ) -> Array:
+        """Outputs (n_series, n_steps, n_features) from these states and last values.
 
-        def write(blocks: Iterable[Block]) -> None:
-            for rows, features in blocks:
-                results[rows] = features @ coef + self.intercept_
-
-        # Workers of another process would write to a copy.
-        with one_blas_thread(), parallel_config(backend="threading"):
-            self._source(Sequences(drive, lengths))(write)
-        return results
-
-    def _run_free(self, states: Array, last: Array, inputs: Array) -> Array:
-        """Forecasts (n_series, n_steps, n_features) from these states and last values."""
-        run, reservoirs = self._state_features(), super()._state_features()
-        coef, t, y = self.coef_.T, 0, last
+        Parameters
+        ----------
+        predict : callable
+            The readout: outputs of features.
+        states : ndarray of shape (n_series, units)
+        last : ndarray of shape (n_series, n_features)
+            The values fed back into the first step.
+        exogenous : ndarray of shape (n_series, n_steps, n_exogenous)
+        """
+        t, y = 0, last
 
         def readout(x: Array) -> Array:
             nonlocal t, y
-            y = run._beside(np.hstack([inputs[:, t], y]), x) @ coef + self.intercept_
+            y = predict(self.run.beside(np.hstack([exogenous[:, t], y]), x))
             t += 1
             return y
 
-        outputs, _ = free_run(reservoirs.forward, readout, states, last, inputs.shape[1], inputs)
-        return outputs
-
-    def _known_exogenous(self, exogenous: Any, lengths: NDArray[np.int64], layout: str) -> Array:
-        outside = read_exogenous(exogenous, lengths, layout, self.dtype)
-        if outside.shape[1] != self.n_exogenous_:
-            raise ValueError(
-                f"exogenous has {outside.shape[1]} inputs, but {type(self).__name__} was fitted "
-                f"with {self.n_exogenous_}."
-            )
-        return outside
+        n_steps = exogenous.shape[1]
+        return free_run(self.layers, readout, states, last, n_steps, exogenous)[0]

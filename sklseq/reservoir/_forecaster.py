@@ -1,6 +1,7 @@
 """Echo state networks that predict how a series goes on, and run on their own output."""
 
-from typing import Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +9,19 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, estimator
-from sklseq.base.exogenous import first_steps, layout_of, read_exogenous, without_first
-from sklseq.data import Sequences
-from sklseq.reservoir._feedback import FeedbackNetwork
+from sklseq.base import attribute, estimator, other_default, param, real
+from sklseq.base.exogenous import first_steps, forecast_layout, read_exogenous, without_first
+from sklseq.base.index import check_index
+from sklseq.base.randomness import draw_seed
+from sklseq.nn.reservoir import input_weights
+from sklseq.reservoir._base import BaseESN
+from sklseq.reservoir._features import write
+from sklseq.reservoir._feedback import OutputFeedback, teacher_forcing
+from sklseq.reservoir._predictor import ESNPredictor
+from sklseq.reservoir._readouts import ReadoutTargets, RidgeReadout
+from sklseq.reservoir._shared_work import shared_slot
 from sklseq.reservoir._threads import one_blas_thread
-from sklseq.training.context import resolve_device
+from sklseq.training.placement import resolve_device
 
 __all__ = ["ESNForecaster"]
 
@@ -21,7 +29,7 @@ Array = NDArray[Any]
 
 
 @estimator
-class ESNForecaster(FeedbackNetwork):
+class ESNForecaster(BaseESN):
     """Forecast series by an echo state network that is fed back its own output.
 
     In training the true value of each step is fed back (teacher forcing) and a linear readout
@@ -48,13 +56,34 @@ class ESNForecaster(FeedbackNetwork):
     ((100, 1), True)
     """
 
+    feedback_scaling: Any = param(
+        0.5,
+        "Factor on the weights of the series that is fed back, one for all features or one for "
+        "each. `input_scaling` is for exogenous inputs.",
+        real(0),
+        "array-like",
+    )
+    feedback_noise: float = param(
+        0.0,
+        "Standard deviation of the normal noise that is added in training to the values fed back; "
+        "a little makes long forecasts more stable.",
+        real(0),
+    )
+    # The error of one step grows in a forecast of many: what digits there are count.
+    alpha: Any = other_default(ESNPredictor, "alpha", "gcv")
+    solver: str = other_default(ESNPredictor, "solver", "qr")
+
     _attributes = {
         "coef_": attribute(
             "ndarray of shape (n_features, n_columns)", "Coefficients of the ridge."
         ),
+        "alpha_": attribute("float", "The ridge penalty used."),
         "intercept_": attribute("ndarray of shape (n_features,)", "Its intercepts."),
         "n_exogenous_": attribute("int", "Number of exogenous inputs seen in `fit`."),
     }
+
+    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+        _learned: RidgeReadout
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:
@@ -104,26 +133,31 @@ class ESNForecaster(FeedbackNetwork):
         return self._fit(X, exogenous, fresh=not self.__sklearn_is_fitted__())
 
     def _fit(self, X: Any, exogenous: Any, fresh: bool) -> Self:
-        data = {"X": X, "y": None, "metadata": {"exogenous": exogenous}}
-        with self._all_or_nothing(), self._reported(data), one_blas_thread():
+        with self._fitting(X, exogenous=exogenous), one_blas_thread():
+            check_index(X, True, exogenous=exogenous)
             resolve_device(self.device)
             series = self._read_steps(X, reset=fresh)
-            self._layout = layout_of(X, series)
+            self._layout = forecast_layout(X, series)
             if fresh:
-                outside = read_exogenous(exogenous, series.lengths, self._layout, self.dtype)
+                outside = read_exogenous(exogenous, series.lengths, self._layout, self._dtype)
                 self.n_exogenous_ = outside.shape[1]
                 self._draw_layers(self.n_exogenous_)
                 self._draw_feedback(series.steps.shape[1])
             else:
                 outside = self._known_exogenous(exogenous, series.lengths, self._layout)
             self._check_lengths(series.lengths)
-            drive, following = self._teacher(series, outside)
-            self._end_states = self._final_states(drive, series.lengths - 1)
+            lengths, feedback = series.lengths - 1, self._feedback()
+            drive, following = teacher_forcing(series, outside)
+            self._end_states = feedback.final_states(drive, lengths)
             self._end_values = series.steps[np.cumsum(series.lengths) - 1]
             if self.feedback_noise:
                 drive[:, self.n_exogenous_ :] += self._noise(drive)
-            ones = np.ones(len(drive))
-            self._learn(Sequences(drive, series.lengths - 1), following, ones, fresh)
+            known = shared_slot(self, "sums", (drive, lengths, following)) if fresh else None
+            ridge = RidgeReadout(self.alpha, self.solver, None if fresh else self._learned.sums)
+            targets = ReadoutTargets(following, self._after_washout(lengths))
+            source = feedback.forced(drive, lengths, training=True)
+            self._learned = ridge.fit(source, targets, known)
+            self.coef_, self.intercept_, self.alpha_ = ridge.coef, ridge.intercept, ridge.alpha_
         return self
 
     def predict(self, X: Any, exogenous: Any = None) -> Array:
@@ -145,7 +179,7 @@ class ESNForecaster(FeedbackNetwork):
         """
         check_is_fitted(self)
         series = self._read_steps(X, reset=False)
-        outside = self._known_exogenous(exogenous, series.lengths + 1, layout_of(X, series))
+        outside = self._known_exogenous(exogenous, series.lengths + 1, forecast_layout(X, series))
         following = outside[without_first(series.lengths + 1)]
         predicted = self._predicted(np.hstack([following, series.steps]), series.lengths)
         if self._per_step:
@@ -184,15 +218,15 @@ class ESNForecaster(FeedbackNetwork):
             outside = self._known_exogenous(exogenous, n_known + n_steps, layout)
         else:
             series = self._read_steps(X, reset=False)
-            layout, n_known = layout_of(X, series), series.lengths
+            layout, n_known = forecast_layout(X, series), series.lengths
             outside = self._known_exogenous(exogenous, n_known + n_steps, layout)
             known = first_steps(n_known + n_steps, n_known)
-            drive, _ = self._teacher(series, outside[known])
-            states = self._final_states(drive, series.lengths - 1)
+            drive, _ = teacher_forcing(series, outside[known])
+            states = self._feedback().final_states(drive, series.lengths - 1)
             last, outside = series.steps[np.cumsum(series.lengths) - 1], outside[~known]
         inputs = outside.reshape(len(last), n_steps, self.n_exogenous_)
         with one_blas_thread():
-            outputs = self._run_free(states, last, inputs)
+            outputs = self._feedback().free(self._learned.product, states, last, inputs)
         if layout == "series":
             return outputs[0]
         return outputs[:, :, 0] if layout == "table" else outputs
@@ -215,10 +249,77 @@ class ESNForecaster(FeedbackNetwork):
             Mean over features; 1 is perfect.
         """
         check_is_fitted(self)
+        check_index(X, True, exogenous=exogenous)
         series = self._read_steps(X, reset=False)
         self._check_lengths(series.lengths)
-        outside = self._known_exogenous(exogenous, series.lengths, layout_of(X, series))
-        drive, following = self._teacher(series, outside)
+        outside = self._known_exogenous(exogenous, series.lengths, forecast_layout(X, series))
+        drive, following = teacher_forcing(series, outside)
         predicted = self._predicted(drive, series.lengths - 1)
-        weights = self._without_washout(np.ones(len(drive)), Sequences(drive, series.lengths - 1))
-        return r2_score(following, predicted, sample_weight=weights)
+        return r2_score(following, predicted, sample_weight=self._after_washout(series.lengths - 1))
+
+    # -- feedback --------------------------------------------------------------------------
+
+    def _feedback(self) -> OutputFeedback:
+        return OutputFeedback.of(self._state_features())
+
+    def _draw_feedback(self, n_features: int) -> None:
+        scaling = np.asarray(self.feedback_scaling, dtype=np.float64)
+        if scaling.shape not in ((), (n_features,)) or not (scaling >= 0).all():
+            raise ValueError(
+                f"feedback_scaling={self.feedback_scaling!r}: it must be one number, or one for "
+                f"each of the {n_features} features, at least 0."
+            )
+        # Generators of their own: exogenous inputs and noise do not change what is drawn.
+        seed = draw_seed(self.random_state)
+        weights = input_weights(
+            self.reservoir_size,
+            n_features,
+            scaling=scaling,
+            distribution=self.input_distribution,
+            seed=np.random.default_rng([seed, 2]),
+        )
+        self.layers_[0] = replace(self.layers_[0], feedback_weights=weights)
+        self._noise_seed, self._n_noisy = seed, 0
+
+    def _noise(self, drive: Array) -> Array:
+        rng = np.random.default_rng([self._noise_seed, 3, self._n_noisy])
+        self._n_noisy += len(drive)
+        return rng.normal(
+            scale=self.feedback_noise, size=(len(drive), drive.shape[1] - self.n_exogenous_)
+        )
+
+    def _predicted(self, drive: Array, lengths: NDArray[np.int64]) -> Array:
+        """One-step predictions after each step: (n_rows, n_features)."""
+        with one_blas_thread():
+            source = self._feedback().forced(drive, lengths)
+            return write(source, self._learned.predict, np.empty((len(drive), len(self.coef_))))
+
+    # -- checks ----------------------------------------------------------------------------
+
+    def _after_washout(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """1 for steps after the washout, 0 for those in it."""
+        return (~first_steps(lengths, np.minimum(self.washout, lengths))).astype(np.float64)
+
+    def _check_lengths(self, lengths: NDArray[np.int64]) -> None:
+        short = np.flatnonzero(lengths < self.washout + 2)
+        if len(short) == 0 or (self.washout == 0 and len(short) < len(lengths)):
+            return  # a series of one step among longer ones has no next step to learn
+        size = lengths[short[0]]
+        if self.washout:
+            raise ValueError(
+                f"X, sequence {short[0]} has {size} steps, but washout={self.washout} needs at "
+                f"least {self.washout + 2}."
+            )
+        raise ValueError(
+            "Every series has one step (a table with n_features = 1): there is no next step to "
+            "learn from. For one series of many steps in a table set target='step'."
+        )
+
+    def _known_exogenous(self, exogenous: Any, lengths: NDArray[np.int64], layout: str) -> Array:
+        outside = read_exogenous(exogenous, lengths, layout, self._dtype)
+        if outside.shape[1] != self.n_exogenous_:
+            raise ValueError(
+                f"exogenous has {outside.shape[1]} inputs, but {type(self).__name__} was fitted "
+                f"with {self.n_exogenous_}."
+            )
+        return outside

@@ -12,7 +12,9 @@ from sklseq.nn.reservoir import Reservoir, StructuredMatrix, input_weights, recu
 __all__ = ["draw_layers", "from_plain", "same_weights", "spread_leak_rates", "to_plain"]
 
 
-def draw_layers(parameters: Any, n_inputs: int, seed: int, direction: int) -> list[Reservoir]:
+def draw_layers(
+    parameters: Any, n_inputs: int, seed: int, direction: int, dtype: str
+) -> list[Reservoir]:
     """The layers of one direction.
 
     Every matrix has a generator of its own, so that a parameter changes nothing but what it
@@ -21,20 +23,24 @@ def draw_layers(parameters: Any, n_inputs: int, seed: int, direction: int) -> li
     Parameters
     ----------
     parameters : object
-        With the parameters of `ReservoirParameters` as attributes.
+        With the parameters of a `BaseESN` as attributes.
     n_inputs : int
     seed : int
     direction : int
         0 is forward, 1 backward.
+    dtype : str
+        Type of the states.
     """
     layers: list[Reservoir] = []
     for generators in np.random.SeedSequence([seed, direction]).spawn(parameters.num_layers):
-        layers.append(_draw(parameters, n_inputs, not layers, generators))
+        layers.append(_draw_layer(parameters, n_inputs, not layers, generators, dtype))
         n_inputs = parameters.reservoir_size
     return layers
 
 
-def _draw(p: Any, n_inputs: int, first: bool, seeds: np.random.SeedSequence) -> Reservoir:
+def _draw_layer(
+    p: Any, n_inputs: int, first: bool, seeds: np.random.SeedSequence, dtype: str
+) -> Reservoir:
     units = p.reservoir_size
     recurrent, inputs, bias, rotation = map(np.random.default_rng, seeds.spawn(4))
     weights = recurrent_weights(
@@ -42,7 +48,7 @@ def _draw(p: Any, n_inputs: int, first: bool, seeds: np.random.SeedSequence) -> 
         p.topology,
         spectral_radius=p.spectral_radius,
         density=p.density,
-        distribution=p.distribution,
+        distribution=p.weight_distribution,
         seed=recurrent,
     )
     if first:
@@ -54,7 +60,7 @@ def _draw(p: Any, n_inputs: int, first: bool, seeds: np.random.SeedSequence) -> 
             seed=inputs,
         )
     else:
-        # Of variance layer_scaling^2 / units for each unit below, those it does not hear counted.
+        # Of variance layer_scaling^2 / units for each unit below, missing connections counted.
         scale = p.layer_scaling * np.sqrt(3 / (p.density * n_inputs))
         w_in = sp.csr_array(
             input_weights(units, n_inputs, scaling=scale, density=p.density, seed=inputs)
@@ -69,7 +75,7 @@ def _draw(p: Any, n_inputs: int, first: bool, seeds: np.random.SeedSequence) -> 
         leak_rate=spread_leak_rates(p.leak_rate, units),
         activation=p.activation,
         rotation=turn,
-        dtype=p.dtype,
+        dtype=dtype,
     )
 
 

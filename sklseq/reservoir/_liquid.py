@@ -5,12 +5,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.base.sequences import SequenceEstimator, SequenceTransformerMixin
+from sklseq.base.randomness import draw_seed
+from sklseq.base.sequences import SequenceEstimator, SequenceTransformer
 from sklseq.data import Sequences
 from sklseq.nn.reservoir.liquid import Liquid, liquid_traces, liquid_weights
 
@@ -18,14 +19,14 @@ __all__ = ["LiquidStateTransformer"]
 
 
 @estimator
-class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
+class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
     """Turn sequences, or their steps, into the activity of a liquid of spiking neurons.
 
     A liquid is a random network of leaky integrate-and-fire neurons, excitatory and inhibitory,
     with fixed synapses. The sequence drives some of them, each step for `step_duration`
     milliseconds, and the features are the neurons' spike trains, filtered by an exponential: a
     rate in spikes per millisecond that remembers the last `trace_time` milliseconds. Nothing is
-    trained, and the spikes of a sequence are the same alone and beside others. Standardised
+    trained, and the spikes of a sequence are the same alone and beside others. Standardized
     features are a good scale for currents.
 
     Neurons stand on a grid three wide and three deep and are joined, more often the nearer they
@@ -65,9 +66,9 @@ class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
     synapse_scaling: float = param(
         1.0, "Factor on the strength of the synapses between neurons.", real(0)
     )
-    input: str = param(
+    encoding: str = param(
         "current",
-        "How X enters: as a 'current' into the neurons, or as 'poisson' spike trains, seeded and "
+        "Encoding of X: a 'current' into the neurons, or 'poisson' spike trains, seeded and "
         "the same for equal sequences, whose rates go from 0 to `poisson_rate` as a feature goes "
         "from the smallest to the largest value seen in `fit`, or the other way round.",
         choice("current", "poisson"),
@@ -78,14 +79,14 @@ class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
     )
     poisson_channels: int = param(
         10,
-        "Spike trains a feature with ``input='poisson'``: half of them fire more the larger it "
+        "Spike trains a feature with ``encoding='poisson'``: half of them fire more the larger it "
         "is, half the smaller.",
         integer(1),
     )
     poisson_rate: float = param(
         100.0, "Highest rate of a spike train, in spikes per second.", real(0, 1000, "right")
     )
-    background: float = param(
+    bias_current: float = param(
         0.95,
         "Mean of the constant current into each neuron, which is spread by 5 % to either side; 1 "
         "alone takes a neuron to its threshold.",
@@ -108,12 +109,12 @@ class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
     )
     pooling: str = param(
         "last",
-        "How a sequence's traces become one vector: the 'last', their 'mean' or 'max'. Not used "
+        "Summary of a sequence's traces: the 'last', their 'mean' or 'max'. Not used "
         "with target='step'.",
         choice("last", "mean", "max"),
     )
     random_state: Any = param(
-        None, "Seed of synapses, input weights, background and Poisson spikes.", "random_state"
+        None, "Seed of synapses, input weights, bias currents and Poisson spikes.", "random_state"
     )
 
     _attributes = {
@@ -135,10 +136,7 @@ class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)`` array;
-            DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series.
+            {{X: sequences}} {{X: one series}}
         y : Ignored
             Not used, present for API consistency.
 
@@ -151,22 +149,10 @@ class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
         ValueError
             If X or a parameter is not valid; the estimator is then as it was before.
         """
-        with self._all_or_nothing():
-            context = self._init_callback_context()
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            sequences = self._read_numbers(X, reset=True)
-            steps = sequences.steps
+        with self._fitting(X):
+            steps = self._read_numbers(X, reset=True).steps
             self.input_range_ = np.stack([steps.min(axis=0), steps.max(axis=0)])
-            self.liquid_ = self._draw(steps.shape[1])
-            context.call_on_fit_task_end(
-                estimator=self,
-                X=X,
-                y=y,
-                reconstruction_attributes={
-                    "liquid_": self.liquid_,
-                    "input_range_": self.input_range_,
-                },
-            )
+            self.liquid_ = self._draw_liquid(steps.shape[1])
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -203,12 +189,9 @@ class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
             )
         return sequences
 
-    def _draw(self, n_inputs: int) -> Liquid:
-        if self.random_state is None:
-            rng = np.random.default_rng()
-        else:
-            rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        units, poisson = self.reservoir_size, self.input == "poisson"
+    def _draw_liquid(self, n_inputs: int) -> Liquid:
+        rng = np.random.default_rng(draw_seed(self.random_state))
+        units, poisson = self.reservoir_size, self.encoding == "poisson"
         recurrent = liquid_weights(
             units,
             excitatory_share=self.excitatory_share,
@@ -223,7 +206,7 @@ class LiquidStateTransformer(SequenceTransformerMixin, SequenceEstimator):
         return Liquid(
             recurrent_weights=recurrent,
             input_weights=inputs,
-            background=self.background * rng.uniform(0.95, 1.05, units),
+            bias_current=self.bias_current * rng.uniform(0.95, 1.05, units),
             membrane_decay=math.exp(-1 / self.membrane_time),
             synapse_decay=math.exp(-1 / self.synapse_time),
             trace_decay=math.exp(-1 / self.trace_time),

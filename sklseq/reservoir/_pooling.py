@@ -1,18 +1,36 @@
 """From the features of steps to one vector a sequence, block by block."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["POOLINGS", "check_lengths", "combine", "slice_of_steps", "sum_up"]
+__all__ = [
+    "POOLING_UFUNCS",
+    "FeatureBlock",
+    "Pooling",
+    "add_to_groups",
+    "check_washout",
+    "combined",
+    "slice_of_steps",
+]
 
-POOLINGS = {"last": np.add, "mean": np.add, "max": np.maximum}
-Block = tuple[NDArray[np.int64], NDArray[Any]]
+POOLING_UFUNCS = {"last": np.add, "mean": np.add, "max": np.maximum}
+FeatureBlock = tuple[NDArray[np.int64], NDArray[Any]]
 
 
-def check_lengths(lengths: NDArray[np.int64], washout: int, n_slices: int) -> None:
+@dataclass(frozen=True)
+class Pooling:
+    """How steps become one vector: "last", "mean" or "max" of each slice after the washout."""
+
+    kind: str
+    washout: int
+    n_slices: int
+
+
+def check_washout(lengths: NDArray[np.int64], washout: int, n_slices: int = 1) -> None:
     """Refuse sequences that the washout, or the slices, leave nothing of.
 
     Raises
@@ -30,18 +48,14 @@ def check_lengths(lengths: NDArray[np.int64], washout: int, n_slices: int) -> No
 
 
 def slice_of_steps(
-    lengths: NDArray[np.int64], washout: int, n_slices: int, pooling: str, backward: bool
+    lengths: NDArray[np.int64], pooling: Pooling, backward: bool
 ) -> NDArray[np.int64]:
     """The slice each step is pooled into; -1 where it is not.
 
     Parameters
     ----------
     lengths : ndarray of shape (n_sequences,)
-    washout : int
-        First steps of each sequence that are left out.
-    n_slices : int
-        Slices of equal length that the rest is cut into.
-    pooling : str
+    pooling : Pooling
         With "last", a slice has its last step alone.
     backward : bool
         Whether the sequences are read from their end; slices are numbered from their beginning.
@@ -51,46 +65,68 @@ def slice_of_steps(
     ndarray of shape (sum of lengths,)
         ``n_slices * sequence + slice``.
     """
+    washout, n_slices = pooling.washout, pooling.n_slices
     sequence = np.repeat(np.arange(len(lengths)), lengths)
     kept = np.arange(len(sequence)) - (np.cumsum(lengths) - lengths)[sequence] - washout
     size = (lengths - washout)[sequence]
     part = kept * n_slices // size
     pooled = kept >= 0
-    if pooling == "last":
+    if pooling.kind == "last":
         pooled &= (kept + 1) * n_slices // size > part
     if backward:
         part = n_slices - 1 - part
     return np.where(pooled, n_slices * sequence + part, -1)
 
 
-def sum_up(blocks: Iterable[Block], group_of: NDArray[np.int64], pooling: str) -> list[Block]:
-    """Sum (or maximum) of each group's rows, as parts that may hold a group several times."""
-    parts: list[Block] = []
-    for rows, features in blocks:
-        groups = group_of[rows]
-        kept = np.flatnonzero(groups >= 0)
-        if len(kept) == 0:
-            continue
-        kept = kept[np.argsort(groups[kept], kind="stable")]
-        present, first = np.unique(groups[kept], return_index=True)
-        # In float64, so that a sum does not depend on the blocks it is made of.
-        values = POOLINGS[pooling].reduceat(features[kept], first, axis=0, dtype=np.float64)
-        if parts and np.isin(present, parts[-1][0]).all():
-            # The same sequences go on: without this, parts would grow with their length.
-            place = np.searchsorted(parts[-1][0], present)
-            parts[-1][1][place] = POOLINGS[pooling](parts[-1][1][place], values)
-        else:
-            parts.append((present, values))
-    return parts
+def add_to_groups(
+    found: list[FeatureBlock], groups: NDArray[np.int64], features: NDArray[Any], kind: str
+) -> None:
+    """Add rows of features to the sum (or maximum) of each group's rows.
+
+    Parameters
+    ----------
+    found : list of tuple
+        Groups, in ascending order, and their values; changed in place. A group may stand in
+        several of them.
+    groups : ndarray of shape (n_rows,)
+        The group of each row; -1 for rows to leave out.
+    features : ndarray of shape (n_rows, n_features)
+    kind : str
+        A key of `POOLING_UFUNCS`.
+    """
+    kept = np.flatnonzero(groups >= 0)
+    if len(kept) == 0:
+        return
+    kept = kept[np.argsort(groups[kept], kind="stable")]
+    present, first = np.unique(groups[kept], return_index=True)
+    pool = POOLING_UFUNCS[kind]
+    values = pool.reduceat(features[kept], first, axis=0, dtype=np.float64)
+    known = np.isin(present, found[-1][0]) if found else np.zeros(len(present), dtype=bool)
+    if not known.any():
+        found.append((present, values))
+        return
+    # The same sequences go on. All of their steps are added up from left to right, with other
+    # sequences beside them or not: otherwise a sum would be rounded in another way.
+    groups, sums = found[-1]
+    place = np.searchsorted(groups, present[known])
+    sums[place] = pool(sums[place], values[known])
+    if not known.all():
+        groups = np.concatenate([groups, present[~known]])
+        sums = np.concatenate([sums, values[~known]])
+        order = np.argsort(groups)
+        found[-1] = groups[order], sums[order]
 
 
-def combine(
-    parts: Iterable[Block], group_of: NDArray[np.int64], shape: tuple[int, int], pooling: str
+def combined(
+    found: Sequence[FeatureBlock],
+    group_of: NDArray[np.int64],
+    shape: tuple[int, int],
+    pooling: Pooling,
 ) -> NDArray[np.float64]:
     """The pooled features of all groups, an array of `shape` (n_groups, n_features)."""
-    pooled = np.full(shape, -np.inf if pooling == "max" else 0.0)
-    for groups, values in parts:
-        pooled[groups] = POOLINGS[pooling](pooled[groups], values)
-    if pooling == "mean":
+    pooled = np.full(shape, -np.inf if pooling.kind == "max" else 0.0)
+    for groups, values in found:
+        pooled[groups] = POOLING_UFUNCS[pooling.kind](pooled[groups], values)
+    if pooling.kind == "mean":
         pooled /= np.bincount(group_of[group_of >= 0], minlength=len(pooled))[:, None]
     return pooled

@@ -2,21 +2,28 @@
 
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
+from torch import Tensor
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
-from sklseq.base.targets import SequenceRegressorMixin
-from sklseq.reservoir._readout import ESNWithReadout
-from sklseq.reservoir._threads import one_blas_thread
+from sklseq.base.index import check_index
+from sklseq.base.targets import read_values, score_values
+from sklseq.data import Sequences
+from sklseq.reservoir._predictor import ESNPredictor
+from sklseq.reservoir._readouts import RidgeReadout
+from sklseq.reservoir._recurrent_equivalent import recurrent_equivalent
 
 __all__ = ["ESNRegressor"]
 
+Array = NDArray[Any]
+
 
 @estimator
-class ESNRegressor(SequenceRegressorMixin, ESNWithReadout):
+class ESNRegressor(RegressorMixin, ESNPredictor):
     """Predict real values of sequences, or of their steps, by an echo state network.
 
     A recurrent network with random weights that are never trained, the reservoir, is driven by
@@ -67,10 +74,7 @@ class ESNRegressor(SequenceRegressorMixin, ESNWithReadout):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)``
-            array; DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series.
+            {{X: sequences}} {{X: one series}}
         y : array-like
             ``(n_sequences,)`` or ``(n_sequences, n_outputs)``; with ``target="step"`` one value
             (or n_outputs) for each step, in a container of the shape of X. NaN is a step
@@ -96,7 +100,7 @@ class ESNRegressor(SequenceRegressorMixin, ESNWithReadout):
         """
         return self._fit(X, y, sample_weight, "fit")
 
-    @available_if(ESNWithReadout._can_partial_fit)
+    @available_if(ESNPredictor._can_partial_fit)
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the readout to further rows beside all that came before, in `fit` too.
@@ -114,38 +118,47 @@ class ESNRegressor(SequenceRegressorMixin, ESNWithReadout):
         """
         return self._fit(X, y, sample_weight, "partial_fit")
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, method: str) -> Self:
-        fresh = method == "fit" or not self._goes_on()
-        data = {"X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
-        with self._all_or_nothing(), self._reported(data), one_blas_thread():
-            sequences = self._read_training(X, fresh)
-            row_weights = self._read_weights(sample_weight, sequences)
-            n_dims = getattr(self, "_n_target_dims", None)
-            values, weights = self._read_values(y, sequences, row_weights)
-            if not fresh:
-                self._check_outputs(values.shape[1])
-                self._n_target_dims = n_dims
-            if self.readout is None:
-                self._learn(sequences, values, weights, fresh)
-            else:
-                flat = values[:, 0] if self._n_target_dims == 1 else values
-                self._learn_readout(sequences, flat, weights, method)
-            self._n_outputs = values.shape[1]
-        return self
-
-    def _check_outputs(self, n_outputs: int) -> None:
-        if n_outputs != self._n_outputs:
+    def _read_targets(
+        self, y: Any, X: Sequences, weights: Array, fresh: bool, classes: Any = None
+    ) -> tuple[Array, Array]:
+        values, weights, n_dims = read_values(y, self._target_rows(X), weights)
+        if fresh:
+            self._n_target_dims, self._n_outputs = n_dims, values.shape[1]
+        elif values.shape[1] != self._n_outputs:
             raise ValueError(
-                f"y has {n_outputs} outputs, but {type(self).__name__} was fitted on "
+                f"y has {values.shape[1]} outputs, but {type(self).__name__} was fitted on "
                 f"{self._n_outputs}."
             )
+        flat = self.readout is not None and self._n_target_dims == 1
+        return values[:, 0] if flat else values, weights
 
-    def _set_coefficients(self, coef: NDArray[np.float64], intercept: NDArray[np.float64]) -> None:
-        self.target_mean_, self.target_scale_ = self._sums.mean_and_scale()
+    def _keep_ridge(self, ridge: RidgeReadout) -> None:
+        super()._keep_ridge(ridge)
+        assert ridge.sums is not None
+        self.target_mean_, self.target_scale_ = ridge.sums.mean_and_scale()
         if self._n_target_dims == 1:
-            self.coef_, self.intercept_ = coef[0], float(intercept[0])
-        else:
-            super()._set_coefficients(coef, intercept)
+            self.coef_, self.intercept_ = ridge.coef[0], float(ridge.intercept[0])
+
+    @available_if(lambda self: hasattr(self, "coef_"))
+    def recurrent_equivalent(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """The network of leaky units that computes the same, for training by gradient.
+
+        Absent until `fit` with the ridge readout.
+
+        Returns
+        -------
+        params : dict
+            Keyword arguments of a `sklseq.recurrent.RecurrentRegressor`.
+        state_dict : dict of str to Tensor
+            The state of its module, for y centered by `target_mean_` and scaled by
+            `target_scale_`.
+
+        Raises
+        ------
+        ValueError
+            Naming a parameter with which no such network computes the same.
+        """
+        return recurrent_equivalent(self)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted values.
@@ -162,11 +175,9 @@ class ESNRegressor(SequenceRegressorMixin, ESNWithReadout):
             n_outputs)``, without the first axis for one series, or an object array of them for
             ragged X. Steps in the washout are predicted too.
         """
-        if hasattr(self, "readout_"):
-            sequences, values = self._from_readout(X, "predict")
-        else:
-            sequences, values = self._outputs(X)
-            values = values[:, 0] if self._n_target_dims == 1 else values
+        sequences, values = self._outputs(X)
+        if self._n_target_dims == 1 and values.ndim == 2:
+            values = values[:, 0]
         return self._restore(sequences, values)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -175,6 +186,7 @@ class ESNRegressor(SequenceRegressorMixin, ESNWithReadout):
         Parameters
         ----------
         X : sequences
+            As in `fit`.
         y : array-like
             True values, one (or k) for each sequence or step.
         sample_weight : array-like or None, default=None
@@ -184,4 +196,11 @@ class ESNRegressor(SequenceRegressorMixin, ESNWithReadout):
         float
             Steps in the washout, to which nothing was fitted, do not count.
         """
-        return super().score(X, y, self._score_weights(X, sample_weight))
+        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
+        predicted, rows, weights = self.predict(X), *self._score_rows(X, sample_weight)
+        return score_values(y, predicted, rows, weights)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,16 +1,16 @@
-"""Grid search that computes states once for all that can be learnt from them."""
+"""Grid search that computes states once for all candidates with the same reservoir."""
 
-from typing import Any
+from typing import Any, Self
 
-from sklearn.model_selection import GridSearchCV
 from sklearn.utils import Tags, get_tags
 
+from sklseq._compat.sklearn import OrderedGridSearchCV
 from sklseq.reservoir._shared_work import PENALTIES, sharing_work
 
 __all__ = ["ESNSearchCV"]
 
 
-class ESNSearchCV(GridSearchCV):
+class ESNSearchCV(OrderedGridSearchCV):
     """`GridSearchCV` for echo state networks that shares work between candidates.
 
     Candidates that differ in nothing but what comes after the states, `alpha` above all, share
@@ -81,31 +81,21 @@ class ESNSearchCV(GridSearchCV):
         tags.target_tags.multi_output = of_network.target_tags.multi_output
         return tags
 
-    def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        """Evaluate candidates with the same reservoir one after the other."""
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
+        """Evaluate all candidates; as `GridSearchCV.fit`.
 
-        def one_reservoir_at_a_time(candidates: Any, **more: Any) -> Any:
-            candidates = list(candidates)
-            first = {_reservoir(c): i for i, c in reversed(list(enumerate(candidates)))}
-            self._order = sorted(
-                range(len(candidates)), key=lambda i: (first[_reservoir(candidates[i])], i)
-            )
-            return evaluate_candidates([candidates[i] for i in self._order], **more)
+        Parameters
+        ----------
+        X, y, **params
+            As of `GridSearchCV.fit`.
 
+        Returns
+        -------
+        self
+        """
         with sharing_work():
-            super()._run_search(one_reservoir_at_a_time, callback_ctx=callback_ctx)
+            return super().fit(X, y, **params)
 
-    def _format_results(
-        self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None
-    ) -> Any:
-        """Give the results in the order of the grid."""
-        place = sorted(range(len(self._order)), key=self._order.__getitem__)
-        candidate_params = [candidate_params[i] for i in place]
-        out = [out[i * n_splits + k] for i in place for k in range(n_splits)]
-        del self._order
-        return super()._format_results(candidate_params, n_splits, out, more_results)
-
-
-def _reservoir(candidate: dict[str, Any]) -> str:
-    """The settings of a candidate that change its states."""
-    return repr([(k, v) for k, v in candidate.items() if k.split("__")[-1] not in PENALTIES])
+    def _similar(self, candidate: dict[str, Any]) -> str:
+        """The settings of a candidate that change its states."""
+        return repr([(k, v) for k, v in candidate.items() if k.split("__")[-1] not in PENALTIES])

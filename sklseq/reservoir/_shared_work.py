@@ -1,22 +1,29 @@
 """Work that fits with the same reservoir and data share while a search goes over penalties."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, TypeVar
+from typing import Any
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PENALTIES", "is_sharing", "shared", "shared_rows", "sharing_work"]
+__all__ = ["PENALTIES", "Slot", "is_sharing", "shared_rows", "shared_slot", "sharing_work"]
 
-_T = TypeVar("_T")
 # The parameters of an estimator that change neither its states nor sums of them.
 PENALTIES = frozenset({"alpha", "readout", "class_weight", "n_jobs"})
 # Features of steps are kept up to this size; larger ones are computed anew.
 _MAX_BYTES = 256 * 2**20
+
+
+@dataclass
+class Slot:
+    """A result shared by fits: None until it is computed, and never changed."""
+
+    value: Any = None
 
 
 class _Work:
@@ -24,9 +31,9 @@ class _Work:
 
     def __init__(self) -> None:
         self._reservoir: str | None = None
-        self._kept: dict[tuple[str, Any], Any] = {}
+        self._slots: dict[tuple[str, Any], Slot] = {}
 
-    def of(self, model: Any) -> dict[tuple[str, Any], Any] | None:
+    def of(self, model: Any) -> dict[tuple[str, Any], Slot] | None:
         """What is kept for the reservoir of a model; None where it is drawn anew each time."""
         if not isinstance(model.random_state, Integral):
             return None
@@ -35,8 +42,8 @@ class _Work:
             (type(model), {k: v for k, v in params.items() if k not in PENALTIES})
         )
         if reservoir != self._reservoir:
-            self._reservoir, self._kept = reservoir, {}
-        return self._kept
+            self._reservoir, self._slots = reservoir, {}
+        return self._slots
 
 
 _current: ContextVar[_Work | None] = ContextVar("_current", default=None)
@@ -59,49 +66,27 @@ def is_sharing(model: Any, shape: tuple[int, ...]) -> bool:
     return small and work is not None and work.of(model) is not None
 
 
-def shared(model: Any, what: str, data: Any, make: Callable[[], _T]) -> _T:
-    """What `make` makes, or made before for the same reservoir and data.
+def shared_slot(model: Any, what: str, data: Any) -> Slot:
+    """A place for a result that may be there, from the same reservoir and data.
 
     Parameters
     ----------
     model : estimator
         With a reservoir.
     what : str
-        Names it.
+        Name of the result.
     data : object
-        What it was made from, beside the reservoir: arrays, numbers, strings.
-    make : callable
-        Its result must not be changed by anybody.
+        What it is computed from, beside the reservoir: arrays, numbers, strings.
     """
     work = _current.get()
-    kept = None if work is None else work.of(model)
-    if kept is None:
-        return make()
-    key = what, joblib.hash(data)
-    if key not in kept:
-        kept[key] = make()
-    return kept[key]
+    slots = None if work is None else work.of(model)
+    return Slot() if slots is None else slots.setdefault((what, joblib.hash(data)), Slot())
 
 
-def shared_rows(
-    model: Any,
-    what: str,
-    sequences: list[NDArray[Any]],
-    make: Callable[[NDArray[np.int64]], NDArray[Any]],
-) -> NDArray[Any]:
-    """A row for each sequence, made only for sequences that have none yet.
-
-    Parameters
-    ----------
-    make : callable
-        Takes the numbers of sequences and gives their rows.
-    """
+def shared_rows(model: Any, what: str, sequences: list[NDArray[Any]]) -> list[Slot]:
+    """A place for the row of each sequence; equal sequences have one place."""
     work = _current.get()
-    kept = None if work is None else work.of(model)
-    if kept is None:
-        return make(np.arange(len(sequences)))
-    keys = [(what, sequence.tobytes()) for sequence in sequences]
-    new = np.array([i for i, key in enumerate(keys) if key not in kept], dtype=np.int64)
-    if len(new):
-        kept.update(zip((keys[i] for i in new), make(new), strict=True))
-    return np.stack([kept[key] for key in keys])
+    slots = None if work is None else work.of(model)
+    if slots is None:
+        return [Slot() for _ in sequences]
+    return [slots.setdefault((what, sequence.tobytes()), Slot()) for sequence in sequences]

@@ -1,24 +1,21 @@
 """Ridge statistics of several targets that may be known at different rows."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.reservoir._pooling import Block
+from sklseq.nn.reservoir import run_parts
+from sklseq.reservoir._features import FeatureSource
 from sklseq.ridge import LeaveOneOut, RidgePath, RidgeStatistics, RidgeTriangle, merged
 
-__all__ = ["Source", "TargetSums", "Targets", "leave_one_out"]
+__all__ = ["STATISTICS", "RidgeSums", "RidgeTargets", "leave_one_out", "sum_part"]
 
-Source = Callable[[Callable[[Iterable[Block]], Any]], list[Any]]
-
-
-_STATISTICS: dict[str, Any] = {"eigen": RidgeStatistics, "qr": RidgeTriangle}
+STATISTICS: dict[str, Any] = {"eigen": RidgeStatistics, "qr": RidgeTriangle}
 
 
-class Targets:
-    """Targets of rows and what each counts, grouped by outputs with the same weights.
+class RidgeTargets:
+    """Targets of rows and their weights, grouped by outputs with the same weights.
 
     Parameters
     ----------
@@ -41,21 +38,31 @@ class Targets:
         for outputs in alike.values():
             self.groups.append((np.array(outputs), weights[:, outputs[0]].copy()))
 
-    def add(self, blocks: Iterable[Block], sums: list[Any]) -> list[Any]:
-        """Update the sums, one for each group, by the rows of all blocks that count."""
+    def update(self, sums: list[Any], rows: NDArray[np.int64], features: NDArray[Any]) -> None:
+        """Update the sums, one for each group, by those of the rows that have a weight."""
+        for (outputs, weights), total in zip(self.groups, sums, strict=True):
+            w = weights[rows]
+            kept = w > 0
+            if not kept.any():
+                continue
+            x = features if kept.all() else features[kept]
+            y, w = self.values[np.ix_(rows[kept], outputs)], w[kept]
+            total.update(x, y, None if (w == 1).all() else w)
+
+
+def sum_part(part: Any, source: FeatureSource, targets: RidgeTargets, solver: str) -> list[Any]:
+    """Statistics of the rows of a part, one for each group of outputs."""
+    sums: list[Any] = []
+    for blocks in source.attempts(part):
+        sums = [
+            STATISTICS[solver](source.n_features, len(outputs)) for outputs, _ in targets.groups
+        ]
         for rows, features in blocks:
-            for (outputs, weights), total in zip(self.groups, sums, strict=True):
-                w = weights[rows]
-                kept = w > 0
-                if not kept.any():
-                    continue
-                x = features if kept.all() else features[kept]
-                y, w = self.values[np.ix_(rows[kept], outputs)], w[kept]
-                total.update(x, y, None if (w == 1).all() else w)
-        return sums
+            targets.update(sums, rows, features)
+    return sums
 
 
-class TargetSums:
+class RidgeSums:
     """One statistic for each group of outputs that are known at the same rows.
 
     Parameters
@@ -69,24 +76,15 @@ class TargetSums:
         self.outputs, self.statistics = outputs, statistics
 
     @classmethod
-    def of(
-        cls, source: Source, targets: Targets, n_features: int, solver: str = "eigen"
-    ) -> "TargetSums":
-        """The sums over all rows of a source of features, as a solver wants them."""
-        kind = _STATISTICS[solver]
-        sizes = [len(outputs) for outputs, _ in targets.groups]
-
-        def consume(blocks: Iterable[Block]) -> list[Any]:
-            return targets.add(blocks, [kind(n_features, k) for k in sizes])
-
-        parts = source(consume)
+    def of_parts(cls, targets: RidgeTargets, parts: list[list[Any]]) -> "RidgeSums":
+        """The sums over the rows of all parts, whose statistics are used up."""
         totals = [merged(group) for group in zip(*parts, strict=True)]
         return cls([outputs for outputs, _ in targets.groups], totals)
 
     @property
     def solver(self) -> str:
         """The solver that the sums were made for."""
-        kinds = {kind: name for name, kind in _STATISTICS.items()}
+        kinds = {kind: name for name, kind in STATISTICS.items()}
         return kinds[type(self.statistics[0])]
 
     @property
@@ -103,7 +101,7 @@ class TargetSums:
         constant = scale <= 10 * np.finfo(float).eps * np.abs(mean)
         return mean, np.where(constant, 1.0, scale)
 
-    def merged(self, other: "TargetSums") -> "TargetSums":
+    def merged(self, other: "RidgeSums") -> "RidgeSums":
         """The sums over the rows of both; they are left as they are."""
         outputs, statistics = [], []
         for mine, a in zip(self.outputs, self.statistics, strict=True):
@@ -114,7 +112,7 @@ class TargetSums:
                     total.merge(b.select(np.searchsorted(theirs, both)))
                     outputs.append(both)
                     statistics.append(total)
-        return TargetSums(outputs, statistics)
+        return RidgeSums(outputs, statistics)
 
     def paths(self) -> list[RidgePath]:
         """The ridge solutions of each group, for every alpha.
@@ -145,13 +143,29 @@ class TargetSums:
 
 
 def leave_one_out(
-    paths: list[RidgePath], alphas: NDArray[np.float64], source: Source, targets: Targets
+    paths: list[RidgePath],
+    alphas: NDArray[np.float64],
+    source: FeatureSource,
+    targets: RidgeTargets,
 ) -> NDArray[np.float64]:
     """Mean squared leave-one-out error of each alpha, summed over outputs."""
-
-    def consume(blocks: Iterable[Block]) -> list[LeaveOneOut]:
-        return targets.add(blocks, [LeaveOneOut(path, alphas) for path in paths])
-
-    parts = source(consume)
+    parts = run_parts(
+        _leave_out_part, source.parts, source, targets, paths, alphas, n_jobs=source.n_jobs
+    )
     found = [merged(group) for group in zip(*parts, strict=True)]
     return np.sum([f.errors.sum(axis=1) / f.path.statistics.weight for f in found], axis=0)
+
+
+def _leave_out_part(
+    part: Any,
+    source: FeatureSource,
+    targets: RidgeTargets,
+    paths: list[RidgePath],
+    alphas: NDArray[np.float64],
+) -> list[Any]:
+    errors: list[Any] = []
+    for blocks in source.attempts(part):
+        errors = [LeaveOneOut(path, alphas) for path in paths]
+        for rows, features in blocks:
+            targets.update(errors, rows, features)
+    return errors

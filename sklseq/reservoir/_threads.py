@@ -1,4 +1,4 @@
-"""One thread of BLAS during a computation, so that its bits do not depend on who else computes."""
+"""One thread of BLAS during a computation, so that its bits do not depend on other threads."""
 
 import threading
 from collections.abc import Iterator
@@ -20,6 +20,16 @@ def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
+def _take_control() -> None:
+    """Let this thread set the limit, which holds for the whole process.
+
+    Newer threadpoolctl keeps that for the thread that has set one first, and ignores the others.
+    """
+    for library in _controller().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
+
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Limit BLAS to one thread and restore it.
@@ -31,6 +41,7 @@ def one_blas_thread() -> Iterator[None]:
         # Several fits may run in the threads of one process: the last that ends restores what
         # the first has found.
         if not _active:
+            _take_control()
             _active.append(_controller().limit(limits=1, user_api="blas"))
         _active.append(None)
     try:
@@ -39,4 +50,5 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _active.pop()
             if len(_active) == 1:
+                _take_control()
                 _active.pop().restore_original_limits()

@@ -2,24 +2,28 @@
 
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import estimator
-from sklseq.base.sequences import SequenceTransformerMixin
+from sklseq.base import estimator, other_default
+from sklseq.base.sequences import SequenceTransformer
 from sklseq.reservoir._base import BaseESN
+from sklseq.reservoir._features import write
+from sklseq.reservoir._pooling import Pooling
+from sklseq.reservoir._predictor import ESNPredictor
 from sklseq.reservoir._threads import one_blas_thread
 
 __all__ = ["ESNTransformer"]
 
 
 @estimator
-class ESNTransformer(SequenceTransformerMixin, BaseESN):
+class ESNTransformer(SequenceTransformer, BaseESN):
     """Turn sequences, or their steps, into the states of a random recurrent network.
 
-    Nothing is learnt: `fit` draws the reservoir for the number of features of X. `transform`
+    Nothing is learned: `fit` draws the reservoir for the number of features of X. `transform`
     gives its states, pooled over the steps with ``target="sequence"``.
 
     References
@@ -36,6 +40,26 @@ class ESNTransformer(SequenceTransformerMixin, BaseESN):
     (3, 20)
     """
 
+    # Declared as those of the networks with a readout.
+    bidirectional: bool = other_default(ESNPredictor, "bidirectional", False)
+    pooling: str = other_default(ESNPredictor, "pooling", "last")
+    n_slices: int = other_default(ESNPredictor, "n_slices", 1)
+    dtype: str = other_default(ESNPredictor, "dtype", "float64")
+
+    @property
+    def _dtype(self) -> str:
+        return self.dtype
+
+    @property
+    def _n_directions(self) -> int:
+        return 1 + self.bidirectional
+
+    @property
+    def _pooling(self) -> Pooling | None:
+        if self._per_step:
+            return None
+        return Pooling(self.pooling, self.washout, self.n_slices)
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Draw the reservoir.
@@ -43,10 +67,7 @@ class ESNTransformer(SequenceTransformerMixin, BaseESN):
         Parameters
         ----------
         X : sequences
-            ``(n_sequences, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)``
-            array; DataFrame with a (sequence, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series.
+            {{X: sequences}} {{X: one series}}
         y : Ignored
             Not used, present for API consistency.
 
@@ -60,8 +81,7 @@ class ESNTransformer(SequenceTransformerMixin, BaseESN):
             If X or a parameter is not valid, or a sequence is not longer than the washout; the
             estimator is then as it was before.
         """
-        data = {"X": X, "y": y, "metadata": {}}
-        with self._all_or_nothing(), self._reported(data), one_blas_thread():
+        with self._fitting(X), one_blas_thread():
             self._read_training(X, fresh=True)
         return self
 
@@ -81,7 +101,11 @@ class ESNTransformer(SequenceTransformerMixin, BaseESN):
             washout included.
         """
         check_is_fitted(self)
-        sequences, states = self._map_rows(X, lambda x: x, self._n_columns, self.dtype)
+        sequences = self._read_steps(X, reset=False)
+        with one_blas_thread():
+            source = self._source(sequences)
+            states = np.empty((source.n_rows, source.n_features), dtype=self.dtype)
+            write(source, np.asarray, states)
         return self._as_output(X, sequences, states)
 
     def __sklearn_tags__(self) -> Tags:

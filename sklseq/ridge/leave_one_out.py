@@ -1,4 +1,4 @@
-"""What a ridge fit would say of each row had it not seen it."""
+"""Leave-one-out errors of ridge regression."""
 
 import numpy as np
 from numpy.typing import ArrayLike

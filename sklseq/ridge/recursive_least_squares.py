@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["RecursiveLeastSquares"]
 
-Array = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 class RecursiveLeastSquares:
     """Recursive least squares: after each update the ridge solution of all rows so far.
 
-    There is no intercept: give a constant feature, which is penalised as the others. Without
+    There is no intercept: give a constant feature, which is penalized as the others. Without
     forgetting, the coefficients equal those of `RidgeStatistics.path(fit_intercept=False)`.
 
     Parameters
@@ -59,13 +59,13 @@ class RecursiveLeastSquares:
         self.coef = np.zeros((n_features, n_targets))
         self.inverse = np.eye(n_features) / alpha
 
-    def predict(self, features: ArrayLike) -> Array:
+    def predict(self, features: ArrayLike) -> FloatArray:
         """Targets (n_rows, n_targets) of features (n_rows, n_features)."""
         return np.asarray(np.asarray(features, dtype=np.float64) @ self.coef)
 
     def update(
         self, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None = None
-    ) -> Array:
+    ) -> FloatArray:
         """Learn rows, which count as one update.
 
         Parameters
@@ -86,10 +86,10 @@ class RecursiveLeastSquares:
         errors = y - self.predict(x)
         root = np.ones(len(x)) if weights is None else np.sqrt(np.asarray(weights, float))
         scaled = x * root[:, None]
-        heard = self.inverse @ scaled.T
-        among = np.eye(len(x)) * self.forgetting + scaled @ heard
-        gain = np.linalg.solve(among, heard.T).T
-        self.inverse -= gain @ heard.T
+        projected = self.inverse @ scaled.T
+        system = np.eye(len(x)) * self.forgetting + scaled @ projected
+        gain = np.linalg.solve(system, projected.T).T
+        self.inverse -= gain @ projected.T
         # Rounding would make it less and less symmetric, and then wrong.
         self.inverse = (self.inverse + self.inverse.T) / (2 * self.forgetting)
         self.coef += gain @ (errors * root[:, None])

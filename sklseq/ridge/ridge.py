@@ -1,6 +1,6 @@
 """Ridge regression from sums that can be added up, split and taken apart again.
 
-The sums over the rows (weight, means, centred products) are all that a ridge readout needs, so
+The sums over the rows (weight, means, centered products) are all that a ridge readout needs, so
 neither the rows nor the states behind them have to exist at once.
 """
 
@@ -16,14 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["RidgePath", "RidgeStatistics", "checked_rows", "merged"]
 
-Array = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(eq=False)
 class RidgeStatistics:
     """Weighted sums over rows of features and targets: a sufficient statistic of ridge.
 
-    Means and centred products are kept apart, so that features with a large mean lose no digits
+    Means and centered products are kept apart, so that features with a large mean lose no digits
     (Chan, Golub & LeVeque 1983, Algorithms for computing the sample variance).
 
     Parameters
@@ -42,11 +42,11 @@ class RidgeStatistics:
     target_mean : ndarray of shape (n_targets,)
         Weighted mean of the targets.
     products : ndarray of shape (n_features, n_features)
-        Sum of weighted products of centred features.
+        Sum of weighted products of centered features.
     cross : ndarray of shape (n_features, n_targets)
-        Sum of weighted products of centred features and targets.
+        Sum of weighted products of centered features and targets.
     squares : ndarray of shape (n_targets,)
-        Sum of weighted squares of centred targets.
+        Sum of weighted squares of centered targets.
 
     Examples
     --------
@@ -60,11 +60,11 @@ class RidgeStatistics:
     n_targets: int
     n_rows: int = field(default=0, init=False)
     weight: float = field(default=0.0, init=False)
-    feature_mean: Array = field(init=False, repr=False)
-    target_mean: Array = field(init=False, repr=False)
-    products: Array = field(init=False, repr=False)
-    cross: Array = field(init=False, repr=False)
-    squares: Array = field(init=False, repr=False)
+    feature_mean: FloatArray = field(init=False, repr=False)
+    target_mean: FloatArray = field(init=False, repr=False)
+    products: FloatArray = field(init=False, repr=False)
+    cross: FloatArray = field(init=False, repr=False)
+    squares: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.feature_mean = np.zeros(self.n_features)
@@ -130,39 +130,6 @@ class RidgeStatistics:
         self.squares += other.squares
         return self._join(other.n_rows, other.weight, other.feature_mean, other.target_mean)
 
-    def without(self, part: "RidgeStatistics") -> "RidgeStatistics":
-        """The statistic of the rows that are not in a part, such as a fold's training rows.
-
-        Parameters
-        ----------
-        part : RidgeStatistics
-            Of rows that are all in this statistic.
-
-        Returns
-        -------
-        rest : RidgeStatistics
-            A new one; this one is left as it is.
-
-        Raises
-        ------
-        ValueError
-            If the part has as many rows as the whole, or more.
-        """
-        self._check(part)
-        if part.n_rows >= self.n_rows:
-            raise ValueError(f"Nothing is left of {self.n_rows} rows without {part.n_rows}.")
-        rest = RidgeStatistics(self.n_features, self.n_targets)
-        rest.n_rows, rest.weight = self.n_rows - part.n_rows, self.weight - part.weight
-        share = part.weight / rest.weight
-        rest.feature_mean = self.feature_mean + share * (self.feature_mean - part.feature_mean)
-        rest.target_mean = self.target_mean + share * (self.target_mean - part.target_mean)
-        dx, dy = rest.feature_mean - part.feature_mean, rest.target_mean - part.target_mean
-        factor = rest.weight * part.weight / self.weight
-        rest.products = self.products - part.products - factor * np.outer(dx, dx)
-        rest.cross = self.cross - part.cross - factor * np.outer(dx, dy)
-        rest.squares = np.maximum(self.squares - part.squares - factor * dy**2, 0)
-        return rest
-
     def select(self, outputs: NDArray[np.int64]) -> "RidgeStatistics":
         """A copy with some of the targets."""
         copy = RidgeStatistics(self.n_features, len(outputs))
@@ -176,7 +143,7 @@ class RidgeStatistics:
         """A statistic of the same rows that can grow on its own."""
         return self.select(np.arange(self.n_targets))
 
-    def uncentred(self) -> "RidgeStatistics":
+    def uncentered(self) -> "RidgeStatistics":
         """The same sums about zero instead of the means: for a fit without intercept."""
         raw = RidgeStatistics(self.n_features, self.n_targets)
         raw.n_rows, raw.weight, w = self.n_rows, self.weight, self.weight
@@ -191,11 +158,11 @@ class RidgeStatistics:
         Parameters
         ----------
         fit_intercept : bool, default=True
-            Whether there is an intercept, which is not penalised.
+            Whether there is an intercept, which is not penalized.
         """
         if self.n_rows == 0:
             raise ValueError("There are no rows to fit.")
-        source = self if fit_intercept else self.uncentred()
+        source = self if fit_intercept else self.uncentered()
         values, vectors = scipy.linalg.eigh(source.products, driver="evd", check_finite=True)
         return RidgePath(source, np.maximum(values, 0), vectors, fit_intercept)
 
@@ -204,7 +171,9 @@ class RidgeStatistics:
         if mine != theirs:
             raise ValueError(f"Statistics of {mine} and {theirs} features and targets.")
 
-    def _join(self, n_rows: int, weight: float, x_mean: Array, y_mean: Array) -> "RidgeStatistics":
+    def _join(
+        self, n_rows: int, weight: float, x_mean: FloatArray, y_mean: FloatArray
+    ) -> "RidgeStatistics":
         """Weights, means and the products of the means' difference (Chan et al.)."""
         total = self.weight + weight
         if weight:
@@ -223,7 +192,7 @@ class RidgeStatistics:
 class RidgePath:
     """Ridge solutions for any penalty, from the eigenvectors of the features' products.
 
-    ``coef(alpha) = Q (L + alpha)^-1 Q^T S_xy`` with ``S_xx = Q L Q^T``: minimises the weighted
+    ``coef(alpha) = Q (L + alpha)^-1 Q^T S_xy`` with ``S_xx = Q L Q^T``: minimizes the weighted
     squared error plus alpha times the squared coefficients. Made by `RidgeStatistics.path`.
 
     Parameters
@@ -248,12 +217,12 @@ class RidgePath:
     """
 
     statistics: Any
-    values: Array
-    vectors: Array
+    values: FloatArray
+    vectors: FloatArray
     fit_intercept: bool
 
     @cached_property
-    def rotated_cross(self) -> Array:
+    def rotated_cross(self) -> FloatArray:
         """``Q^T S_xy`` of shape (n_features, n_targets)."""
         return np.asarray(self.vectors.T @ self.statistics.cross)
 
@@ -262,7 +231,7 @@ class RidgePath:
         """Below this an eigenvalue is rounding."""
         return float(self.values[-1] * len(self.values) * np.finfo(float).eps)
 
-    def inverse(self, alpha: float) -> Array:
+    def inverse(self, alpha: float) -> FloatArray:
         """``(L + alpha)^-1``, and its pseudo-inverse where alpha is 0 and L singular.
 
         Raises
@@ -290,35 +259,28 @@ class RidgePath:
         kept = self.values > floor
         return np.divide(1.0, self.values, out=np.zeros_like(self.values), where=kept)
 
-    def coef(self, alpha: float) -> Array:
+    def coef(self, alpha: float) -> FloatArray:
         """Coefficients of shape (n_features, n_targets)."""
         return np.asarray(self.vectors @ (self.inverse(alpha)[:, None] * self.rotated_cross))
 
-    def intercept(self, alpha: float) -> Array:
+    def intercept(self, alpha: float) -> FloatArray:
         """Intercepts of shape (n_targets,); zero without."""
         if not self.fit_intercept:
             return np.zeros(self.statistics.n_targets)
         means = self.statistics
         return np.asarray(means.target_mean - means.feature_mean @ self.coef(alpha))
 
-    def coefs(self, alphas: ArrayLike) -> Array:
-        """Coefficients of many alphas, of shape (n_alphas, n_features, n_targets)."""
-        inverse = np.stack([self.inverse(a) for a in np.atleast_1d(np.asarray(alphas, float))])
-        scaled = (inverse[:, :, None] * self.rotated_cross).swapaxes(0, 1)
-        flat = self.vectors @ scaled.reshape(len(self.values), -1)
-        return np.ascontiguousarray(flat.reshape(scaled.shape).swapaxes(0, 1))
-
     def degrees_of_freedom(self, alpha: float) -> float:
         """Trace of the hat matrix, the intercept included."""
         return float(self.values @ self.inverse(alpha)) + self.fit_intercept
 
-    def squared_error(self, alpha: float) -> Array:
+    def squared_error(self, alpha: float) -> FloatArray:
         """Sum of weighted squared residuals on the rows seen, of shape (n_targets,)."""
         inverse = self.inverse(alpha)
         explained = inverse * (2 - self.values * inverse) @ self.rotated_cross**2
         return np.maximum(self.statistics.squares - explained, 0)
 
-    def generalized_cross_validation(self, alphas: ArrayLike) -> Array:
+    def generalized_cross_validation(self, alphas: ArrayLike) -> FloatArray:
         """GCV ``n * error / (n - degrees of freedom)^2``, of shape (n_alphas, n_targets).
 
         Golub, Heath & Wahba (1979); from the sums alone, without another pass. Its
@@ -336,7 +298,7 @@ class RidgePath:
 
 def checked_rows(
     statistic: Any, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
-) -> tuple[Array, Array, Array]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Copies of rows, of the columns that a statistic has, and their weights.
 
     Raises

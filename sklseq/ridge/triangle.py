@@ -15,7 +15,7 @@ from sklseq.ridge.ridge import RidgePath, checked_rows
 
 __all__ = ["RidgeTriangle", "TrianglePath"]
 
-Array = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -25,7 +25,7 @@ class RidgeTriangle:
     Rows are collected and folded into the triangle, ``R <- qr([R, rows])``, which is all that a
     later row or another triangle needs (Golub & Van Loan, Matrix Computations, section 5.3;
     Demmel et al. 2012, Communication-optimal parallel and sequential QR). The column of ones
-    makes what lies below its row centred.
+    makes what lies below its row centered.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ class RidgeTriangle:
     n_features: int
     n_targets: int
     n_rows: int = field(default=0, init=False)
-    _factor: Array = field(init=False, repr=False)
-    _waiting: list[Array] = field(default_factory=list, init=False, repr=False)
+    _factor: FloatArray = field(init=False, repr=False)
+    _waiting: list[FloatArray] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._factor = np.zeros((0, 1 + self.n_features + self.n_targets))
@@ -78,7 +78,7 @@ class RidgeTriangle:
         return copy._add(self.factor[:, columns], self.n_rows)
 
     @property
-    def factor(self) -> Array:
+    def factor(self) -> FloatArray:
         """The triangle of all rows so far, of shape (k, 1 + n_features + n_targets)."""
         if self._waiting:
             stacked = np.concatenate([self._factor, *self._waiting])
@@ -92,24 +92,24 @@ class RidgeTriangle:
         return float(self.factor[0, 0] ** 2)
 
     @property
-    def feature_mean(self) -> Array:
+    def feature_mean(self) -> FloatArray:
         """Weighted mean of the features."""
         return np.asarray(self.factor[0, 1 : 1 + self.n_features] / self.factor[0, 0])
 
     @property
-    def target_mean(self) -> Array:
+    def target_mean(self) -> FloatArray:
         """Weighted mean of the targets."""
         return np.asarray(self.factor[0, 1 + self.n_features :] / self.factor[0, 0])
 
     @property
-    def squares(self) -> Array:
-        """Sum of weighted squares of the centred targets."""
+    def squares(self) -> FloatArray:
+        """Sum of weighted squares of the centered targets."""
         return np.asarray(np.square(self.factor[1:, 1 + self.n_features :]).sum(axis=0))
 
     def path(self) -> "TrianglePath":
         """One singular value decomposition, from which every alpha is a product.
 
-        There is an intercept, which is not penalised.
+        There is an intercept, which is not penalized.
         """
         if self.n_rows == 0:
             raise ValueError("There are no rows to fit.")
@@ -123,7 +123,7 @@ class RidgeTriangle:
         beyond = np.square(r[n:, n:]).sum(axis=0)
         return TrianglePath(self, roots**2, vectors, True, roots, left.T @ r[1:n, n:], beyond)
 
-    def _add(self, rows: Array, n_rows: int) -> "RidgeTriangle":
+    def _add(self, rows: FloatArray, n_rows: int) -> "RidgeTriangle":
         self._waiting.append(rows)
         self.n_rows += n_rows
         # The more rows at once, the less is done on the triangle again.
@@ -148,12 +148,12 @@ class TrianglePath(RidgePath):
         Squares of the targets that no coefficients reach.
     """
 
-    roots: Array
-    projected: Array
-    beyond: Array
+    roots: FloatArray
+    projected: FloatArray
+    beyond: FloatArray
 
     @property
-    def rotated_cross(self) -> Array:
+    def rotated_cross(self) -> FloatArray:
         """``Q^T S_xy`` of shape (n_features, n_targets)."""
         return np.asarray(self.roots[:, None] * self.projected)
 
@@ -162,7 +162,7 @@ class TrianglePath(RidgePath):
         """Below this an eigenvalue is rounding."""
         return float((self.roots[-1] * len(self.roots) * np.finfo(float).eps) ** 2)
 
-    def squared_error(self, alpha: float) -> Array:
+    def squared_error(self, alpha: float) -> FloatArray:
         """Sum of weighted squared residuals on the rows seen, of shape (n_targets,).
 
         Added up of parts that are not negative: exact where the error is tiny.

@@ -1,4 +1,4 @@
-"""Settings that hold during a computation and are restored after it: threads, device."""
+"""Settings that hold during a computation and are restored after it: threads, seeds."""
 
 import multiprocessing
 import threading
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-__all__ = ["resolve_device", "seeded_construction", "threads"]
+__all__ = ["epoch_generators", "seeded_construction", "threads"]
 
 # More multiply-adds than this in one step's product keep a second thread busy.
 _LARGE_STEP = 50_000_000
@@ -51,9 +51,9 @@ def threads(n_threads: int | None, work: int) -> Iterator[None]:
 
 @contextmanager
 def seeded_construction(seed: int) -> Iterator[None]:
-    """Initialise modules from `seed`; torch's global generator is as before afterwards.
+    """Initialize modules from `seed`; torch's global generator is as before afterwards.
 
-    Torch initialises from its global generator only, so constructions take turns.
+    Torch initializes from its global generator only, so constructions take turns.
     """
     with _lock, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -64,36 +64,6 @@ def _in_worker() -> bool:
     """Whether this is a thread or process that another one started."""
     in_thread = threading.current_thread() is not threading.main_thread()
     return in_thread or multiprocessing.parent_process() is not None
-
-
-def resolve_device(device: str) -> torch.device:
-    """The torch device of a name; "auto" takes an accelerator if there is one.
-
-    Raises
-    ------
-    ValueError
-        If the device is unknown or not there.
-    """
-    if device == "auto":
-        best = torch.accelerator.current_accelerator(check_available=True)
-        return torch.device("cpu") if best is None else best
-    try:
-        resolved = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(
-            f"device={device!r} is not a device: use 'cpu', 'cuda' or 'auto'."
-        ) from error
-    present = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-    }.get(resolved.type, 0)
-    if (resolved.index or 0) >= present:
-        raise ValueError(
-            f"device={device!r} is not there: this machine has {present} of the kind "
-            f"{resolved.type!r}. Use device='auto' to take an accelerator only where there is one."
-        )
-    return resolved
 
 
 def epoch_generators(

@@ -96,8 +96,16 @@ class Trainer:
             net.initialize()
             if optimizer_state is not None:
                 _resume(net.optimizer_, optimizer_state)
-            net.partial_fit(train, validation)
-        if net.interrupted:
+            net.notify("on_train_begin", X=train, y=validation)
+            interrupted = False
+            try:
+                net.fit_loop(train, validation)
+            except StopTraining:
+                pass
+            except KeyboardInterrupt:
+                interrupted = True
+            net.notify("on_train_end", X=train, y=validation)
+        if interrupted:
             self._keep_best(net)
         # The last step of a run has no loss after it that would show that it diverged.
         for name, parameter in module.named_parameters():
@@ -146,7 +154,7 @@ class Trainer:
 
 
 class _Net(NeuralNet):
-    """skorch's loop over our rows: ``partial_fit(train_rows, validation_rows)``."""
+    """skorch's loop over our rows: ``fit_loop(train_rows, validation_rows)``."""
 
     def __init__(
         self,
@@ -173,7 +181,6 @@ class _Net(NeuralNet):
         self.objective, self.trainer = objective, trainer
         self.parameters = list(module.parameters())
         self.losses: dict[str, list[float]] = {"train": [], "valid": []}
-        self.interrupted = False
 
     _default_callbacks: list[Any] = []
 
@@ -182,15 +189,6 @@ class _Net(NeuralNet):
 
     def get_iterator(self, dataset: Rows, training: bool = False) -> Rows:
         return dataset
-
-    def fit_loop(self, X: Rows, y: Rows | None = None, epochs: Any = None, **params: Any) -> Any:
-        try:
-            return super().fit_loop(X, y, epochs, **params)
-        except StopTraining:
-            return self
-        except KeyboardInterrupt:
-            self.interrupted = True
-            return self
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         for name, losses in self.losses.items():
@@ -259,9 +257,10 @@ class _Net(NeuralNet):
         elif trainer.solver == "lbfgs":
             loss = optimizer.step(self._repeatable(batch))
         else:
-            loss = self._gradients(batch)
+            loss = self.objective(module, batch)
+            self._backpropagate(loss, batch)
             optimizer.step()
-        return {"loss": loss, "y_pred": None}
+        return {"loss": loss.detach(), "y_pred": None}
 
     def _repeatable(self, batch: Batch) -> Callable[[], Tensor]:
         """For a line search, which compares losses: all it asks for meet the same noise."""
@@ -271,18 +270,18 @@ class _Net(NeuralNet):
 
         def gradients() -> Tensor:
             layers.set_state(state)
-            return self._gradients(batch)
+            loss = self.objective(self.module_, batch)
+            self._backpropagate(loss, batch)
+            return loss.detach()
 
         return gradients
 
-    def _gradients(self, batch: Batch) -> Tensor:
-        """Loss of a batch, once its gradients are those of the parameters."""
+    def _backpropagate(self, loss: Tensor, batch: Batch) -> None:
+        """Make the gradients of the parameters those of this loss."""
         for parameter in self.parameters:
             parameter.grad = None
-        loss = self.objective(self.module_, batch)
         loss.backward()
         self._computed(batch, self.parameters)
-        return loss.detach()
 
     def _computed(self, batch: Batch, parameters: Iterable[nn.Parameter]) -> None:
         """Clip new gradients, and show them to callbacks."""
@@ -340,5 +339,5 @@ def _resume(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """
     now = optimizer.state_dict()
     if now["param_groups"][0].keys() <= state["param_groups"][0].keys():
-        # Copied, for the optimiser changes them in place, also in a run that fails.
+        # Copied, for the optimizer changes them in place, also in a run that fails.
         optimizer.load_state_dict(now | {"state": deepcopy(state["state"])})

@@ -24,7 +24,7 @@ class _Settings(Protocol):
 
 
 def make_optimizer(settings: _Settings, device: torch.device) -> tuple[Any, dict[str, Any]]:
-    """Optimiser class and its options."""
+    """Optimizer class and its options."""
     if settings.solver == "lbfgs":
         return optim.LBFGS, {
             "lr": 1.0,  # the line search finds the step, so the learning rate has no part in it

@@ -25,7 +25,7 @@ class Phase:
     repeats : int, default=1
         Updates of this part in a step.
     options : dict
-        Of the optimiser for this part, such as ``lr``.
+        Of the optimizer for this part, such as ``lr``.
     """
 
     part: str
@@ -35,16 +35,16 @@ class Phase:
 
 
 def phase_options(solver: str) -> dict[str, Any]:
-    """What the optimiser takes where parts learn against each other.
+    """What the optimizer takes where parts learn against each other.
 
     Raises
     ------
     ValueError
-        If it minimises one loss alone.
+        If it minimizes one loss alone.
     """
     if solver == "lbfgs":
         raise ValueError(
-            "solver='lbfgs' minimises one loss, but adversaries have one each: take 'adam'."
+            "solver='lbfgs' minimizes one loss, but adversaries have one each: take 'adam'."
         )
     # Half the usual momentum: the other side moves, and old gradients mislead.
     return {"betas": (0.5, 0.99)} if "adam" in solver else {}

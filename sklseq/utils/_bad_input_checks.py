@@ -23,7 +23,7 @@ def assert_refuses(call: Callable[[], Any], *words: str) -> None:
 
 
 def _broken() -> dict[str, tuple[Any, tuple[str, ...]]]:
-    """Bad X by what is wrong with it, and the words that tell where."""
+    """Bad X by what is wrong with it, and words of the message that name the place."""
     good = list(ragged_data())
     nan = [x.copy() for x in good]
     nan[5][3, 1] = np.nan

@@ -89,7 +89,7 @@ def sequence_checks(estimator: Any) -> Iterator[tuple[str, Callable[[], None]]]:
     if takes(estimator, "target", "step"):
         checks += [check_one_series, check_panel_per_step, check_panel_frame]
     if "embedding_size" in estimator.get_params():
-        checks.append(check_symbols)
+        checks.append(check_symbol_sequences)
     if is_classifier(estimator) or is_regressor(estimator):
         checks.append(check_bad_targets)
     for check in checks:
@@ -268,7 +268,7 @@ def check_panel_frame(estimator: Any) -> None:
     assert_refuses(partial(fitted, estimator, frame.iloc[::-1], expected), "sort_index")
 
 
-def check_symbols(estimator: Any) -> None:
+def check_symbol_sequences(estimator: Any) -> None:
     """Strings are symbols, integers too where they are embedded; new ones are known as such."""
     words = ["abc", "b", "cab", "aa", "bcb", "ca"]
     codes = [[ord(c) for c in word] for word in words]

@@ -68,7 +68,7 @@ def check_class_of_sequences(estimator: Any) -> None:
         for x in model.sample(50, y=asked, random_state=0):
             assert abs(x.mean() - level) < 20, f"{asked!r} asked for, its level is {x.mean():.0f}"
             assert abs(len(x) - length) <= 1, f"{asked!r} asked for, it has {len(x)} steps"
-    assert_array_equal(model.transform(X), model.transform(X, y), "classes are not recognised")
+    assert_array_equal(model.transform(X), model.transform(X, y), "classes are not recognized")
 
 
 def _classes(n: int = 80) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -81,7 +81,7 @@ def test_a_sequence_without_weight_is_not_there():
 def test_each_sequence_counts_alike_whatever_its_length():
     X = [np.zeros(1), np.ones(99)]
     model = quick(max_epochs=1, dtype="float64").fit(X)
-    assert model.module_.standardised.mean.item() == pytest.approx(0.5)
+    assert model.module_.standardize.mean.item() == pytest.approx(0.5)
 
 
 def test_lengths_need_not_be_learned():
@@ -114,7 +114,7 @@ def test_bad_sequences(trained):
 
 
 def test_bad_codes_and_lengths(trained):
-    with pytest.raises(ValueError, match=r"2 columns, but codes .* have 3"):
+    with pytest.raises(ValueError, match=r"2 columns, but the latent space .* has 3"):
         trained.inverse_transform(np.zeros((1, 2)))
     for lengths in ([1], [1, 0], [1.5, 2], np.ones((2, 1), dtype=int)):
         with pytest.raises(ValueError, match="2 whole numbers of at least 1"):

@@ -271,7 +271,7 @@ def test_bad_rows_and_constant_columns(cls, wine):
         (Autoencoder, {"tied_weights": True, "residual": True}, "tied_weights=True mirrors"),
         (Autoencoder, {"tied_weights": True, "decoder_layer_sizes": (3,)}, "tied_weights=True"),
         (DenoisingAutoencoder, {"noise": "masking", "noise_level": 2}, "noise_level=2 is a share"),
-        (SparseAutoencoder, {"sparsity": "kl", "code_activation": "relu"}, "between 0 and 1"),
+        (SparseAutoencoder, {"sparsity": "kl", "latent_activation": "relu"}, "between 0 and 1"),
     ],
 )
 def test_settings_that_do_not_go_together(cls, settings, message, wine):
@@ -281,7 +281,7 @@ def test_settings_that_do_not_go_together(cls, settings, message, wine):
 
 def test_codes_of_another_size(wine):
     model = quick(Autoencoder).fit(wine)
-    with pytest.raises(ValueError, match=r"2 columns.*have 3 \(n_components\)"):
+    with pytest.raises(ValueError, match=r"2 columns.*has 3 \(n_components\)"):
         model.inverse_transform(np.zeros((4, 2)))
 
 

@@ -40,7 +40,7 @@ def test_codes_are_distributed_as_the_prior(digits):
     codes = digits.transform(DIGITS)[:200]
     draws = np.random.default_rng(0).normal(size=codes.shape)
     assert p_value(codes, draws) > 0.05
-    # What the test is worth: it finds the codes of an autoencoder without a critic.
+    # What the test is worth: it finds the codes of an autoencoder without a discriminator.
     plain = AAE(n_components=4, max_epochs=20, adversarial_weight=0, **SMALL).fit(DIGITS)
     assert p_value(plain.transform(DIGITS)[:200], draws) < 0.02
 
@@ -62,8 +62,8 @@ def test_digits_asked_for_are_digits_given():
     model = AAE(n_components=4, conditional=True, max_epochs=80, **SMALL).fit(DIGITS, LABELS)
     asked = np.repeat(np.arange(10), 30)
     rows = model.sample(300, y=asked, random_state=0)
-    judge = KNeighborsClassifier(5).fit(DIGITS, LABELS)
-    assert judge.score(rows, asked) >= 0.9
+    classifier = KNeighborsClassifier(5).fit(DIGITS, LABELS)
+    assert classifier.score(rows, asked) >= 0.9
     # Rows are given back as their own class where it is not told.
     back = model.inverse_transform(model.transform(DIGITS), LABELS)
     assert ((back - DIGITS) ** 2).mean() < 0.6 * DIGITS.var(axis=0).mean()
@@ -76,7 +76,7 @@ def test_a_mixture_lies_on_a_ring_with_a_cluster_in_each_part():
     settings = {"prior": "mixture", "n_prior_components": 4, "n_components": 3, "batch_size": 32}
     model = AAE(max_epochs=60, **settings, **SMALL).fit(X)
     codes = model.transform(X)
-    draws = model._draw_codes(1000, np.random.default_rng(0))
+    draws = model._prior_codes(1000, np.random.default_rng(0))
     for values in (codes, draws):
         quarter = np.round(np.arctan2(values[:, 1], values[:, 0]) / (np.pi / 2)) % 4
         assert (np.bincount(quarter.astype(int)) > 0.2 * len(values)).all()
@@ -128,7 +128,7 @@ def test_rows_without_weight_are_not_learned():
 def test_what_cannot_be_is_refused():
     X, _ = blobs()
     for settings, words in (
-        ({"solver": "lbfgs"}, "solver='lbfgs' minimises one loss"),
+        ({"solver": "lbfgs"}, "solver='lbfgs' minimizes one loss"),
         ({"prior": "mixture", "n_components": 1}, "n_components=1"),
         ({"prior": "categorical", "latent_prior": "gmm"}, "draws no categories"),
         ({"n_prior_components": 1}, "n_prior_components"),

@@ -102,7 +102,7 @@ def test_model_selection_by_likelihood():
 
 def test_flows_of_images():
     rng = np.random.default_rng(0)
-    # Every image is one level and a little noise: neighbours tell each other.
+    # Every image is one level and a little noise: neighbors tell each other.
     X = rng.normal(size=(300, 1)) + 0.1 * rng.normal(size=(300, 16))
     settings = {"n_layers": 2, "hidden_layer_sizes": (8,), "max_epochs": 40, "batch_size": 50}
     flow = Glow(image_shape=(4, 4), learning_rate=0.01, random_state=0, **settings).fit(X[:200])
@@ -187,10 +187,9 @@ def test_images_do_not_go_on_from_a_table():
     flow = Glow(warm_start=True, max_epochs=1, **SMALL).fit(X)
     with pytest.raises(ValueError, match="image_shape was None, now"):
         flow.set_params(image_shape=(2, 2)).fit(X)
+    flow.set_params(warm_start=False).fit(X).set_params(warm_start=True, image_shape=None)
     with pytest.raises(ValueError, match=r"image_shape was \(2, 2\), now None"):
-        flow.set_params(warm_start=False).fit(X).set_params(warm_start=True, image_shape=None).fit(
-            X
-        )
+        flow.fit(X)
 
 
 @pytest.mark.filterwarnings("error")

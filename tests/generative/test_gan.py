@@ -10,8 +10,10 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sklseq.generative import GAN
+from sklseq.generative._density_ratio import DensityRatioEstimator, learn_density_ratio
 from sklseq.metrics import energy_distance
 from sklseq.nn.adversarial.gan import AdversarialNetwork
+from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.dense import DenseRows
 
 SMALL = {"hidden_layer_sizes": (32, 32), "random_state": 0}
@@ -21,17 +23,13 @@ def moons(seed=0, n=400):
     return make_moons(n, noise=0.05, random_state=seed)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"max_epochs": 150},
-        {"loss": "wasserstein", "gradient_penalty": 1.0, "critic_steps": 3, "max_epochs": 80},
-    ],
-    ids=["relativistic", "wasserstein"],
-)
+WASSERSTEIN = {"loss": "wasserstein", "gradient_penalty": 1.0, "discriminator_steps": 3}
+
+
+@pytest.mark.parametrize("settings", [{"max_epochs": 150}, WASSERSTEIN | {"max_epochs": 80}])
 def test_samples_come_near_the_data(settings):
     X, _ = moons()
-    gan = GAN(n_octaves=2, **settings, **SMALL).fit(X)
+    gan = GAN(n_fourier_frequencies=2, **settings, **SMALL).fit(X)
     fresh = moons(1)[0]
     noise = np.random.default_rng(0).normal(X.mean(0), X.std(0), size=X.shape)
     reached = energy_distance(fresh, gan.sample(400, random_state=0))
@@ -41,28 +39,28 @@ def test_samples_come_near_the_data(settings):
 
 def test_classes_have_their_own_shapes():
     X, y = moons()
-    settings = {"max_epochs": 60, "learning_rate": 5e-3, "n_octaves": 2}
+    settings = {"max_epochs": 60, "learning_rate": 5e-3, "n_fourier_frequencies": 2}
     gan = GAN(conditional=True, **settings, **SMALL).fit(X, y)
     for c in (0, 1):
         samples = gan.sample(200, y=c, random_state=0)
         own, other = (energy_distance(X[y == k], samples) for k in (c, 1 - c))
         assert own < 0.3 * other
     asked = np.arange(400) % 2
-    neighbours = KNeighborsClassifier(5).fit(X, y)
-    assert neighbours.score(gan.sample(400, y=asked, random_state=1), asked) > 0.95
+    neighbors = KNeighborsClassifier(5).fit(X, y)
+    assert neighbors.score(gan.sample(400, y=asked, random_state=1), asked) > 0.95
 
 
 class Threefold(nn.Module):
-    """Rates what is positive three times as high as the rest."""
+    """A density ratio that is three times as high for positive values."""
 
     def forward(self, x):
         return (x[:, :1] > 0) * float(np.log(3))
 
 
-def test_candidates_are_picked_by_what_the_judge_rates():
+def test_candidates_are_picked_by_the_density_ratio():
     gan = GAN(max_epochs=1, n_candidates=1, **SMALL).fit(moons()[0])
     gan.module_.mean.zero_()
-    gan.module_.judge, gan._judged = Threefold(), True
+    gan.module_.density_ratio, gan._density_ratio = Threefold(), DensityRatioEstimator(True)
     share = (gan.sample(20_000, random_state=0)[:, 0] > 0).mean()
     picked = gan.set_params(n_candidates=50).sample(3000, random_state=1)
     expected = 3 * share / (1 + 2 * share)
@@ -71,7 +69,7 @@ def test_candidates_are_picked_by_what_the_judge_rates():
 
 
 @pytest.mark.parametrize(("shift", "fewest", "most"), [(0.0, 0, 1), (1.0, 4, 4)])
-def test_a_judge_is_used_if_it_does_better_than_chance(shift, fewest, most):
+def test_the_density_ratio_is_used_if_it_does_better_than_chance(shift, fewest, most):
     used = []
     for seed in range(4):
         X = np.random.default_rng(seed).normal(size=(300, 2))
@@ -79,26 +77,28 @@ def test_a_judge_is_used_if_it_does_better_than_chance(shift, fewest, most):
         gan.module_.mean.zero_()
         gan.module_.scale.fill_(1.0)
         gan.module_.decode = lambda z, context: z[:, :2] + shift
-        used.append(gan.set_params(max_epochs=40)._train_judge((X,), np.ones(len(X))))
+        gan.set_params(max_epochs=40)
+        learn_density_ratio(gan, X, Targets(np.ones(len(X))))
+        used.append(gan._density_ratio.is_trained)
     assert fewest <= sum(used) <= most
 
 
-def test_ctrl_c_while_the_judge_learns_keeps_the_generator(monkeypatch):
+def test_ctrl_c_while_the_density_ratio_is_trained_keeps_the_generator(monkeypatch):
     X, _ = moons()
     alone = GAN(max_epochs=1, n_candidates=1, **SMALL).fit(X)
 
     def interrupted(network, x, context):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(AdversarialNetwork, "judge_losses", interrupted)
-    with pytest.warns(ConvergenceWarning, match="judge's training was interrupted"):
+    monkeypatch.setattr(AdversarialNetwork, "density_ratio_losses", interrupted)
+    with pytest.warns(ConvergenceWarning, match="density-ratio estimator was interrupted"):
         gan = GAN(max_epochs=1, **SMALL).fit(X)
     drawn = gan.sample(5, random_state=0)
     np.testing.assert_array_equal(drawn, alone.sample(5, random_state=0))
     assert not any(part.training for part in gan.module_.modules())
 
 
-def test_few_rows_have_no_judge():
+def test_few_rows_have_no_density_ratio():
     X, _ = moons(n=40)
     gan = GAN(max_epochs=2, **SMALL).fit(X)
     samples = gan.sample(5, random_state=0)
@@ -137,7 +137,7 @@ class Seen(Callback):
 
 
 @pytest.mark.parametrize("batch_size", [4, 100])
-def test_rows_are_seen_as_often_as_they_weigh(batch_size):
+def test_rows_are_trained_on_in_proportion_to_their_weights(batch_size):
     X = np.arange(20.0)[:, None]
     weights = np.where(X[:, 0] < 18, X[:, 0] % 3, 100)
     seen = Seen()
@@ -149,19 +149,20 @@ def test_rows_are_seen_as_often_as_they_weigh(batch_size):
 
 
 def test_rows_of_one_weight_are_seen_as_they_are():
-    rows = DenseRows((torch.arange(5.0)[:, None],), torch.full((5,), 2.0))
+    rows = DenseRows((np.arange(5.0)[:, None],), torch.zeros(1), Targets(np.full(5, 2.0)))
     assert rows.resampled(0) is rows
 
 
-def test_the_judge_sees_rows_as_often_as_they_weigh(monkeypatch):
+def test_the_density_ratio_is_trained_on_rows_in_proportion_to_their_weights(monkeypatch):
     X = np.repeat([[0.0], [10.0]], [80, 8], axis=0)
     gan = GAN(max_epochs=1, batch_size=8, **SMALL)
     gan.fit(X, sample_weight=np.where(X[:, 0] == 0, 1, 1000))
     seen = []
     network = gan.module_
-    rate = network.rate
-    monkeypatch.setattr(network, "judge_losses", lambda x, context: seen.append(x) or rate(x)[:, 0])
-    gan._train_judge((X,), np.where(X[:, 0] == 0, 1.0, 1000.0))
+    rate = network.log_density_ratio
+    losses = lambda x, context: seen.append(x) or rate(x)[:, 0]  # noqa: E731
+    monkeypatch.setattr(network, "density_ratio_losses", losses)
+    learn_density_ratio(gan, X, Targets(np.where(X[:, 0] == 0, 1.0, 1000.0)))
     assert torch.cat(seen[:10]).mean() > 9
 
 
@@ -169,11 +170,11 @@ def test_coverage_of_fresh_rows_is_what_it_should_be():
     rng = np.random.default_rng(0)
     X, fresh = rng.normal(size=(2, 4000, 2))
     gan = GAN(max_epochs=1, n_candidates=1, **SMALL).fit(X[:300])
-    gan._draw = lambda n, condition, rng: fresh[:n]
-    gan._finish((X,), np.ones(len(X)))
+    gan._draw = lambda n, classes, rng: fresh[:n]
+    gan._finish(X, Targets(np.ones(len(X))))
     assert gan.coverage_ == pytest.approx(1 - 0.5**5, abs=0.02)
     # Rows without weight are not covered, nor do they make radii smaller.
-    gan._finish((np.vstack([X, X + 100]),), np.repeat([1.0, 0.0], len(X)))
+    gan._finish(np.vstack([X, X + 100]), Targets(np.repeat([1.0, 0.0], len(X))))
     assert gan.coverage_ == pytest.approx(1 - 0.5**5, abs=0.02)
 
 
@@ -192,7 +193,7 @@ class Ruined(Callback):
 
 def test_early_stopping_keeps_the_weights_whose_samples_are_nearest():
     X, fresh = moons()[0], moons(1, 1000)[0]
-    settings = {"n_candidates": 1, "n_octaves": 2, "batch_size": 64} | SMALL
+    settings = {"n_candidates": 1, "n_fourier_frequencies": 2, "batch_size": 64} | SMALL
 
     def distance(**more):
         gan = GAN(early_stopping=True, **settings, **more).fit(X)
@@ -216,26 +217,23 @@ def test_collapsed_samples_are_told():
 
 
 class Sure(nn.Module):
-    """A critic that rates by the first value, steeply."""
+    """A discriminator that is a steep function of the first value."""
 
     def forward(self, x):
         return 100 * x[:, :1]
 
 
-def test_a_saturated_critic_is_told():
+@pytest.mark.filterwarnings("ignore:Mode collapse")
+def test_a_saturated_discriminator_raises_a_warning():
     X, _ = moons()
     gan = GAN(max_epochs=1, **SMALL).fit(X)
-    gan.module_.critic = Sure()
-    far = torch.from_numpy(X + 50).to(gan.module_.mean)
-    with torch.no_grad():
-        margin = gan._margin((far,))
-    assert margin > 1000
-    with pytest.warns(ConvergenceWarning, match="critic is saturated"):
-        gan._warn(margin)
+    gan.module_.discriminator = Sure()
+    with pytest.warns(ConvergenceWarning, match="discriminator is saturated"):
+        gan._measure(X + 50, Targets(np.ones(len(X))))
 
 
 def test_one_loss_solvers_are_refused():
-    with pytest.raises(ValueError, match="solver='lbfgs' minimises one loss"):
+    with pytest.raises(ValueError, match="solver='lbfgs' minimizes one loss"):
         GAN(solver="lbfgs").fit(moons()[0])
 
 
@@ -245,15 +243,15 @@ def test_there_is_no_density_to_score_by():
 
 
 @pytest.mark.filterwarnings("ignore:Mode collapse")  # after one epoch
-@pytest.mark.parametrize(("n", "told"), [(1, 0), (3, 1), (10, 3), (400, 5)])
-def test_waves_are_no_shorter_than_two_spacings(n, told):
+@pytest.mark.parametrize(("n", "n_frequencies"), [(1, 0), (3, 1), (10, 3), (400, 5)])
+def test_periods_are_no_shorter_than_two_spacings(n, n_frequencies):
     """Of rows on a line; those without weight, which lie between, do not count."""
     X = np.arange(2.0 * n)[:, None] @ np.ones((1, 3))
     gan = GAN(max_epochs=1, warm_start=True, **SMALL)
     gan.fit(X, sample_weight=np.arange(2 * n) % 2)
-    periods = 2 * np.pi / gan.module_.critic[0].frequencies.numpy()
+    periods = 2 * np.pi / gan.module_.discriminator[0].frequencies.numpy()
     spacing = 1 / np.arange(n).std() if n > 1 else np.inf
     np.testing.assert_allclose(periods, [p for p in (4, 2, 1, 0.5, 0.25) if p >= 2 * spacing])
-    assert len(periods) == told
+    assert len(periods) == n_frequencies
     # Training goes on with rows that lie closer.
     assert gan.fit(np.random.default_rng(0).normal(size=(500, 3))).n_iter_ == 2

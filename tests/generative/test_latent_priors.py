@@ -11,6 +11,7 @@ from sklseq.autoencoder import Autoencoder
 from sklseq.generative import AAE, VAE
 from sklseq.metrics import energy_distance
 from sklseq.parts import latent_priors
+from sklseq.parts.latent_priors import fit_latent_prior
 
 IRIS, SPECIES = load_iris(return_X_y=True)
 SMALL = {"hidden_layer_sizes": (16,), "max_epochs": 5, "random_state": 0}
@@ -27,20 +28,17 @@ def moons(n=300):
     return make_moons(n, noise=0.05, random_state=0)
 
 
-def as_codes(codes, kind, weights=None, classes=None):
-    """A model whose latent prior is fitted to these codes."""
-    model = Autoencoder(latent_prior=kind, **SMALL)
-    model._seed = 0
+def fitted(codes, kind, weights=None, classes=None):
+    """A latent prior fitted to these codes."""
     weights = np.ones(len(codes)) if weights is None else weights
-    model._refit_prior(codes, weights, () if classes is None else (classes,))
-    return model._code_distribution
+    return fit_latent_prior(kind, codes, weights, classes, seed=0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_codes_are_drawn_as_they_lie(kind):
     noise = np.random.default_rng(0).normal(size=(300, 2))
     codes = noise @ [[3.0, 0.05], [0.0, 0.1]] + [50.0, 0.0]
-    drawn = as_codes(codes, kind).draw(2000, (), np.random.default_rng(0))
+    drawn = fitted(codes, kind).draw(2000, None, np.random.default_rng(0))
     assert_allclose(drawn.mean(0), codes.mean(0), atol=0.15 * codes.std(0).max())
     assert_allclose(np.cov(drawn.T), np.cov(codes.T), atol=0.25 * np.cov(codes.T).max())
 
@@ -48,7 +46,7 @@ def test_codes_are_drawn_as_they_lie(kind):
 def test_mixture_and_flow_see_what_a_normal_distribution_does_not():
     codes = moons()[0]
     far = {
-        kind: energy_distance(codes, as_codes(codes, kind).draw(1000, (), np.random.default_rng(0)))
+        kind: energy_distance(codes, fitted(codes, kind).draw(1000, None, np.random.default_rng(0)))
         for kind in KINDS
     }
     assert far["gmm"] < 0.5 * far["normal"]
@@ -57,28 +55,28 @@ def test_mixture_and_flow_see_what_a_normal_distribution_does_not():
 
 def test_a_normal_distribution_has_one_part_and_noise_needs_no_more():
     codes = np.random.default_rng(0).normal(size=(300, 2))
-    assert len(as_codes(codes, "normal").mixtures[0][0]) == 1
-    assert len(as_codes(codes, "gmm").mixtures[0][0]) == 1
-    assert len(as_codes(moons()[0], "gmm").mixtures[0][0]) > 2
+    assert len(fitted(codes, "normal").mixtures[0][0]) == 1
+    assert len(fitted(codes, "gmm").mixtures[0][0]) == 1
+    assert len(fitted(moons()[0], "gmm").mixtures[0][0]) > 2
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_class_has_its_own(kind):
     codes, y = moons()
     classes = np.eye(3)[y]  # the third has no rows
-    prior = as_codes(codes, kind, classes=classes)
+    prior = fitted(codes, kind, classes=classes)
     for c in (0, 1):
-        drawn = prior.draw(500, (np.eye(3)[np.full(500, c)],), np.random.default_rng(0))
+        drawn = prior.draw(500, np.eye(3)[np.full(500, c)], np.random.default_rng(0))
         own, other = (energy_distance(codes[y == k], drawn) for k in (c, 1 - c))
         assert own < 0.2 * other
-    assert np.isfinite(prior.draw(5, (np.eye(3)[np.full(5, 2)],), np.random.default_rng(0))).all()
+    assert np.isfinite(prior.draw(5, np.eye(3)[np.full(5, 2)], np.random.default_rng(0))).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_count(kind):
     codes = np.concatenate([moons()[0], moons()[0] + 100])
-    drawn = as_codes(codes, kind, weights=np.repeat([1.0, 0.0], 300))
-    assert drawn.draw(300, (), np.random.default_rng(0)).max() < 50
+    drawn = fitted(codes, kind, weights=np.repeat([1.0, 0.0], 300))
+    assert drawn.draw(300, None, np.random.default_rng(0)).max() < 50
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -86,7 +84,7 @@ def test_codes_without_density_are_drawn_too(kind):
     alike = np.column_stack([np.zeros(60), np.repeat([1.0, 2.0], 30)])
     one = np.ones((1, 2))
     for codes in (alike, one):
-        drawn = as_codes(codes, kind).draw(100, (), np.random.default_rng(0))
+        drawn = fitted(codes, kind).draw(100, None, np.random.default_rng(0))
         assert np.isfinite(drawn).all()
         assert_allclose(drawn.mean(0), codes.mean(0), atol=0.4)
 
@@ -135,10 +133,10 @@ def test_an_autoencoder_samples_with_a_latent_prior_alone():
 
 def test_partial_fit_refits_the_prior():
     model = Autoencoder(latent_prior="normal", **SMALL).fit(IRIS)
-    before = model._code_distribution.mixtures[0][1]
+    before = model._latent_distribution.mixtures[0][1]
     model.partial_fit(IRIS[:50])
     codes = model.transform(IRIS[:50])
-    assert_allclose(model._code_distribution.mixtures[0][1][0], codes.mean(0), rtol=1e-5)
+    assert_allclose(model._latent_distribution.mixtures[0][1][0], codes.mean(0), rtol=1e-5)
     assert not np.allclose(before, codes.mean(0))
 
 

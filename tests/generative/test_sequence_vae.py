@@ -10,7 +10,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklseq.generative import SequenceVAE
-from sklseq.metrics import SyntheticTrainingScorer, energy_distance, sequence_summaries
+from sklseq.metrics import (
+    SyntheticTrainingScorer,
+    energy_distance,
+    neg_energy_distance,
+    sequence_summaries,
+)
 from sklseq.preprocessing import PerStep
 
 
@@ -18,24 +23,19 @@ def two_groups(n=120, seed=0):
     """Long sequences around 0, short ones around 100."""
     rng = np.random.default_rng(seed)
     X = np.empty(n, dtype=object)
-    X[:] = [
-        rng.normal(100, 10, size=rng.integers(3, 6))
-        if i % 3
-        else rng.normal(0, 10, size=rng.integers(9, 13))
-        for i in range(n)
-    ]
+    for i in range(n):
+        level, lengths = (100, (3, 6)) if i % 3 else (0, (9, 13))
+        X[i] = rng.normal(level, 10, size=rng.integers(*lengths))
     return X
 
 
+QUICK = {"n_components": 2, "hidden_size": 16, "learning_rate": 0.02, "lr_schedule": "cosine"}
+QUICK |= {"random_state": 0}
+TINY = {"n_components": 2, "hidden_size": 4, "max_epochs": 1, "random_state": 0}
+
+
 def test_two_groups_keep_their_levels_and_lengths():
-    model = SequenceVAE(
-        n_components=2,
-        hidden_size=16,
-        max_epochs=60,
-        learning_rate=0.02,
-        lr_schedule="cosine",
-        random_state=0,
-    ).fit(two_groups())
+    model = SequenceVAE(max_epochs=60, **QUICK).fit(two_groups())
     samples = model.sample(300, random_state=0)
     means = np.array([x.mean() for x in samples])
     lengths = np.array([len(x) for x in samples])
@@ -75,16 +75,9 @@ def test_samples_go_on_from_step_to_step_as_the_data_do():
 
 def test_codes_fitted_after_training_are_those_that_the_decoder_knows():
     X = two_groups(60)
-    settings = {
-        "beta": 0.01,  # lets the codes lie far from the prior
-        "n_components": 2,
-        "hidden_size": 16,
-        "max_epochs": 40,
-        "learning_rate": 0.02,
-        "lr_schedule": "cosine",
-    }
-    prior = SequenceVAE(random_state=0, **settings).fit(X)
-    fitted = SequenceVAE(random_state=0, latent_prior="gmm", **settings).fit(X)
+    settings = QUICK | {"beta": 0.01, "max_epochs": 40}  # codes may lie far from the prior
+    prior = SequenceVAE(**settings).fit(X)
+    fitted = SequenceVAE(latent_prior="gmm", **settings).fit(X)
     np.testing.assert_array_equal(fitted.score_samples(X), prior.score_samples(X))
 
     def distance(model):
@@ -97,30 +90,20 @@ def test_codes_fitted_after_training_are_those_that_the_decoder_knows():
 
 def test_bounds_are_in_order_and_shift_with_the_units():
     X = two_groups(30)
-    settings = {"n_components": 2, "hidden_size": 8, "max_epochs": 10, "dtype": "float64"}
-    elbo = SequenceVAE(random_state=0, **settings).fit(X)
-    iwae = SequenceVAE(random_state=0, bound="iwae", n_draws=64, **settings).fit(X)
+    settings = TINY | {"hidden_size": 8, "max_epochs": 10, "dtype": "float64"}
+    elbo = SequenceVAE(**settings).fit(X)
+    iwae = SequenceVAE(bound="iwae", n_importance_samples=64, **settings).fit(X)
     assert iwae.score(X) > elbo.score(X)
-    thousandths = SequenceVAE(random_state=0, **settings).fit([1000 * x for x in X])
+    thousandths = SequenceVAE(**settings).fit([1000 * x for x in X])
     shift = np.log(1000) * np.array([len(x) for x in X])
     np.testing.assert_allclose(
         thousandths.score_samples([1000 * x for x in X]), elbo.score_samples(X) - shift, rtol=1e-6
     )
 
 
-QUICK = {
-    "n_components": 2,
-    "hidden_size": 16,
-    "learning_rate": 0.02,
-    "lr_schedule": "cosine",
-    "random_state": 0,
-}
-
-
 @pytest.mark.filterwarnings("ignore:Posterior collapse")
 @pytest.mark.parametrize(
-    ("scoring", "dense"),
-    [(None, False), ("neg_energy_distance", False), ("neg_energy_distance", True)],
+    ("scoring", "dense"), [(None, False), (neg_energy_distance, False), (neg_energy_distance, True)]
 )
 def test_model_selection_by_likelihood_and_by_samples(scoring, dense):
     """The trained model wins, whatever the score and the container."""
@@ -159,14 +142,9 @@ def test_in_a_pipeline_behind_a_scaler():
 
 def test_collapse_is_told():
     with pytest.warns(ConvergenceWarning, match="Posterior collapse"):
-        SequenceVAE(
-            beta=1000,
-            max_epochs=20,
-            batch_size=8,
-            hidden_size=4,
-            learning_rate=0.05,
-            random_state=0,
-        ).fit(two_groups(30))
+        SequenceVAE(beta=1000, batch_size=8, learning_rate=0.05, **TINY | {"max_epochs": 20}).fit(
+            two_groups(30)
+        )
 
 
 def test_interpolation_ends_at_both_sequences_codes():
@@ -180,9 +158,7 @@ def test_interpolation_ends_at_both_sequences_codes():
 
 
 def test_codes_of_other_shape_and_wrong_lengths_are_refused():
-    model = SequenceVAE(n_components=2, hidden_size=4, max_epochs=1, random_state=0).fit(
-        two_groups(9)
-    )
+    model = SequenceVAE(**TINY).fit(two_groups(9))
     with pytest.raises(ValueError, match="Z has 3 features, expected 2"):
         model.inverse_transform(np.zeros((1, 3)))
     with pytest.raises(ValueError, match="2 whole numbers of at least 1"):
@@ -197,9 +173,7 @@ def test_symbols_are_refused_in_words(X):
 
 
 def test_lengths_never_seen_have_finite_scores():
-    model = SequenceVAE(n_components=2, hidden_size=4, max_epochs=1, random_state=0).fit(
-        two_groups(9)
-    )
+    model = SequenceVAE(**TINY).fit(two_groups(9))
     assert np.isfinite(model.score_samples([np.zeros(1), np.zeros(7), np.zeros(500)])).all()
 
 
@@ -207,9 +181,8 @@ def test_longer_sequences_need_a_new_fit():
     X = two_groups(20)
     model = SequenceVAE(max_epochs=1, hidden_size=4, warm_start=True, random_state=0).fit(X)
     longer = np.array([np.zeros(5), np.ones(20)], dtype=object)
-    with pytest.raises(
-        ValueError, match=r"Sequence 1 has 20 steps, .* at most 12.*warm_start=False"
-    ):
+    words = r"Sequence 1 has 20 steps, .* at most 12.*warm_start=False"
+    with pytest.raises(ValueError, match=words):
         model.fit(longer)
 
 
@@ -217,8 +190,6 @@ def test_longer_sequences_need_a_new_fit():
 def test_a_series_of_sequences_is_read_by_position():
     X = two_groups(20)
     series = pd.Series(list(X), index=np.arange(100, 120))
-    of_array, of_series = (
-        SequenceVAE(max_epochs=1, hidden_size=4, random_state=0).fit(x).score_samples(x)
-        for x in (X, series)
-    )
+    model = SequenceVAE(**TINY)
+    of_array, of_series = (model.fit(x).score_samples(x) for x in (X, series))
     np.testing.assert_array_equal(of_array, of_series)

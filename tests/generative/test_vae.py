@@ -35,9 +35,9 @@ def test_linear_vae_with_learned_noise_is_pca():
     assert model.set_params(bound="iwae").fit(X).score(X) == pytest.approx(pca, abs=0.02)
 
 
-def test_fixed_draws_make_a_linear_vae_pca_to_the_digit():
+def test_common_random_numbers_make_a_linear_vae_pca_to_the_digit():
     pca = PCA(2).fit(IRIS).score(IRIS)
-    model = VAE(solver="lbfgs", fixed_draws=True, max_epochs=30, **LINEAR).fit(IRIS)
+    model = VAE(solver="lbfgs", common_random_numbers=True, max_epochs=30, **LINEAR).fit(IRIS)
     assert model.score(IRIS) == pytest.approx(pca, abs=2e-3)
 
 

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from scipy.stats import wasserstein_distance
 from sklearn.datasets import make_moons
-from sklearn.metrics import get_scorer
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity, KNeighborsClassifier
@@ -20,6 +19,10 @@ from sklseq.metrics import (
     energy_distance,
     maximum_mean_discrepancy,
     nearer_to_train_share,
+    neg_classifier_two_sample,
+    neg_energy_distance,
+    neg_sliced_wasserstein,
+    sample_coverage,
     sequence_summaries,
     sliced_wasserstein_distance,
     train_synthetic_test_real_score,
@@ -115,13 +118,12 @@ def test_results_repeat():
 
 def test_a_search_by_samples():
     grid = {"bandwidth": [0.05, 2.0]}
-    named = ("neg_energy_distance", "neg_classifier_two_sample", "sample_coverage")
-    for scoring in (*named, SampleScorer(maximum_mean_discrepancy)):
+    ours = (neg_energy_distance, neg_classifier_two_sample, sample_coverage)
+    for scoring in (*ours, SampleScorer(maximum_mean_discrepancy)):
         search = GridSearchCV(KernelDensity(), grid, scoring=scoring, cv=3).fit(moons(0))
         assert search.best_params_ == {"bandwidth": 0.05}
-    scorer = get_scorer("neg_sliced_wasserstein")
     model = KernelDensity(bandwidth=0.1).fit(moons(0))
-    assert scorer(model, moons(1)) == scorer(model, moons(1))
+    assert neg_sliced_wasserstein(model, moons(1)) == neg_sliced_wasserstein(model, moons(1))
 
 
 def test_other_columns_are_refused():

@@ -19,6 +19,7 @@ from sklseq.metrics import (
     energy_distance,
     maximum_mean_discrepancy,
     nearer_to_train_share,
+    neg_energy_distance,
     sequence_summaries,
     sliced_wasserstein_distance,
     train_synthetic_test_real_score,
@@ -238,7 +239,7 @@ def test_samples_teach_a_classifier():
 
 def test_generators_are_tuned_on_mixed_tables():
     vae = VAE(n_components=2, learning_rate=0.01, random_state=0)
-    search = GridSearchCV(vae, {"max_epochs": [1, 25]}, scoring="neg_energy_distance", cv=2)
+    search = GridSearchCV(vae, {"max_epochs": [1, 25]}, scoring=neg_energy_distance, cv=2)
     search.fit(mixed())
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_params_ == {"max_epochs": 25}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.metrics import check_scoring, get_scorer, get_scorer_names, make_scorer
+from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -21,7 +21,7 @@ from sklearn.model_selection import (
 from sklearn.tree import DecisionTreeClassifier
 
 from sklseq import metrics
-from sklseq._compat.scorers import register_scorers
+from sklseq._compat.scorers import register
 
 NAMES = ["masked_r2", "sequence_accuracy", "step_accuracy", "step_f1_macro", "step_f1_weighted"]
 OF_SAMPLES = [
@@ -32,6 +32,11 @@ OF_SAMPLES = [
     "sample_coverage",
 ]
 CLASSIFIER_NAMES = NAMES[1:]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _names():
+    metrics.register_scorers()
 
 
 class ThresholdSteps(BaseEstimator):
@@ -173,20 +178,15 @@ def test_unknown_names_are_still_refused(ragged_data):
 def test_names_of_others_cannot_be_taken():
     before = get_scorer("accuracy")
     with pytest.raises(ValueError, match=r"\['accuracy'\]"):
-        register_scorers({"accuracy": metrics.step_accuracy, "unheard_of": metrics.step_accuracy})
+        register({"accuracy": metrics.step_accuracy, "unheard_of": metrics.step_accuracy})
     assert repr(get_scorer("accuracy")) == repr(before)
     assert "unheard_of" not in get_scorer_names()
 
 
 def test_registering_twice_does_no_harm():
     names = get_scorer_names()
-    register_scorers({name: getattr(metrics, name) for name in NAMES})
+    metrics.register_scorers()
     assert get_scorer_names() == names
-
-
-def test_release_that_keeps_scorers_elsewhere_is_left_alone(monkeypatch):
-    monkeypatch.delattr("sklearn.metrics._scorer._SCORERS")
-    register_scorers({"step_accuracy": make_scorer(metrics.step_accuracy_score)})
 
 
 SNAPSHOT = """
@@ -213,48 +213,49 @@ def constraints():
 """
 
 
-def run(code):
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SNAPSHOT + code],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
+REGISTER = f"""
+import sklearn.ensemble, sklearn.inspection, sklearn.linear_model, sklearn.model_selection
+from sklearn.metrics import _scorer
+before, scorers = constraints(), dict(_scorer._SCORERS)
 
+# A release that keeps its table elsewhere.
+table = _scorer._SCORERS
+del _scorer._SCORERS
+import sklseq.base, sklseq.metrics
+try:
+    sklseq.metrics.register_scorers()
+except ImportError as error:
+    assert "pass the scorer itself" in str(error)
+else:
+    raise AssertionError("nothing could have been registered")
+_scorer._SCORERS = table
+after = constraints()
+assert all(before[key] == after[key] for key in before) and table == scorers
 
-def test_only_the_names_are_added():
-    run(f"""
-import sklearn.ensemble, sklearn.feature_selection, sklearn.inspection, sklearn.linear_model
-import sklearn.model_selection
-from sklearn.metrics._scorer import _SCORERS
-before, scorers = constraints(), dict(_SCORERS)
-import sklseq.metrics
+sklseq.metrics.register_scorers()
 after, names = constraints(), set({NAMES + OF_SAMPLES!r})
-assert _SCORERS.keys() - scorers.keys() == names
-assert all(_SCORERS[name] is scorer for name, scorer in scorers.items())
+assert table.keys() - scorers.keys() == names
+assert all(table[name] is scorer for name, scorer in scorers.items())
 changed = {{key for key in before if before[key] != after[key]}}
 assert {{key[2] for key in changed}} == {{"scoring"}}
 assert all(after[key] - before[key] == names and before[key] < after[key] for key in changed)
 assert {{"GridSearchCV", "cross_validate", "permutation_importance"}} <= {{
     key[1] for key in changed
 }}
-""")
 
-
-def test_modules_imported_later_know_the_names_too():
-    run("""
-import sklseq.metrics
+# Modules that are imported later.
 assert "sklearn.feature_selection._sequential" not in sys.modules
 from sklearn.feature_selection import SequentialFeatureSelector
-from sklearn.model_selection import GridSearchCV, cross_val_score
 assert "step_accuracy" in SequentialFeatureSelector._parameter_constraints["scoring"][1].options
-assert "step_accuracy" in GridSearchCV._parameter_constraints["scoring"][0].options
-""")
+"""
 
 
-def test_nested_search_knows_the_names_in_other_processes(ragged_data):
-    search = GridSearchCV(StepClassifier(), GRID, scoring="step_accuracy")
+def test_only_registering_changes_scikit_learn_and_only_by_the_names():
+    subprocess.run([sys.executable, "-W", "error", "-c", SNAPSHOT + REGISTER], check=True)
+
+
+def test_nested_search_in_other_processes(ragged_data):
+    search = GridSearchCV(StepClassifier(), GRID, scoring=metrics.step_accuracy)
     scores = cross_val_score(
         search, *ragged_data, scoring=metrics.step_accuracy, n_jobs=2, error_score="raise"
     )

@@ -46,7 +46,7 @@ def panels(draw, dense=False):
 
 
 def stacked(y_true, y_pred, weights):
-    """The labelled steps, by a plain loop."""
+    """The labeled steps, by a plain loop."""
     rows = [
         (label, prediction, weight)
         for true, pred, weight in zip(y_true, y_pred, weights, strict=True)
@@ -58,7 +58,7 @@ def stacked(y_true, y_pred, weights):
 
 @given(panels())
 @few
-def test_equal_to_sklearn_on_the_labelled_steps(panel):
+def test_equal_to_sklearn_on_the_labeled_steps(panel):
     y_true, y_pred, weights = panel
     t, p, w = stacked(*panel)
     assert step_accuracy_score(y_true, y_pred) == accuracy_score(t, p)
@@ -158,7 +158,7 @@ def test_flat_labels_are_one_series(form):
         ([[False, True], [True, None]], False),
     ],
 )
-def test_unlabelled_steps_do_not_count(metric, y_true, missing):
+def test_unlabeled_steps_do_not_count(metric, y_true, missing):
     complete = [y_true[0], y_true[1][:1]]
     y_pred = [y_true[0], [y_true[1][0], missing]]
     assert metric(y_true, y_pred) == metric(complete, complete) == 1.0
@@ -184,7 +184,7 @@ def test_sequence_of_another_length_is_named(metric):
     y_true = [np.arange(5) % 2] * 20
     y_pred = list(y_true)
     y_pred[17] = np.zeros(6, dtype=int)
-    with pytest.raises(ValueError, match=r"^sequence 17: 5 (labels|targets) for 6 predictions$"):
+    with pytest.raises(ValueError, match="y_pred, sequence 17 has 6 values, but y_true has 5"):
         metric(y_true, y_pred)
 
 
@@ -192,11 +192,11 @@ def test_sequence_of_another_length_is_named(metric):
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "message"),
     [
-        ([[0, 1], [1]], [[0, 1]], "y_true holds 2 sequences, y_pred 1 sequences"),
-        ([[0, 1], [1]], [0, 1, 1], "y_true holds 2 sequences, y_pred one flat series of 3"),
-        ([0, 1, 1], [0, 1], "^3 (labels|targets) for 2 predictions"),
-        ([[0, 1], 1], [[0, 1], [1]], "y_true: sequence 1 is the single value 1"),
-        ([[0, 1], [[1]]], [[0, 1], [1]], "y_true: sequence 1 has shape"),
+        ([[0, 1], [1]], [[0, 1]], "y_pred has 1 sequences, but y_true has 2"),
+        ([[0, 1], [1]], [0, 1, 1], "y_pred has 3 values, but y_true has 2 sequences"),
+        ([0, 1, 1], [0, 1], r"y_pred has shape \(2,\), but y_true has 3 steps"),
+        ([[0, 1], 1], [[0, 1], [1]], "y_true, sequence 1 has one value, 1,"),
+        ([[0, 1], [[1]]], [[0, 1], [1]], "y_true, sequence 1 has values of shape"),
         (3, 3, "y_true must hold a value for each step"),
     ],
 )
@@ -209,7 +209,7 @@ def test_misfits_are_explained(metric, y_true, y_pred, message):
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "message"),
     [
-        ([[-1, -1]], [[0, 1]], "no labelled step"),
+        ([[-1, -1]], [[0, 1]], "no labeled step"),
         ([[0, 1], [1, 1]], [[0, 1], [1, -1]], "sequence 1, step 1: the prediction"),
         ([0, 1], [None, 1], "^step 0: the prediction"),
         ([["a", "b"]], [[0, 1]], "both be str"),
@@ -226,8 +226,12 @@ def test_bad_labels_are_explained(metric, y_true, y_pred, message):
 @pytest.mark.parametrize(
     ("metric", "weights", "message"),
     [
-        (step_accuracy_score, [1, 2, 3], "3 weights for 2 sequences"),
-        (step_accuracy_score, [[1, 2], [1, 1]], "sequence 1: 1 labels for 2 weights"),
+        (step_accuracy_score, [1, 2, 3], "sample_weight has 3 values, but y_true has 2 sequences"),
+        (
+            step_accuracy_score,
+            [[1, 2], [1, 1]],
+            "sample_weight, sequence 1 has 2 values, but y_true has 1",
+        ),
         (sequence_accuracy_score, [1, 2, 3], r"shape \(2,\)"),
     ],
 )

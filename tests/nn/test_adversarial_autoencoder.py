@@ -26,7 +26,7 @@ def draws(kind, n=4000, n_components=3):
 def test_priors_have_their_moments():
     torch.testing.assert_close(draws("gaussian").std(dim=0), torch.ones(3), atol=0.05, rtol=0)
     ring = draws("mixture")
-    # Four means on a circle of radius 3, with a sixth of the way between neighbours as deviation.
+    # Four means on a circle of radius 3, with a sixth of the way between neighbors as deviation.
     spread = math.sqrt(3**2 / 2 + (math.sqrt(2) * 3 / 6) ** 2)
     expected = torch.tensor([spread, spread, 1.0])
     torch.testing.assert_close(ring.std(dim=0), expected, atol=0.1, rtol=0)
@@ -41,10 +41,10 @@ def test_each_side_learns_from_its_own_loss_alone(prior):
     net, weight = network(prior), torch.ones(N)
     torch.manual_seed(1)
     x = torch.randn(N, D)
-    net.critic_loss(x, None, weight, "relativistic", 0.1).backward()
+    net.discriminator_loss(x, None, weight, "relativistic", 0.1).backward()
     assert all(p.grad is None for p in net.autoencoder.parameters())
     net.zero_grad()
-    net.deception_loss(net.encode(x), None, weight, "relativistic").backward()
+    net.generator_loss(net.encode(x), None, weight, "relativistic").backward()
     assert all(p.grad.any() for p in net.autoencoder.encoder.output.parameters())
     assert all(p.grad is None for p in net.autoencoder.decoder.parameters())
 
@@ -57,5 +57,5 @@ def test_on_the_meta_device(prior):
     fit, codes = net(x, context)
     assert fit.shape == net.distances(codes).shape == (N,)
     assert net.decode(codes, context).shape == (N, D)
-    assert net.critic_loss(x, context, weight, "hinge", 0.1).shape == ()
-    assert net.deception_loss(codes, context, weight, "hinge").shape == ()
+    assert net.discriminator_loss(x, context, weight, "hinge", 0.1).shape == ()
+    assert net.generator_loss(codes, context, weight, "hinge").shape == ()

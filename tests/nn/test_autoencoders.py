@@ -20,7 +20,7 @@ SETTINGS = [
     {"hidden_layer_sizes": ()},
     {"hidden_layer_sizes": (6, 4), "tied_weights": True, "normalization": "layer"},
     {"decoder_layer_sizes": (3, 9), "residual": True, "normalization": "batch"},
-    {"loss": "bce", "code_activation": "logistic", "n_active": 1},
+    {"loss": "bce", "latent_activation": "logistic", "n_active": 1},
 ]
 
 
@@ -69,7 +69,7 @@ def test_tied_maps_are_transposes():
 def test_a_network_starts_where_the_data_are(tied):
     network, x = build(tied_weights=tied), rows() + 100
     with torch.no_grad():
-        network.start_at(x.mean(dim=0), x.amin(dim=0), x.amax(dim=0))
+        network.initialize(x.mean(dim=0), x.amin(dim=0), x.amax(dim=0))
     assert network.encode(x).abs().max() < 20
     assert (network.reconstruct(x) - 100).abs().max() < 20
 
@@ -123,7 +123,7 @@ def test_contraction_is_the_norm_of_autograds_jacobian(settings):
 
 
 def test_contraction_of_one_layer_in_closed_form_and_its_gradient():
-    network, x = build(hidden_layer_sizes=(), code_activation="logistic"), rows()
+    network, x = build(hidden_layer_sizes=(), latent_activation="logistic"), rows()
     weight = network.encoder.output.weight
     h = network.encode(x)  # Rifai et al. (2011), equation 5
     closed = ((h * (1 - h)).square() * weight.square().sum(dim=1)).sum(dim=1)

@@ -44,7 +44,7 @@ def test_channels_come_last():
     torch.testing.assert_close(network.encode(x), network.encode(changed))
 
 
-def test_filters_see_neighbours_only():
+def test_filters_see_neighbors_only():
     network, x = build((9, 9), channels=(4,)), images((9, 9))
     changed = x.clone()
     changed[:, 0, 0] += 1

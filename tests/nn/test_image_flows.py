@@ -41,7 +41,7 @@ def rows(shape, n_context=0, n=5):
 @pytest.mark.parametrize("n_context", [0, CONTEXT])
 def test_invertible_with_the_determinant_of_the_jacobian(shape, coupling, n_context):
     flow, (x, context) = make(shape, coupling, n_context), rows(shape, n_context)
-    flow.transform.initialise(x, context)
+    flow.transform.initialize(x, context)
     z, log_det = flow.transform(x, context)
     back, log_det_back = flow.transform.inverse(z, context)
     torch.testing.assert_close(back, x, atol=1e-9, rtol=0)
@@ -63,7 +63,7 @@ def test_pixels_share_their_map():
 def test_pixels_are_standardised_together():
     x, _ = rows((6,), n=40)
     weight = torch.rand(40, dtype=torch.float64)
-    z = OfPixels(ActNorm(2).double(), 2).initialise(3 * x + 1, weight=weight)
+    z = OfPixels(ActNorm(2).double(), 2).initialize(3 * x + 1, weight=weight)
     share = (weight / weight.sum())[:, None, None]
     channels = z.unflatten(1, (2, 3))
     torch.testing.assert_close(

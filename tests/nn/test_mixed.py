@@ -9,7 +9,7 @@ import torch
 from scipy.stats import norm
 
 from sklseq.nn.adversarial.gan import AdversarialNetwork
-from sklseq.nn.adversarial.mixed_rows import Frequencies
+from sklseq.nn.adversarial.mixed_rows import FrequencyMatching
 from sklseq.nn.codes.conditional import ConditionalAutoencoder
 from sklseq.nn.layers.mixed import Mixed, interval_log_prob
 
@@ -150,8 +150,8 @@ def test_training_starts_where_each_column_fits_all_rows_alike():
     mixed = likelihood()
     x = torch.cat([rows(40), rows(20, missing=(0, 1, 2))])
     share = torch.full((60, 1), 1 / 60).double()
-    start = mixed.start(x, share)
-    mixed.calibrate(start.expand(60, -1), x, share)
+    start = mixed.initial_parameters(x, share)
+    mixed.initialize(start.expand(60, -1), x, share)
     p = start.clone().requires_grad_()
     # The mean log-likelihood is at its top, as near as the width of intervals lets one say.
     (gradient,) = torch.autograd.grad(mixed.log_prob(p.expand(60, -1), x).mean(), p)
@@ -183,7 +183,7 @@ def test_everything_runs_on_another_device():
 def adversaries(n_context=0):
     torch.manual_seed(0)
     return AdversarialNetwork(
-        n_features=N_VALUES, n_components=3, n_context=n_context, columns=LAYOUT, pack=2
+        n_features=N_VALUES, n_components=3, n_context=n_context, columns=LAYOUT, pac_size=2
     )
 
 
@@ -192,7 +192,7 @@ def test_a_generator_starts_with_the_frequencies_of_the_data(n_context):
     x = torch.cat([rows(300), rows(200, missing=(0, 1, 2))]).float()
     context = torch.eye(2)[(torch.arange(500) < 300).long()][:, :n_context] if n_context else None
     network = adversaries(n_context)
-    network.initialise(x, context, torch.ones(500))
+    network.initialize(x, context, torch.ones(500))
     with torch.no_grad():
         z = torch.randn(500, network.n_noise, generator=torch.Generator().manual_seed(0))
         drawn = network.decode(z, context)
@@ -208,7 +208,7 @@ def test_adversaries_run_on_another_device():
     network = adversaries().to("meta")
     x = rows().float().to("meta")
     network.generator_loss(x, None, "hinge").backward()
-    network.critic_loss(x, None, "relativistic", 0.1).backward()
+    network.discriminator_loss(x, None, "relativistic", 0.1).backward()
     assert network.decode(network.noise(x)).device.type == "meta"
 
 
@@ -220,7 +220,7 @@ def test_numbers_are_drawn_from_their_intervals(dtype):
     second = mixed.numbers[1]
     x[:, second] = torch.tensor([-5.0, -0.1, 0.1, 5.0])
     for share in (0.0, 0.25, 1.0):
-        drawn = mixed.spread(x, torch.full((4, 2), share, dtype=dtype))
+        drawn = mixed.drawn_from_intervals(x, torch.full((4, 2), share, dtype=dtype))
         # Upper tails are drawn as lower ones, turned around.
         centre = -x[:, second].double().abs().numpy()
         low, high = norm.cdf(centre - 0.3), norm.cdf(centre + 0.3)
@@ -234,7 +234,7 @@ def test_numbers_are_drawn_from_their_intervals(dtype):
 def test_frequencies_pull_towards_those_of_the_data():
     """As far, no further: a rare value is in few batches, and none alone decides."""
     layout = [("category", 3, True, 0.0), ("boolean", 1, False, 0.0), ("number", 1, False, 0.0)]
-    mixed, frequencies = Mixed(layout, 1.0), Frequencies(layout, 2)
+    mixed, frequencies = Mixed(layout, 1.0), FrequencyMatching(layout, 2)
     generator = torch.Generator().manual_seed(0)
     # By class: logits of what is missing, of three categories and a boolean; a number.
     of_data = torch.tensor([[-4.0, -4.0, -1.0, 0.0, -4.0, 9.0], [0.0, 1.0, 0.0, 0.0, 2.0, 9.0]])

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
+from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
 
 many_lengths = st.lists(st.integers(1, 7), min_size=1, max_size=6)
@@ -49,7 +50,7 @@ def test_pooling_equals_the_loop(pooling):
     @given(lengths=many_lengths, seed=st.integers(0, 99))
     def check(lengths, seed):
         states = random_states(lengths, seed).requires_grad_()
-        ours = batch(states, np.array(lengths))
+        ours = batch(states, Packing(np.array(lengths)))
         theirs = torch.stack([loop(item) for item in states.split(lengths)])
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-14)
         upstream = torch.randn_like(ours)
@@ -62,20 +63,22 @@ def test_pooling_equals_the_loop(pooling):
 
 
 def test_gradients_are_right(pooling):
-    lengths = np.array([3, 1, 2])
-    states = random_states(lengths.tolist()).requires_grad_()
-    assert gradcheck(lambda s: pooling[0](s, lengths), states)
+    packing = Packing(np.array([3, 1, 2]))
+    states = random_states(packing.lengths.tolist()).requires_grad_()
+    assert gradcheck(lambda s: pooling[0](s, packing), states)
 
 
 def test_a_sequence_of_one_step_pools_to_that_step(pooling):
     states = random_states([1, 1])
-    torch.testing.assert_close(pooling[0](states, np.array([1, 1])), states, rtol=0, atol=1e-15)
+    torch.testing.assert_close(
+        pooling[0](states, Packing(np.array([1, 1]))), states, rtol=0, atol=1e-15
+    )
 
 
 def test_repeating_a_sequence_does_not_change_its_pooling(pooling):
     states = random_states([4])
-    once = pooling[0](states, np.array([4]))
-    twice = pooling[0](torch.cat([states, states]), np.array([8]))
+    once = pooling[0](states, Packing(np.array([4])))
+    twice = pooling[0](torch.cat([states, states]), Packing(np.array([8])))
     torch.testing.assert_close(once, twice, rtol=0, atol=1e-14)
 
 
@@ -85,14 +88,14 @@ def test_attention_is_finite_for_scores_of_any_size(attention):
     large.load_state_dict(attention.state_dict())
     with torch.no_grad():
         large.score.weight.mul_(1e6)
-    pooled = large(states, np.array([3, 2]))
+    pooled = large(states, Packing(np.array([3, 2])))
     for item, one in zip(states.split([3, 2]), pooled, strict=True):
         torch.testing.assert_close(one, attend(large, item), rtol=0, atol=1e-9)
 
 
 def test_attention_lies_between_the_states(attention):
     states = random_states([5, 2])
-    pooled = attention(states, np.array([5, 2]))
+    pooled = attention(states, Packing(np.array([5, 2])))
     for item, one in zip(states.split([5, 2]), pooled, strict=True):
         assert (one >= item.min(dim=0).values).all()
         assert (one <= item.max(dim=0).values).all()

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-import sklseq.nn.recurrent.stack as recurrent
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.recurrent.stack import CELLS, Cell, RecurrentStack, make_layer
+from sklseq.nn.recurrent.cells.any_cell import AnyCell
+from sklseq.nn.recurrent.cells.registry import CELLS, make_layer
+from sklseq.nn.recurrent.kernels import lstm
+from sklseq.nn.recurrent.stack import RecurrentStack
 
 TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 CELL_CLASSES = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
@@ -27,7 +29,7 @@ def _seed():
 def run(layer, steps, lengths):
     """Stacked states of stacked steps."""
     packing = Packing(np.array(lengths))
-    return layer(steps[packing.to_packed], packing)[packing.to_stacked]
+    return layer(steps[packing.to_packed], packing, need_last=False)[0][packing.to_stacked]
 
 
 def one_by_one(layer, steps, lengths):
@@ -68,8 +70,8 @@ def test_the_lstm_is_exact_however_time_is_cut(lengths, cost, cells):
     steps = torch.randn(sum(lengths), 2, dtype=torch.float64, requires_grad=True)
     theirs = one_by_one(layer.rnn, steps, lengths)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recurrent, "_CALL_COST", 3 * cost)
-        patch.setattr(recurrent, "_CACHE_CELLS", 3 * cells)
+        patch.setattr(lstm, "_CALL_COST", 3 * cost)
+        patch.setattr(lstm, "_CACHE_CELLS", 3 * cells)
         ours = run(layer, steps, lengths)
     close(ours, theirs, 1e-12)
     assert_same_gradients(ours, theirs, [steps, *layer.parameters()], 1e-12)
@@ -119,7 +121,7 @@ def copy_weights(cell, layer):
 def test_a_cell_class_equals_the_built_in_layer(name, lengths):
     built_in = make_layer(name, 2, 3).double()
     custom = make_layer(CELL_CLASSES[name], 2, 3).double()
-    assert isinstance(custom, Cell)
+    assert isinstance(custom, AnyCell)
     copy_weights(custom.cell, built_in)
     steps = torch.randn(sum(lengths), 2, dtype=torch.float64, requires_grad=True)
     ours, theirs = run(custom, steps, lengths), run(built_in, steps, lengths)

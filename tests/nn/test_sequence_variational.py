@@ -8,8 +8,10 @@ from scipy.stats import multivariate_normal, norm
 from sklseq.nn.codes.sequence_variational import SequenceVariationalNetwork
 from sklseq.nn.layers.autoregressive_noise import AutoregressiveNoise
 from sklseq.nn.layers.length_model import LengthModel, smoothed_frequencies
+from sklseq.nn.ragged.packing import Packing
 
 LENGTHS = np.array([4, 1, 7, 3])
+PACKING = Packing(LENGTHS)
 
 
 def generator(seed=0):
@@ -30,7 +32,7 @@ def covariance(module, n):
     for t in range(n):
         normal = torch.zeros(n, 2).double()
         normal[t] = 1
-        maps.append(module.draw(normal, np.array([n])).detach().numpy())
+        maps.append(module.draw(normal, Packing(np.array([n]))).detach().numpy())
     maps = np.stack(maps)
     return [maps[..., k].T @ maps[..., k] for k in range(2)]
 
@@ -39,7 +41,7 @@ def covariance(module, n):
 def test_noise_has_the_density_that_it_is_drawn_from(order):
     module = noise(order)
     values = torch.randn(LENGTHS.sum(), 2, generator=generator()).double()
-    by_step = module.log_prob(values, LENGTHS).split(LENGTHS.tolist())
+    by_step = module.log_prob(values, PACKING).split(LENGTHS.tolist())
     for part, x in zip(by_step, values.split(LENGTHS.tolist()), strict=True):
         expected = sum(
             multivariate_normal(cov=c).logpdf(x[:, k])
@@ -72,7 +74,7 @@ def test_frequencies_of_lengths():
 def length_model():
     model = LengthModel(2, 0, 7).double()
     with torch.no_grad():
-        model.start_at(np.array([3, 3, 3, 7, 7]), np.ones(5), np.empty((5, 0)))
+        model.initialize(np.array([3, 3, 3, 7, 7]), np.ones(5), np.empty((5, 0)))
     return model
 
 
@@ -85,7 +87,7 @@ def test_lengths_are_drawn_as_they_were_seen_until_the_code_says_more():
 
 def test_each_class_has_its_lengths():
     model = LengthModel(2, 2, 7).double()
-    model.start_at(np.array([3, 3, 6, 7]), np.ones(4), np.eye(2)[[0, 0, 1, 1]])
+    model.initialize(np.array([3, 3, 6, 7]), np.ones(4), np.eye(2)[[0, 0, 1, 1]])
     code = torch.eye(4).double()[2:]
     assert model.quantile(code, torch.full((2, 1), 0.2).double()).tolist() == [3, 6]
     probabilities = model.log_probabilities(code).exp().detach().numpy()
@@ -94,7 +96,7 @@ def test_each_class_has_its_lengths():
 
 def test_every_length_has_a_probability_and_they_sum_to_one():
     model = length_model()
-    torch.nn.init.normal_(model.tilt.output.weight, generator=generator())
+    torch.nn.init.normal_(model.log_weights.output.weight, generator=generator())
     code = torch.randn(1, 2, generator=generator()).double().expand(500, -1)
     log_prob = model.log_prob(code, np.arange(1, 501))
     assert log_prob.isfinite().all()
@@ -109,11 +111,11 @@ def build(**kwargs):
         settings = {"n_features": 2, "n_components": 3, "hidden_size": 5, "max_length": 7} | kwargs
         network = SequenceVariationalNetwork(**settings).double().eval()
     with torch.no_grad():
-        network.standardised.start_at(
+        network.standardize.initialize(
             torch.tensor([1.0, 2]).double(), torch.tensor([3.0, 0.5]).double()
         )
         classes = np.eye(2)[[0, 1, 1, 0]] if kwargs.get("n_context") else np.empty((4, 0))
-        network.length_model.start_at(LENGTHS, np.ones(4), classes)
+        network.length_model.initialize(LENGTHS, np.ones(4), classes)
     return network
 
 
@@ -129,17 +131,17 @@ def test_sequences_together_are_as_one_by_one(name, n_context):
     network, x = build(n_context=n_context, num_layers=2, bidirectional=True), steps(n_context)
     method = getattr(network, name)
     parts = zip(x.split(LENGTHS.tolist()), LENGTHS, strict=True)
-    expected = torch.cat([method(part, np.array([n])) for part, n in parts])
-    torch.testing.assert_close(method(x, LENGTHS), expected)
+    expected = torch.cat([method(part, Packing(np.array([n]))) for part, n in parts])
+    torch.testing.assert_close(method(x, PACKING), expected)
 
 
 def test_the_likelihood_is_that_of_steps_and_their_number():
     network, x = build(noise_order=0), steps()
     z = torch.randn(4, 3, generator=generator()).double()
-    fit = network.log_likelihood(z, x, LENGTHS)
+    fit = network.log_likelihood(z, x, PACKING)
     codes = z.repeat_interleave(torch.tensor(LENGTHS), dim=0)
-    expected = network.decode(codes, LENGTHS).detach().numpy()
-    scale = network.standardised.scale * network.noise.innovations.log_scale().exp()
+    expected = network.decode(codes, PACKING).detach().numpy()
+    scale = network.standardize.scale * network.noise.innovations.log_scale().exp()
     by_step = norm(expected, scale.detach().numpy()).logpdf(x.numpy()).sum(axis=1)
     of_steps = [part.sum() for part in np.split(by_step, np.cumsum(LENGTHS)[:-1])]
     of_number = network.length_model.log_prob(z, LENGTHS).detach().numpy()
@@ -150,15 +152,16 @@ def test_draws_without_noise_are_the_expected_steps():
     network = build()
     codes = torch.randn(LENGTHS.sum(), 3, generator=generator()).double()
     silent = torch.cat([codes, torch.zeros(LENGTHS.sum(), 2).double()], dim=1)
-    torch.testing.assert_close(network.draw(silent, LENGTHS), network.decode(codes, LENGTHS))
+    torch.testing.assert_close(network.draw(silent, PACKING), network.decode(codes, PACKING))
 
 
 def test_the_forward_pass_runs_on_any_device():
     network, x = build(n_context=2).to("meta"), steps(2).to("meta")
-    fit, divergence = network(x, LENGTHS)
-    assert fit.shape == network.elbo(x, LENGTHS).shape == (4,)
+    packing = Packing(LENGTHS, "meta")
+    fit, divergence = network(x, packing)
+    assert fit.shape == network.elbo(x, packing).shape == (4,)
     assert divergence.shape == (4, 3)
     columns = torch.empty(LENGTHS.sum(), 7, device="meta", dtype=torch.float64)
-    assert network.draw(columns, LENGTHS).shape == (LENGTHS.sum(), 2)
+    assert network.draw(columns, packing).shape == (LENGTHS.sum(), 2)
     code, uniform = columns[:4, :5], columns[:4, :1]
     assert network.quantile_of_length(code, uniform).shape == (4,)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.autograd import gradcheck
 
 from sklseq.data import Forest, read_forest
-from sklseq.nn.trees.cells import CELLS, TreeCell
+from sklseq.nn.trees.cells import COMPOSITIONS, TreeCell
 from sklseq.nn.trees.levels import Children, RecursivePlan, TreePlan
 
 ARITY = 4
@@ -25,8 +25,8 @@ class Mean(TreeCell):
         return (x + children.sum(children.states) / children.counts).tanh()
 
 
-ALL = [*((name, cell, None) for name, cell in CELLS.items()), ("own", Mean, None)]
-ALL += [("rntn-2", CELLS["rntn"], 2), ("mv-2", CELLS["mv"], 2)]
+ALL = [*((name, cell, None) for name, cell in COMPOSITIONS.items()), ("own", Mean, None)]
+ALL += [("rntn-2", COMPOSITIONS["rntn"], 2), ("mv-2", COMPOSITIONS["mv"], 2)]
 each_cell = pytest.mark.parametrize(("cell", "rank"), [c[1:] for c in ALL], ids=[c[0] for c in ALL])
 
 
@@ -112,7 +112,7 @@ def test_a_step_in_all_entries_of_the_tensor_is_one_in_those_of_the_matrix():
     """So that a solver with steps of one size for each entry does not saturate the states."""
     states = []
     for name in ("tensor", "w"):
-        cell = make(CELLS["rntn"])
+        cell = make(COMPOSITIONS["rntn"])
         with torch.no_grad():
             getattr(cell, name).add_(0.01)
         only, places = torch.zeros(ARITY, dtype=torch.int64), torch.arange(ARITY)
@@ -177,11 +177,11 @@ class _Run(nn.Module):
         return self.plan.up(self.cell, x)
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", COMPOSITIONS)
 def test_depth_of_ten_thousand(name):
     depth = 10_000 if name == "lstm" else 1_000  # the levels run alike for all cells
     plan = TreePlan(Forest(np.arange(depth) - 1, np.array([depth])).levels([0]))
-    cell = make(CELLS[name], dtype=torch.float32, size=2)
+    cell = make(COMPOSITIONS[name], dtype=torch.float32, size=2)
     x = inputs_for(plan, torch.float32)
     plan.up(cell, x)[plan.roots].sum().backward()
     assert x.grad.isfinite().all()

@@ -15,9 +15,9 @@ N, D, K = 7, 4, 2
 DOUBLE = {"dtype": torch.float64}
 
 
-def linear_vae(n_draws=32, **settings):
+def linear_vae(n_importance_samples=32, **settings):
     torch.manual_seed(0)
-    settings = {"hidden_layer_sizes": (), "n_draws": n_draws, **settings}
+    settings = {"hidden_layer_sizes": (), "n_importance_samples": n_importance_samples, **settings}
     network = VariationalAutoencoder(n_features=D, n_components=K, **settings).double()
     with torch.no_grad():
         for parameter in network.parameters():
@@ -71,12 +71,12 @@ def test_draws_have_the_mean_of_the_likelihood(likelihood):
 
 
 @pytest.mark.parametrize("likelihood", [Gaussian(D), Gaussian(D, "diagonal"), Bernoulli(D)])
-def test_initialised_likelihoods_fit_rows_alike(likelihood):
+def test_initialized_likelihoods_fit_rows_alike(likelihood):
     likelihood, x = likelihood.double(), rows().sigmoid()
     share = torch.full((N, 1), 1 / N, **DOUBLE)
     with torch.no_grad():
-        start = likelihood.start(x, share)
-        likelihood.calibrate(start.expand(N, D), x, share)
+        start = likelihood.initial_parameters(x, share)
+        likelihood.initialize(start.expand(N, D), x, share)
     start.requires_grad_()
     likelihood.log_prob(start.expand(N, D), x).mean().backward()
     for parameter in (start, *likelihood.parameters()):
@@ -87,7 +87,7 @@ def test_classes_start_where_their_rows_are():
     network = linear_vae(n_context=2)
     context = torch.eye(2, **DOUBLE)[torch.arange(N) % 2]
     x = rows() + 100 * context[:, :1]
-    network.initialise(x, context, torch.ones(N, **DOUBLE))
+    network.initialize(x, context, torch.ones(N, **DOUBLE))
     at_origin = network.decode(torch.zeros(N, K, **DOUBLE), context)
     expected = context @ torch.stack([x[0::2].mean(0), x[1::2].mean(0)])
     # The weights of the decoder's own context layer come on top.

@@ -68,6 +68,25 @@ def test_weights_the_transformer_cannot_take_are_an_error():
         PerStep(MinMaxScaler()).fit(sequences([2, 3]), sample_weight=[1, 2])
 
 
+@pytest.mark.parametrize("beside", ["y", "sample_weight"])
+@pytest.mark.parametrize("target", ["sequence", "step"])
+def test_values_in_another_order_are_refused_and_leave_the_model_as_it_was(target, beside):
+    frame = panel(sequences([3, 2, 4]), ["a", "b", "c"])
+    rows = frame.index.unique(0) if target == "sequence" else frame.index
+    values = {beside: pd.Series(np.arange(1, len(rows) + 1), rows)}
+    model = PerStep(target=target).fit(frame, **values)
+    before = model.transformer_
+    with pytest.raises(ValueError, match=f"{beside} and X have different indices"):
+        model.fit(frame, **{beside: values[beside].iloc[::-1]})
+    assert model.transformer_ is before
+
+
+def test_a_file_of_another_version_is_loaded_with_a_warning():
+    state = PerStep().fit(sequences([2, 3])).__getstate__()
+    with pytest.warns(UserWarning, match=r"saved by sklseq 0\.0\.0"):
+        PerStep().__setstate__(state | {"_sklseq_version": "0.0.0"})
+
+
 @pytest.mark.parametrize("target", ["sequence", "step"])
 def test_the_transformer_sees_the_columns_of_a_panel(target):
     frame = panel(sequences([3, 2, 4]), ["a", "b", "c"])

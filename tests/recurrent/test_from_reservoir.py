@@ -91,3 +91,16 @@ def test_only_a_fitted_regressor_with_a_ridge_will_do():
     ):
         with pytest.raises(TypeError, match="needs a fitted ESNRegressor"):
             RecurrentRegressor.from_reservoir(esn)
+
+
+def test_parameters_that_contradict_the_reservoir_are_refused():
+    X, y = data(True)
+    esn = ESNRegressor(target="step", reservoir_size=16, random_state=0).fit(X, y)
+    with pytest.raises(
+        ValueError, match=r"hidden_size=99, target='sequence': .* hidden_size=16, target='step'"
+    ):
+        RecurrentRegressor.from_reservoir(esn, hidden_size=99, target="sequence")
+    for wrong in ({"cell": "lstm"}, {"warm_start": False}, {"bidirectional": True}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            RecurrentRegressor.from_reservoir(esn, **wrong)
+    assert RecurrentRegressor.from_reservoir(esn, hidden_size=16, cell="leaky").hidden_size == 16

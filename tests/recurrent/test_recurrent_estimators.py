@@ -1,5 +1,7 @@
 """What is the recurrent estimators' own: weights, partial labels, going on, wrong use."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -33,7 +35,7 @@ def sequences(n=20, seed=0):
     return X, np.arange(n) % 2
 
 
-def labelled_steps(n=12, seed=0):
+def labeled_steps(n=12, seed=0):
     X, _ = sequences(n, seed)
     return X, [(x[:, 0] > 0.5).astype(int) for x in X]
 
@@ -69,8 +71,8 @@ def test_masked_targets_weigh_nothing_and_missing_outputs_are_masked_one_by_one(
     assert model.fit(X, holed).score(X, y) > 0.9
 
 
-def test_unlabelled_steps_do_not_matter_whatever_marks_them():
-    X, y = labelled_steps()
+def test_unlabeled_steps_do_not_matter_whatever_marks_them():
+    X, y = labeled_steps()
     marked = {}
     for mark in (None, np.nan, -1):
         labels = [v.astype(object) for v in y]
@@ -174,7 +176,7 @@ def test_what_is_no_cell_is_named(cell):
 
 
 def test_targets_per_step_without_saying_so():
-    X, y = labelled_steps()
+    X, y = labeled_steps()
     for model, targets in ((GRUClassifier(), y), (GRURegressor(), [v * 1.0 for v in y])):
         with pytest.raises(ValueError, match="set target='step'"):
             model.fit(X, targets)
@@ -372,7 +374,7 @@ def test_the_best_loss_stays_the_validation_loss_when_training_goes_on():
 
 
 def test_weights_of_sequences_hold_for_their_steps_in_any_container():
-    X, y = labelled_steps()
+    X, y = labeled_steps()
     weights = np.linspace(0.5, 2, len(X))
     frame = pd.concat(dict(enumerate(map(pd.DataFrame, X))))
     by_list = GRUClassifier(target="step", **SMALL).fit(X, y, sample_weight=weights)
@@ -394,3 +396,28 @@ def test_a_large_held_out_part_needs_no_stratification():
     X, _ = sequences()
     y = np.arange(20) % 4
     GRUClassifier(early_stopping=True, validation_fraction=0.9, **SMALL).fit(X, y)
+
+
+class SlowCell(torch.nn.Module):
+    """A leaky unit whose share of new state is a setting."""
+
+    def __init__(self, input_size, hidden_size, share=0.5):
+        super().__init__()
+        self.linear, self.share = torch.nn.Linear(input_size, hidden_size), share
+        self.hidden_size = hidden_size
+
+    def forward(self, x_t, state):
+        if state is None:
+            state = x_t.new_zeros(len(x_t), self.hidden_size)
+        return torch.lerp(state, torch.tanh(self.linear(x_t)), self.share)
+
+
+def test_settings_reach_a_cell_of_the_users():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 5, 2)), np.arange(20) % 2
+    model = RecurrentClassifier(cell=SlowCell, cell_options={"share": 0.1}, max_epochs=2)
+    loaded = pickle.loads(pickle.dumps(model.fit(X, y)))
+    assert [m.share for m in loaded.module_.modules() if isinstance(m, SlowCell)] == [0.1]
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    with pytest.raises(ValueError, match="no_such_setting"):
+        clone(model).set_params(cell_options={"no_such_setting": 1}).fit(X, y)

@@ -4,13 +4,14 @@ import ast
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 
 from sklseq.data import flatten_labels, read_forest
-from sklseq.nn.trees.cells import CELLS
+from sklseq.nn.trees.cells import COMPOSITIONS
 from sklseq.recursive import RecursiveClassifier, RecursiveRegressor
 
 ARITY = 3
@@ -49,7 +50,7 @@ def flat(values, X):
     return np.asarray(flatten_labels(values, read_forest(X)))
 
 
-@pytest.mark.parametrize("composition", CELLS)
+@pytest.mark.parametrize("composition", COMPOSITIONS)
 @pytest.mark.parametrize("direction", ["up", "down", "both"])
 def test_both_engines_agree(composition, direction):
     X, y, _ = data(12)
@@ -87,7 +88,7 @@ def test_truth_of_every_node_is_learned_and_has_the_shape_of_the_tree():
     assert np.mean([p == e for p, e in zip(predicted, expected, strict=True)]) > 0.5
 
 
-def test_unlabelled_nodes_do_not_train():
+def test_unlabeled_nodes_do_not_train():
     X, _, nodes = data(20)
     forest = read_forest(X)
     labels = [None if i % 3 else bool(v) for i, v in enumerate(flat(nodes, X))]
@@ -210,7 +211,7 @@ def test_too_many_children_for_weights_by_position():
 def test_other_target_or_symbols_than_fitted():
     X, y, nodes = data(20)
     model = quick().fit(X, y)
-    with pytest.raises(ValueError, match="was fitted with the other one"):
+    with pytest.raises(ValueError, match="was fitted with target='tree': set"):
         model.set_params(target="node").predict(X)
     numbers = quick(composition="childsum-lstm").fit(
         np.random.default_rng(0).normal(size=(20, 3)), y
@@ -219,7 +220,7 @@ def test_other_target_or_symbols_than_fitted():
         numbers.predict(X)
     with pytest.raises(ValueError, match=r"Tree 1, node 0 has the symbol 3, .* of type str"):
         model.set_params(target="tree").predict([(None,), (3,)])
-    with pytest.raises(ValueError, match="y has no labelled node"):
+    with pytest.raises(ValueError, match="y has no labeled node"):
         quick(target="node").fit(X[:1], [[None] * sum(1 for _ in paths(X[0]))])
     with pytest.raises(ValueError, match="y, tree 1 has another shape"):
         quick(target="node").fit(X[:3], [nodes[0], nodes[2], nodes[2]])
@@ -263,3 +264,46 @@ def test_importances_of_steps():
     importances = np.stack(model.subtree_importances(X[:50]))
     assert importances.shape == (50, 5)
     assert np.abs(importances).mean(axis=0).argmax() == 2
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.9])
+def test_early_stopping_with_more_classes_than_a_part_has_rows(fraction):
+    X, _, _ = data(20)
+    y = np.arange(20) % 4
+    model = quick(early_stopping=True, validation_fraction=fraction).fit(X, y)
+    assert len(model.validation_scores_) == model.n_iter_
+
+
+def test_one_weight_for_all_is_none():
+    X, y, nodes = data(20)
+    for params, target in (({}, y), ({"target": "node"}, nodes)):
+        model = quick(**params).fit(X, target)
+        twin = quick(**params).fit(X, target, sample_weight=2.0)
+        assert model.loss_curve_ == twin.loss_curve_
+        assert model.score(X, target) == model.score(X, target, sample_weight=2.0)
+
+
+def test_weights_of_trees_hold_for_their_nodes():
+    X, _, nodes = data(6)
+    weights = np.arange(6.0)
+    counts = read_forest(X).n_results
+    of_nodes = [[w] * int(n) for w, n in zip(weights, counts, strict=True)]
+    for trees in (slice(None), slice(3, 4)):  # several, and one
+        model = quick(target="node").fit(X[trees], nodes[trees], sample_weight=weights[trees])
+        twin = clone(model).fit(X[trees], nodes[trees], sample_weight=of_nodes[trees])
+        assert model.loss_curve_ == twin.loss_curve_
+
+
+@pytest.mark.parametrize("target", ["tree", "node"])
+@pytest.mark.parametrize("cls", [RecursiveClassifier, RecursiveRegressor])
+def test_rows_in_another_order_are_refused(cls, target):
+    X, y, nodes = data(10)
+    trees = pd.Series(X, index=list("abcdefghij"))
+    values = pd.Series(y.astype(float) if target == "tree" else nodes, index=trees.index)
+    model = quick(cls, target=target).fit(trees, values)
+    model.score(trees, values)
+    for call in (model.fit, model.score):
+        with pytest.raises(ValueError, match="y and X have different indices"):
+            call(trees, values[::-1])
+        with pytest.raises(ValueError, match="sample_weight and X have different indices"):
+            call(trees, values, sample_weight=pd.Series(1.0, index=trees.index[::-1]))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -82,3 +83,33 @@ def test_features_are_scaled_and_missing_ones_stay_zero():
         moved = [("+", 1000 + a, ("-", 1000 + b)) for _, a, (_, b) in X]
         again = quick(cls, dtype="float64").fit(moved)
         assert_allclose(model.transform(X), again.transform(moved), atol=1e-6)
+
+
+@EACH
+def test_one_weight_for_all_is_none(cls):
+    X, _, _ = data(12)
+    model, twin = quick(cls).fit(X), quick(cls).fit(X, sample_weight=2.0)
+    assert_array_equal(model.transform(X), twin.transform(X))
+    assert getattr(model, "offset_", None) == getattr(twin, "offset_", None)
+
+
+def test_the_trained_model_is_kept_when_the_offset_is_interrupted(monkeypatch):
+    X, _, _ = data(12)
+    calls = []
+
+    def interrupted(self, data):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return score(self, data)
+
+    score = RecursiveAutoencoder._score
+    monkeypatch.setattr(RecursiveAutoencoder, "_score", interrupted)
+    with pytest.warns(ConvergenceWarning, match="once more"):
+        model = quick(RecursiveAutoencoder).fit(X)
+    assert model.offset_ == quick(RecursiveAutoencoder).fit(X).offset_
+
+
+def test_the_autoencoder_has_no_parameters_that_it_does_not_use():
+    assert not {"direction", "target"} & RecursiveAutoencoder().get_params().keys()
+    assert not hasattr(RecursiveAutoencoder, "direction")

@@ -1,8 +1,10 @@
 """Readouts equal ridge on all states at once; blocks, merging, grids and weights."""
 
+import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -59,7 +61,7 @@ def test_steps_equal_ridge_on_all_states(weighted, bidirectional):
     assert_allclose(model.predict(X), ridge.predict(states(model, X)), atol=1e-9)
 
 
-def test_narma_is_learnt():
+def test_narma_is_learned():
     X, y = make_narma(3000, random_state=0)
     model = esn(
         reservoir_size=100, spectral_radius=0.95, alpha=np.logspace(-10, 0, 11), washout=200
@@ -331,3 +333,58 @@ def test_a_triangle_learns_what_the_sums_learn(per_step):
         sums.merge(halves[0])
     with pytest.raises(ValueError, match="was fitted with 'qr'"):
         in_parts.set_params(solver="eigen").partial_fit(X, y)
+
+
+@pytest.mark.parametrize("target", ["step", "sequence"])
+@pytest.mark.parametrize("params", [{}, {"topology": "cosine"}, {"num_layers": 2}], ids=str)
+def test_the_work_is_done_at_most_twelve_calls_deep(target, params):
+    X, labels = sequences()
+    y = X if target == "step" else np.unique(labels, return_inverse=True)[1].astype(float)
+    deepest = 0
+
+    def look(frame, event, argument):
+        nonlocal deepest
+        places, parts = frame.f_code.co_filename, ("/sklseq/nn/", "/sklseq/ridge/")
+        if event != "call" or not any(part in places for part in parts):
+            return
+        depth = 0
+        while frame is not None:
+            depth += "/sklseq/" in frame.f_code.co_filename
+            frame = frame.f_back
+        deepest = max(deepest, depth)
+
+    model = esn(target=target, washout=2, **params)
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        model.fit(X, y)
+    finally:
+        sys.setprofile(before)
+    assert 0 < deepest <= 12
+
+
+def test_targets_in_another_order_are_refused():
+    X, y = series()
+    frame = pd.DataFrame(X)
+    targets, weights = pd.DataFrame(y), pd.Series(np.ones(len(X)))
+    for model in (esn(), esn(readout=Ridge())):
+        with pytest.raises(ValueError, match="y and X have different indices"):
+            model.fit(frame, targets[::-1])
+        with pytest.raises(ValueError, match="sample_weight and X have different indices"):
+            model.fit(frame, targets, sample_weight=weights[::-1])
+    with pytest.raises(ValueError, match="y and X have different indices"):
+        esn().fit(frame, targets).partial_fit(frame, targets[::-1])
+
+
+def test_the_equivalent_network_is_absent_without_a_fitted_ridge():
+    X, y = series()
+    assert not hasattr(esn(), "recurrent_equivalent")
+    assert not hasattr(esn(readout=Ridge()).fit(X, y), "recurrent_equivalent")
+    params, state = esn().fit(X, y).recurrent_equivalent()
+    assert params == {
+        "cell": "leaky", "cell_options": None, "num_layers": 1,
+        "hidden_size": 30, "target": "step", "pooling": "last",
+        "bidirectional": False,
+    }  # fmt: skip
+    assert state["stack.forward_layers.0.weight_hh"].shape == (30, 30)
+    assert state["head.bias"].shape == (2,)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklseq.reservoir import ESNClassifier, ESNRegressor, ESNTransformer, _states
+from sklseq.nn.reservoir.states import both_directions
+from sklseq.reservoir import ESNClassifier, ESNRegressor, ESNTransformer
 
 F = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "identity": lambda z: z}
 
@@ -125,7 +126,7 @@ def test_each_direction_is_pooled_with_its_own_washout(pooling):
 def test_windows_do_not_change_both_directions(lengths, monkeypatch):
     X = ragged(lengths)
     model = ESNTransformer(target="step", reservoir_size=15, bidirectional=True, random_state=0)
-    monkeypatch.setattr(_states, "_GROUP_BYTES", 1)
+    monkeypatch.setattr(both_directions, "_GROUP_BYTES", 1)
     for got, x in zip(model.fit_transform(X), X, strict=True):
         assert_allclose(got, step_features(model, x), atol=1e-12)
 
@@ -216,6 +217,12 @@ def test_symbols_are_refused():
         ({"input_scaling": (1.0, np.inf)}, "input_scaling.*not finite"),
         ({"topology": "hadamard"}, "power of two"),
         ({"density": 0.0}, "density"),
+        ({"density": 0.9, "topology": "blocks"}, r"density=0.9.*topology='blocks'.*at most 0.325"),
+        ({"topology": "jumps", "reservoir_size": 8}, "topology='jumps'.*more than 10 units, got 8"),
+        (
+            {"density": 0.0025, "random_state": 0},
+            "no cycle. Raise the density or",
+        ),
         ({"device": "abacus"}, "abacus.*is not a device"),
         ({"washout": 9}, "sequence 0 has 9 steps, but washout=9"),
         ({"washout": 9, "target": "step"}, "sequence 0 has 9 steps, but washout=9"),

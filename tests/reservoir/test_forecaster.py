@@ -188,7 +188,7 @@ def test_shapes_follow_the_container():
     assert with_inputs.forecast(2, exogenous=np.array([1.0, 1.1])).shape == (2, 2)
 
 
-def test_exogenous_inputs_are_learnt():
+def test_exogenous_inputs_are_learned():
     rng = np.random.default_rng(0)
     u = rng.uniform(-1, 1, 600)
     x = np.zeros(600)

@@ -13,7 +13,7 @@ def make(units=20, n_channels=2, seed=0, **params):
     settings = {
         "recurrent_weights": liquid_weights(units, seed=rng),
         "input_weights": rng.uniform(-1, 1, (units, n_channels)),
-        "background": rng.uniform(0.9, 1, units),
+        "bias_current": rng.uniform(0.9, 1, units),
         "membrane_decay": 0.95,
         "synapse_decay": 0.7,
         "trace_decay": 0.9,
@@ -49,7 +49,7 @@ def loop(liquid, steps):
                 current[i] += sum(
                     liquid.input_weights[i, k] * arrived[k] for k in range(n_channels)
                 )
-                drive = liquid.background[i]
+                drive = liquid.bias_current[i]
                 if liquid.max_rate is None:
                     drive += liquid.input_weights[i] @ u
                 potential[i] *= liquid.membrane_decay
@@ -122,7 +122,7 @@ def test_synapses_follow_the_signs_and_shares():
 @pytest.mark.parametrize("kind", ["current", "poisson"])
 def test_pooled_features_are_those_of_the_traces(pooling, kind):
     X = [np.random.default_rng(n).normal(size=(n, 2)) for n in (4, 9, 1)]
-    settings = {"reservoir_size": 30, "input": kind, "random_state": 0}
+    settings = {"reservoir_size": 30, "encoding": kind, "random_state": 0}
     traces = LiquidStateTransformer(target="step", **settings).fit_transform(X)
     pooled = LiquidStateTransformer(pooling=pooling, **settings).fit_transform(X)
     how = {
@@ -136,7 +136,7 @@ def test_pooled_features_are_those_of_the_traces(pooling, kind):
 def test_poisson_rates_follow_the_feature():
     low, high = np.zeros((50, 1)), np.ones((50, 1))
     model = LiquidStateTransformer(
-        input="poisson", target="step", synapse_scaling=0, background=0, poisson_channels=1,
+        encoding="poisson", target="step", synapse_scaling=0, bias_current=0, poisson_channels=1,
         input_density=1, poisson_rate=500, random_state=0,
     ).fit([low, high])  # fmt: skip
     quiet, loud = model.transform([low, high])
@@ -149,7 +149,7 @@ def test_poisson_rates_follow_the_feature():
 
 def test_equal_sequences_have_equal_spikes():
     X = np.random.default_rng(0).normal(size=(5, 8, 1))
-    model = LiquidStateTransformer(input="poisson", random_state=0).fit(X)
+    model = LiquidStateTransformer(encoding="poisson", random_state=0).fit(X)
     twice = model.transform(np.concatenate([X, X]))
     assert_array_equal(twice[:5], twice[5:])
 

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklseq.reservoir._base as base
-import sklseq.reservoir._states as states
+import sklseq.reservoir._features as features
 from sklseq.preprocessing import PerStep
 from sklseq.reservoir import ESNClassifier, ESNForecaster, ESNRegressor, ESNSearchCV
 
@@ -83,13 +83,13 @@ def test_readouts_share_states_too():
 )
 def test_states_are_computed_once_for_all_penalties(case, runs, monkeypatch):
     model, X, y, cv = cases()[case]
-    calls, compute = [], states.map_states
+    calls, compute = [], features.state_parts
 
     def counted(*args, **kwargs):
         calls.append(1)
         return compute(*args, **kwargs)
 
-    monkeypatch.setattr(states, "map_states", counted)
+    monkeypatch.setattr(features, "state_parts", counted)
     ESNSearchCV(model, GRID, cv=cv, refit=False).fit(X, y)
     # Four reservoirs; of one series also for each training and test part.
     assert len(calls) == runs if case == "series" else len(calls) <= 2 * runs

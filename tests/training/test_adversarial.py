@@ -8,6 +8,7 @@ from torch import nn
 
 from sklseq.training.engine import Trainer
 from sklseq.training.phases import Phase
+from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.dense import DenseRows
 
 SETTINGS = {
@@ -42,7 +43,7 @@ class Game(nn.Module):
 
 
 def rows(n=10):
-    return DenseRows((torch.ones(n, 1),), torch.ones(n))
+    return DenseRows((np.ones((n, 1)),), torch.ones(1), Targets(np.ones(n)))
 
 
 def play(phases, **settings):

@@ -8,10 +8,10 @@ import torch
 
 from sklseq.training.context import (
     epoch_generators,
-    resolve_device,
     seeded_construction,
     threads,
 )
+from sklseq.training.placement import resolve_device
 
 LARGE = 10**12
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklseq.training.rows.batch import batches
+from sklseq.training.rows.batch import Targets, batches
 from sklseq.training.rows.sequences import SequenceRows
 
 quick = settings(max_examples=40, deadline=None)
@@ -16,9 +16,10 @@ def make_rows(lengths, per_step, symbolic=False):
     """Every step, target and weight is a number of its own."""
     n_steps = sum(lengths)
     n_targets = n_steps if per_step else len(lengths)
-    steps = torch.arange(n_steps) if symbolic else torch.arange(2.0 * n_steps).reshape(-1, 2)
-    target = torch.arange(n_targets) + 1000
-    return SequenceRows(steps, np.array(lengths), target, target + 1000.0, per_step)
+    steps = np.arange(n_steps) if symbolic else np.arange(2.0 * n_steps).reshape(-1, 2)
+    target = np.arange(n_targets) + 1000
+    targets = Targets(target + 1000.0, target)
+    return SequenceRows(steps, np.array(lengths), torch.zeros(1), targets, per_step)
 
 
 def unpack(batch, lengths, per_step):
@@ -41,12 +42,12 @@ def test_a_batch_holds_its_rows_in_their_order(lengths, per_step, symbolic, data
     chosen = data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=10))
     batch = rows.take(np.array(chosen))
     chosen_lengths = [lengths[i] for i in chosen]
-    assert batch.inputs[1].tolist() == chosen_lengths
+    assert batch.inputs[1].lengths.tolist() == chosen_lengths
     whole = unpack(rows.take(np.arange(len(lengths))), lengths, per_step)
     assert same(unpack(batch, chosen_lengths, per_step), [whole[i] for i in chosen])
-    steps, batch_lengths = rows.inputs(np.array(chosen))
+    steps, packing = rows.inputs(np.array(chosen))
     assert torch.equal(steps, batch.inputs[0])
-    assert batch_lengths.tolist() == chosen_lengths
+    assert packing.lengths.tolist() == chosen_lengths
 
 
 @quick
@@ -58,7 +59,7 @@ def test_a_subset_is_data_of_its_own(lengths, per_step, data):
     assert len(part) == len(chosen)
     mine, theirs = part.take(np.arange(len(chosen))), rows.take(chosen)
     assert torch.equal(mine.inputs[0], theirs.inputs[0])
-    assert mine.inputs[1].tolist() == theirs.inputs[1].tolist()
+    assert mine.inputs[1].lengths.tolist() == theirs.inputs[1].lengths.tolist()
     assert torch.equal(mine.target, theirs.target)
     assert mine.n_rows == theirs.n_rows == len(chosen)
     torch.testing.assert_close(mine.weight.sum(), torch.tensor(float(len(chosen))))

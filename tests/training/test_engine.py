@@ -14,6 +14,7 @@ from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.training.context import epoch_generators, seeded_construction
 from sklseq.training.engine import Trainer
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
+from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
 RATE = 0.01
@@ -25,8 +26,7 @@ def make_rows(n=10, seed=0):
     steps = rng.normal(size=(lengths.sum(), 2))
     target = np.array([s.sum() for s in np.split(steps, np.cumsum(lengths)[:-1])])[:, None]
     weight = rng.uniform(0.5, 2, size=(n, 1))
-    steps, target, weight = map(torch.from_numpy, (steps, target, weight))
-    return SequenceRows(steps, lengths, target, weight, per_step=False)
+    return SequenceRows(steps, lengths, torch.zeros(1).double(), Targets(weight, target))
 
 
 def make_module(dropout=0.0):
@@ -179,9 +179,10 @@ def test_the_seed_decides_and_global_state_is_left_alone():
 
 def test_a_batch_of_zero_weight_counts_for_nothing():
     rows = make_rows(4)
-    weight = rows.weight.clone()
+    weight = rows.weight.numpy().copy()
     weight[2:] = 0.0
-    rows = SequenceRows(rows.steps, rows.lengths, rows.target, weight, per_step=False)
+    targets = Targets(weight, rows.target.numpy())
+    rows = SequenceRows(rows.steps, rows.lengths, rows.like, targets)
     trainer = make_trainer(batch_size=4, max_epochs=1)
     loss = trainer.run(make_module(), objective, rows).loss_curve
     alone = trainer.run(make_module(), objective, rows.subset(np.arange(2))).loss_curve

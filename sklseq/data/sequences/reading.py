@@ -1,115 +1,16 @@
-"""The one ragged form: stacked steps and lengths, read from whatever container the user holds."""
+"""Sequences read from whatever container the user holds."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import DTypeLike, NDArray
 
-__all__ = [
-    "Sequences",
-    "as_container",
-    "check_finite",
-    "check_symbols",
-    "is_nested_table",
-    "is_table",
-    "read_sequences",
-    "valid_steps",
-]
+from sklseq.data.sequences.checks import check_finite, check_numeric, check_one_kind
+from sklseq.data.sequences.container import Sequences
+from sklseq.data.sequences.frames import is_panel_frame, read_panel_frame
 
-Layout = Literal["dense", "ragged", "series", "frame"]
-_Locate = Callable[[int], tuple[int, int]]
-
-
-@dataclass(frozen=True, eq=False)
-class Sequences:
-    """Sequences of unequal length as one stacked array.
-
-    Parameters
-    ----------
-    steps : ndarray of shape (sum of lengths, n_features) or (sum of lengths,)
-        All steps, one sequence after the other; 1-D where a step is a symbol.
-    lengths : ndarray of shape (n_sequences,)
-        Number of steps of each sequence, at least 1.
-    layout : {"dense", "ragged", "series", "frame"}
-        The container the user gave, which results per step are given back in.
-    feature_names : ndarray of str or None
-        Column names, where the container had them.
-    """
-
-    steps: NDArray[Any]
-    lengths: NDArray[np.int64]
-    layout: Layout = "ragged"
-    feature_names: NDArray[Any] | None = None
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    @property
-    def symbolic(self) -> bool:
-        """Whether a step is one symbol rather than a vector of features."""
-        return self.steps.ndim == 1
-
-    @property
-    def starts(self) -> NDArray[np.int64]:
-        """Index of each sequence's first step among the stacked steps."""
-        return np.cumsum(self.lengths) - self.lengths
-
-    def locate(self, stacked_index: int) -> tuple[int, int]:
-        """Sequence and step within it of one of the stacked steps."""
-        sequence = int(np.searchsorted(self.starts, stacked_index, side="right")) - 1
-        return sequence, int(stacked_index - self.starts[sequence])
-
-    def with_steps(self, steps: NDArray[Any]) -> "Sequences":
-        """The same sequences with other values: ``steps`` has one row (or symbol) per step."""
-        return Sequences(steps, self.lengths, self.layout, self.feature_names)
-
-    def restore(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Give values per step back in the container of the input.
-
-        Parameters
-        ----------
-        values : ndarray of shape (sum of lengths, ...)
-
-        Returns
-        -------
-        ndarray
-            ``(n_sequences, n_steps, ...)`` for dense input; ``(n_steps, ...)`` for one series
-            or a DataFrame; else a 1-D object array with one array per sequence.
-        """
-        if self.layout in ("series", "frame"):
-            return values
-        if self.layout == "dense":
-            return values.reshape(len(self), -1, *values.shape[1:])
-        # Filled one by one: np.array(list) would make a dense array of equal lengths.
-        ragged = np.empty(len(self), dtype=object)
-        for i, (start, length) in enumerate(zip(self.starts, self.lengths, strict=True)):
-            ragged[i] = values[start : start + length]
-        return ragged
-
-
-def valid_steps(lengths: ArrayLike, n_steps: int | None = None) -> NDArray[np.bool_]:
-    """Mask of real steps: ``valid[i, t] = t < lengths[i]``; the one mask convention.
-
-    Parameters
-    ----------
-    lengths : array-like of shape (n_sequences,)
-    n_steps : int or None, default=None
-        Number of columns; None takes the longest.
-
-    Returns
-    -------
-    ndarray of bool of shape (n_sequences, n_steps)
-
-    Examples
-    --------
-    >>> valid_steps([1, 3])
-    array([[ True, False, False],
-           [ True,  True,  True]])
-    """
-    lengths = np.asarray(lengths)
-    return np.arange(lengths.max() if n_steps is None else n_steps) < lengths[:, None]
+__all__ = ["as_container", "is_nested_table", "is_table", "read_sequences"]
 
 
 def as_container(X: Any) -> Any:
@@ -128,7 +29,7 @@ def is_nested_table(X: Any) -> bool:
 
 def is_table(X: Any) -> bool:
     """Whether X is a 2-D table, which scikit-learn's own validation reads."""
-    if _is_panel_frame(X):
+    if is_panel_frame(X):
         return False
     return getattr(X, "ndim", None) == 2 or hasattr(X, "columns")
 
@@ -149,13 +50,13 @@ def read_sequences(
         ``(n, T, d)`` array; list, tuple or 1-D object array of ``(T_i, d)`` or ``(T_i,)``
         arrays or of sequences of symbols; or DataFrame with a (sequence, time) MultiIndex.
     dtype : dtype, default=float64
-        Of numeric steps.
+        Type of numeric steps.
     symbolic : bool, default=False
         Whether integers are symbols too; strings always are.
     allow_nan : bool, default=False
-        Whether NaN is let through.
+        Whether NaN is accepted.
     name : str, default="X"
-        What messages call the input.
+        Name of the input in messages.
 
     Returns
     -------
@@ -164,15 +65,15 @@ def read_sequences(
     Raises
     ------
     ValueError
-        Naming the sequence, the step and the feature that is at fault.
+        Naming the sequence, the step and the feature at fault.
     """
     sequences = _read(X, dtype, symbolic, name)
     return sequences if sequences.symbolic else check_finite(sequences, allow_nan, name)
 
 
 def _read(X: Any, dtype: DTypeLike, symbolic: bool, name: str) -> Sequences:
-    if _is_panel_frame(X):
-        return _read_panel_frame(X, dtype, name)
+    if is_panel_frame(X):
+        return read_panel_frame(X, dtype, name)
     if hasattr(X, "toarray"):
         raise TypeError(f"Sparse data was passed for {name}, but dense data is required.")
     if not isinstance(X, (list, tuple)):
@@ -214,7 +115,9 @@ def _read_dense(X: NDArray[Any], dtype: DTypeLike, symbolic: bool, name: str) ->
             raise ValueError(
                 f"Found array with 0 {what} (shape={X.shape}) while a minimum of 1 is required."
             )
-    steps = _numeric(X.reshape(n * n_steps, n_features), dtype, name, lambda r: divmod(r, n_steps))
+    steps = check_numeric(
+        X.reshape(n * n_steps, n_features), dtype, name, lambda r: divmod(r, n_steps)
+    )
     return Sequences(steps, np.full(n, n_steps), "dense")
 
 
@@ -239,13 +142,13 @@ def _read_ragged(X: Sequence[Any], dtype: DTypeLike, name: str) -> Sequences:
                 "all sequences must have the same features."
             )
         if array.dtype != dtype:
-            array = _numeric(array, dtype, name, _within(i))
+            array = check_numeric(array, dtype, name, _within(i))
         arrays.append(array)
     lengths = np.array([len(a) for a in arrays])
     return Sequences(np.concatenate(arrays), lengths)
 
 
-def _within(sequence: int) -> _Locate:
+def _within(sequence: int) -> Callable[[int], tuple[int, int]]:
     return lambda step: (sequence, step)
 
 
@@ -282,85 +185,6 @@ def _shape(step: Any) -> tuple[int, ...] | None:
         return None
 
 
-def _numeric(values: NDArray[Any], dtype: DTypeLike, name: str, locate: _Locate) -> NDArray[Any]:
-    """Values as numbers; `locate` gives sequence and step of a row, for messages."""
-    if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {name}, sequence {locate(0)[0]} is complex.")
-    try:
-        with np.errstate(over="ignore"):  # what overflows is found by the check for infinity
-            return values.astype(dtype, copy=False)
-    except (TypeError, ValueError) as error:
-        for (row, feature), value in np.ndenumerate(values):
-            try:
-                float(value)
-            except (TypeError, ValueError):
-                sequence, step = locate(row)
-                raise type(error)(
-                    f"{name}, sequence {sequence}, step {step}, feature {feature} is {value!r}: "
-                    "argument must be a string or a number, and numbers and symbols cannot be "
-                    "mixed."
-                ) from error
-        raise
-
-
-def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X") -> Sequences:
-    """Refuse infinity and, unless allowed, NaN, naming the first place."""
-    steps = sequences.steps
-    # The sum of finite values is finite but for overflow: one pass without a mask, nearly always.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(steps.sum()):
-            return sequences
-    wrong = np.isinf(steps) if allow_nan else ~np.isfinite(steps)
-    if not wrong.any():
-        return sequences
-    row, feature = np.argwhere(wrong)[0]
-    sequence, step = sequences.locate(row)
-    value = "NaN" if np.isnan(steps[row, feature]) else "infinity"
-    raise ValueError(
-        f"Input {name} contains {value}: sequence {sequence}, step {step}, feature {feature} "
-        f"(or a value too large for {steps.dtype}). Impute or drop it first, for example with "
-        "PerStep(SimpleImputer())."
-    )
-
-
-def _is_panel_frame(X: Any) -> bool:
-    levels = getattr(getattr(X, "index", None), "nlevels", 1) if hasattr(X, "columns") else 1
-    if levels > 2:
-        raise ValueError(
-            f"The DataFrame's index has {levels} levels, expected 2, (sequence, time): join the "
-            "outer levels into one that names the sequence."
-        )
-    return levels == 2
-
-
-def _read_panel_frame(X: Any, dtype: DTypeLike, name: str) -> Sequences:
-    if len(X) == 0:
-        raise ValueError(f"Found array with 0 sample(s): {name} holds no sequence; 1 is required.")
-    identity, time = (X.index.get_level_values(level) for level in (0, 1))
-    codes = identity.factorize()[0]
-    changes = np.flatnonzero(np.diff(codes)) + 1
-    if len(changes) + 1 != codes.max() + 1:
-        twice = identity[changes[np.argmax(np.diff(codes)[changes - 1] < 0)]]
-        raise ValueError(
-            f"{name}, sequence {twice!r}: its rows are not together; sort the DataFrame by its "
-            "index first (sort_index())."
-        )
-    starts = np.concatenate([[0], changes])
-    lengths = np.diff(np.concatenate([starts, [len(X)]]))
-    within = np.ones(len(X), dtype=bool)
-    within[starts] = False
-    late = np.flatnonzero(within[1:] & ~np.asarray(time[1:] > time[:-1]))
-    if len(late):
-        row = int(late[0]) + 1
-        raise ValueError(
-            f"{name}, sequence {identity[row]!r}: time {time[row]!r} does not come after "
-            f"{time[row - 1]!r}; sort the DataFrame by its index first (sort_index())."
-        )
-    names = np.asarray(X.columns, dtype=object)
-    raw = Sequences(X.to_numpy(), lengths, "frame", names)
-    return raw.with_steps(_numeric(raw.steps, dtype, name, raw.locate))
-
-
 def _has_symbols(item: Any) -> bool:
     """Whether a sequence is one of symbols: a str, or a sequence whose first step is a str."""
     if isinstance(item, str):
@@ -385,19 +209,4 @@ def _read_symbols(X: Sequence[Any], name: str) -> Sequences:
         symbols += sequence
     steps = np.empty(len(symbols), dtype=object)
     steps[:] = symbols
-    return check_symbols(Sequences(steps, lengths), name)
-
-
-def check_symbols(sequences: Sequences, name: str = "X") -> Sequences:
-    """Refuse symbols of several kinds, and numbers that are no integers, naming the place."""
-    symbols = sequences.steps.tolist()
-    kind = str if isinstance(symbols[0], str) else (int, np.integer)
-    for row, symbol in enumerate(symbols):
-        if not isinstance(symbol, kind) or isinstance(symbol, bool):
-            sequence, step = sequences.locate(row)
-            raise ValueError(
-                f"{name}, sequence {sequence}, step {step} is {symbol!r} "
-                f"({type(symbol).__name__}), but the first symbol is {symbols[0]!r}: symbols are "
-                "all strings or all integers, and cannot be mixed with numbers."
-            )
-    return sequences
+    return check_one_kind(Sequences(steps, lengths), name)

@@ -1,27 +1,30 @@
-"""Targets per step: any container that matches X, stacked as the steps are."""
+"""Values per step, such as targets, labels and weights, from any container."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.data.sequences.reading import Sequences
+from sklseq.data.sequences.container import Sequences
+from sklseq.data.sequences.frames import lengths_of_index
 
-__all__ = ["as_labels", "stack_steps", "unlabelled"]
+__all__ = ["as_labels", "missing", "read_steps", "stack_steps", "unlabeled"]
 
 
-def stack_steps(values: Any, X: Sequences, name: str = "y") -> NDArray[Any]:
-    """Stack one value (or k) per step in the order of the steps of X.
+def stack_steps(
+    values: Any, reference: Sequences, name: str = "y", reference_name: str = "X"
+) -> NDArray[Any]:
+    """Stack one value (or k) per step in the order of the steps of a reference.
 
     Parameters
     ----------
     values : array-like
         For one series or a panel DataFrame ``(n_steps,)`` or ``(n_steps, k)``; for many
         sequences ``(n, T)`` or ``(n, T, k)``, or a list or object array with one array each.
-    X : Sequences
+    reference : Sequences
         The steps that the values belong to.
-    name : str, default="y"
-        What messages call them.
+    name, reference_name : str
+        Name of the values in messages.
 
     Returns
     -------
@@ -32,42 +35,99 @@ def stack_steps(values: Any, X: Sequences, name: str = "y") -> NDArray[Any]:
     ValueError
         Where a sequence has another number of values than steps; it is named.
     """
-    if X.layout in ("series", "frame"):
-        stacked = as_labels(values)
-        if stacked.ndim == 0 or len(stacked) != len(X.steps):
+    rows_are_steps = reference.layout in ("series", "frame")
+    found = read_steps(values, name, series=rows_are_steps)
+    mismatch = f"Found input variables with inconsistent numbers of samples: {name} has"
+    if rows_are_steps and found.layout in ("series", "frame"):
+        if len(found.steps) != len(reference.steps):
             raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: {name} has shape "
-                f"{stacked.shape}, but X has {len(X.steps)} steps."
+                f"{mismatch} shape {found.steps.shape}, but {reference_name} has "
+                f"{len(reference.steps)} steps."
             )
-        return stacked
-    if isinstance(values, np.ndarray) and values.dtype != object and values.ndim > 1:
-        per_sequence: Any = values
-    else:
-        per_sequence = [_item_values(v, f"{name}, sequence {i}") for i, v in enumerate(values)]
-    if len(per_sequence) != len(X):
+        return found.steps
+    one_each = found.layout == "series"
+    lengths = np.ones(len(found.steps), dtype=int) if one_each else found.lengths
+    if len(lengths) != len(reference):
         raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: {name} has "
-            f"{len(per_sequence)} sequences, but X has {len(X)}."
+            f"{mismatch} {len(lengths)} {'values' if one_each else 'sequences'}, but "
+            f"{reference_name} has {len(reference)} sequences."
         )
-    for i, (item, length) in enumerate(zip(per_sequence, X.lengths, strict=True)):
-        if item.ndim == 0 or len(item) != length:
-            got = "one value" if item.ndim == 0 else f"{len(item)} values"
-            raise ValueError(f"{name}, sequence {i} has {got}, but X has {length} steps there.")
-        if item.shape[1:] != per_sequence[0].shape[1:]:
+    for i in np.flatnonzero(one_each | (lengths != reference.lengths))[:1]:
+        raise ValueError(
+            f"{name}, sequence {i} has {'one value' if one_each else f'{lengths[i]} values'}, but "
+            f"{reference_name} has {reference.lengths[i]} steps there."
+        )
+    return found.steps
+
+
+def read_steps(values: Any, name: str = "y", *, series: bool = False) -> Sequences:
+    """Read one value (or k) per step, whatever sequences they belong to.
+
+    Parameters
+    ----------
+    values : array-like
+        Dense ``(n, T)`` or ``(n, T, k)``; a list, tuple or 1-D object array with an array
+        ``(T_i,)`` or ``(T_i, k)`` for each sequence; pandas data with a (sequence, time) index;
+        or one series ``(n_steps,)``.
+    name : str, default="y"
+        Name of the values in messages.
+    series : bool, default=False
+        Whether a 2-D array or a list of lists is one series ``(n_steps, k)``.
+
+    Returns
+    -------
+    Sequences
+        Its ``steps`` are the values, of any type.
+
+    Raises
+    ------
+    ValueError
+        If there is no value per step, naming the sequence.
+    """
+    if getattr(getattr(values, "index", None), "nlevels", 1) > 1:
+        return Sequences(values.to_numpy(), lengths_of_index(values.index, name), "frame")
+    if _is_ragged(values, series):
+        return _read_ragged(values, name)
+    array = as_labels(values)
+    if array.ndim == 0:
+        raise ValueError(f"{name} must hold a value for each step, got {values!r}.")
+    if series or array.ndim == 1:
+        return Sequences(array, np.array([len(array)]), "series")
+    n, n_steps = array.shape[:2]
+    # The first axis is spelled out because -1 is undefined for an array without entries.
+    return Sequences(array.reshape(n * n_steps, *array.shape[2:]), np.full(n, n_steps), "dense")
+
+
+def _is_ragged(values: Any, series: bool) -> bool:
+    """Whether there is an array for each sequence."""
+    if isinstance(values, (list, tuple)):
+        return not series and any(map(_has_length, values))
+    holds_objects = getattr(getattr(values, "dtype", None), "kind", None) == "O"
+    return holds_objects and values.ndim == 1 and any(map(_has_length, values))
+
+
+def _has_length(item: Any) -> bool:
+    return isinstance(item, (list, tuple)) or getattr(item, "ndim", 0) > 0
+
+
+def _read_ragged(values: Any, name: str) -> Sequences:
+    arrays = [_item_values(item, f"{name}, sequence {i}") for i, item in enumerate(values)]
+    for i, array in enumerate(arrays):
+        if array.shape[1:] != arrays[0].shape[1:]:
             raise ValueError(
-                f"{name}, sequence {i} has values of shape {item.shape[1:]} per step, but sequence "
-                f"0 has {per_sequence[0].shape[1:]}."
+                f"{name}, sequence {i} has values of shape {array.shape[1:]} per step, but "
+                f"sequence 0 has {arrays[0].shape[1:]}."
             )
-    if isinstance(per_sequence, np.ndarray):
-        return per_sequence.reshape(len(X.steps), *per_sequence.shape[2:])
-    kinds = {"number" if v.dtype.kind in "biuf" else v.dtype.kind for v in per_sequence}
+    kinds = {"number" if a.dtype.kind in "biuf" else a.dtype.kind for a in arrays}
     if len(kinds) > 1:
         # Without this, concatenating labels 1 and "a" would silently turn the 1 into "1".
-        per_sequence = [v.astype(object) for v in per_sequence]
-    return np.concatenate(per_sequence)
+        arrays = [array.astype(object) for array in arrays]
+    return Sequences(np.concatenate(arrays), np.array([len(array) for array in arrays]))
 
 
 def _item_values(values: Any, place: str) -> NDArray[Any]:
+    if not _has_length(values):
+        raise ValueError(f"{place} has one value, {values!r}, where each step needs one.")
     try:
         return as_labels(values)
     except ValueError as error:
@@ -94,7 +154,26 @@ def as_labels(values: Any) -> NDArray[Any]:
     return array
 
 
-def unlabelled(values: NDArray[Any]) -> NDArray[np.bool_]:
+def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which values are None, NaN or pandas' NA.
+
+    Parameters
+    ----------
+    values : ndarray of any shape
+
+    Returns
+    -------
+    ndarray of bool of the same shape
+    """
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    if values.dtype.kind != "O":
+        return np.zeros(values.shape, dtype=bool)
+    found = [_is_missing(value) for value in values.flat]
+    return np.array(found, dtype=bool).reshape(values.shape)
+
+
+def unlabeled(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Which labels mark a step without one: None, NaN or -1 (-1.0 too).
 
     Parameters
@@ -105,19 +184,17 @@ def unlabelled(values: NDArray[Any]) -> NDArray[np.bool_]:
     -------
     ndarray of bool of shape (n,)
     """
-    if values.dtype.kind == "f":
-        return np.isnan(values) | (values == -1)
-    if values.dtype.kind in "iu":
-        return values == -1
-    if values.dtype.kind != "O":
-        return np.zeros(len(values), dtype=bool)
-    return np.array([_is_missing(v) for v in values], dtype=bool)
+    if values.dtype.kind in "fiu":
+        return missing(values) | (values == -1)
+    if values.dtype.kind == "O":
+        return np.array([_is_missing(v) or v == -1 for v in values], dtype=bool)
+    return missing(values)
 
 
 def _is_missing(value: Any) -> bool:
     if value is None or isinstance(value, (str, bool)):
         return value is None
     try:
-        return bool(value != value or value == -1)  # NaN is what does not equal itself
+        return bool(value != value)  # NaN is what does not equal itself
     except TypeError:  # pandas' NA has no truth value
         return True

@@ -68,7 +68,7 @@ class Column:
         TypeError
             If it holds neither numbers nor booleans nor categories.
         ValueError
-            If a number is infinite, or an integer too large to be told from its neighbours.
+            If a number is infinite, or an integer too large to be distinguished from its neighbors.
         """
         kind, missing = kind_of(series), series.isna().to_numpy()
         known: dict[str, Any] = {"name": series.name, "kind": kind, "dtype": str(series.dtype)}
@@ -108,7 +108,7 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Numbers that tell the value, without the indicator of missing ones."""
+        """Numbers that encode the value, without the indicator of missing ones."""
         return len(self.categories) if self.kind == "category" else 1
 
     @property

@@ -84,8 +84,8 @@ def check_integers(x: NDArray[np.float64], name: Hashable, rows: Any = None) -> 
     if len(wrong := np.flatnonzero(np.abs(x) >= _LARGEST_INTEGER)):
         row = wrong[0] if rows is None else rows[wrong[0]]
         raise ValueError(
-            f"Column {name!r} is {x[wrong[0]]:.0f} at row {row}, too large to be told from its "
-            "neighbours: make identifiers categories."
+            f"Column {name!r} is {x[wrong[0]]:.0f} at row {row}, too large to be distinguished "
+            "from its neighbors: make identifiers categories."
         )
 
 
@@ -168,7 +168,7 @@ def _plain(value: Any) -> Any:
 
 
 def _key(value: Any) -> Hashable:
-    """What tells a category from others: 1 and True are equal, and yet two of them."""
+    """Key of a category: 1 and True are equal, and yet two categories."""
     value = _plain(value)
     return isinstance(value, bool), value
 

@@ -64,7 +64,7 @@ class Columns:
         Raises
         ------
         ValueError
-            If an integer is too large to be told from its neighbours.
+            If an integer is too large to be distinguished from its neighbors.
         """
         columns = (Column.of_numbers(j, x, dtype) for j, x in enumerate(X.T))
         return cls(tuple(columns), dtype.name)
@@ -95,7 +95,7 @@ class Columns:
 
     @property
     def _ends(self) -> list[int]:
-        """Where in an encoded row what tells each column ends."""
+        """Where in an encoded row each column ends."""
         return np.cumsum([c.width + (c.missing is not None) for c in self.columns]).tolist()
 
     def encode(self, table: Any) -> NDArray[np.float64]:

@@ -14,14 +14,14 @@ _NORMAL = NormalDist()
 # Between two knots lie at least as many rows and normal scores, so that slopes are no accident.
 _ROWS_APART = 5
 _SCORES_APART = 0.15
-# A value that this share of the rows has is told apart from what lies around it.
+# A value that this share of the rows has is kept distinct from its neighbors.
 _SHARE_OF_ATOM = 0.05
-# Parts of the range: real numbers closer than the first are not told apart, and the second is
+# Parts of the range: real numbers closer than the first are not distinguished, and the second is
 # what floating point can carry there and back.
 _RESOLUTION, _PRECISION = 1e-9, 1e-12
 # A smaller width has no reciprocal.
 _LEAST = 1e-300
-# So many normal scores beyond the range seen all is the same, lest densities overflow.
+# So many normal scores beyond the range seen all is the same, so that densities do not overflow.
 _FARTHEST = 40.0
 
 
@@ -70,14 +70,14 @@ class NormalScale:
         return cls(tuple(values.tolist()), tuple(normal.tolist()), step, decimals)
 
     def intervals(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Centre and half of the width of each number's interval of normal scores.
+        """Center and half of the width of each number's interval of normal scores.
 
         Parameters
         ----------
         x : ndarray of shape (n_samples,)
         """
         far = _FARTHEST / self._slope
-        # From the first knot on, lest a small step is lost beside large numbers.
+        # From the first knot on, so that a small step is not lost beside large numbers.
         x = np.clip(x, self.values[0] - far, self.values[-1] + far) - self.values[0]
         low, high = self._scores(x - self.step / 2), self._scores(x + self.step / 2)
         return (low + high) / 2, (high - low) / 2

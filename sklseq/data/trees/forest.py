@@ -49,6 +49,12 @@ class Levels:
         """Number of trees."""
         return len(self.roots)
 
+    @cached_property
+    def parent_numbers(self) -> NDArray[np.int64]:
+        """Number of each node's parent among all nodes, for the nodes below the roots."""
+        starts = np.cumsum(self.sizes) - self.sizes
+        return np.repeat(starts[:-1], self.sizes[1:]) + self.parents[self.sizes[0] :]
+
 
 class Forest:
     """Trees as stacked nodes.

@@ -80,8 +80,8 @@ def _visit_dict(node: Any) -> tuple[Any, Iterable[Any]]:
     return node.get("value"), node.get("children") or ()
 
 
-def _visit_labelled(node: Any) -> tuple[Any, Iterable[Any]]:
-    if not _is_labelled(node):
+def _visit_labeled(node: Any) -> tuple[Any, Iterable[Any]]:
+    if not _is_labeled(node):
         return node, ()
     return node.label(), node
 
@@ -236,7 +236,7 @@ def _walker(visit: Visit) -> Callable[[Any, str], Nodes]:
 READERS: dict[str, Callable[[Any, str], Nodes]] = {
     "tuples": walk_tuples,
     "dicts": _walker(_visit_dict),
-    "nltk": _walker(_visit_labelled),
+    "nltk": _walker(_visit_labeled),
     "brackets": _read_brackets,
     "ast": _read_ast,
     "json": _read_json,
@@ -246,11 +246,11 @@ READERS: dict[str, Callable[[Any, str], Nodes]] = {
 """Readers by name: a tree, and how messages call it, to nodes."""
 
 
-def _is_labelled(tree: Any) -> bool:
+def _is_labeled(tree: Any) -> bool:
     return callable(getattr(tree, "label", None)) and hasattr(tree, "__iter__")
 
 
-def _recognise(tree: Any, place: str) -> str:
+def _recognize(tree: Any, place: str) -> str:
     """The reader of what cannot be mistaken for something else."""
     if isinstance(tree, tuple):
         return "tuples"
@@ -261,7 +261,7 @@ def _recognise(tree: Any, place: str) -> str:
             return "dicts"
     if isinstance(tree, ast.AST):
         return "ast"
-    if _is_labelled(tree):
+    if _is_labeled(tree):
         return "nltk"
     if isinstance(tree, (list, np.ndarray)):
         return "sequence"
@@ -298,7 +298,7 @@ def read_forest(
     dtype : dtype, default=float64
         Of feature vectors.
     name_of : callable, default "Tree 0", "Tree 1", ...
-        What messages call each tree.
+        Name of each tree in messages.
 
     Returns
     -------
@@ -319,7 +319,7 @@ def read_forest(
     for i, tree in enumerate(X):
         place = name_of(i)
         if isinstance(reader, str):
-            chosen = _recognise(tree, place) if reader == "auto" else reader
+            chosen = _recognize(tree, place) if reader == "auto" else reader
             trees.append(READERS[chosen](tree, place))
         else:
             trees.append(_walk(tree, _user_visit(*reader), place))

@@ -20,7 +20,7 @@ def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
         For each tree nested tuples of its shape, or a list or array with a value for each node.
     X : Forest
     name : str, default="y"
-        What messages call the values.
+        Name of the values in messages.
 
     Raises
     ------

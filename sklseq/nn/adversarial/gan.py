@@ -1,200 +1,85 @@
-"""Generative adversarial networks: generator, critic and what each of them loses."""
+"""Generative adversarial networks: generator and discriminator, and a density-ratio estimator."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu, softplus
-from torch.nn.utils.parametrizations import spectral_norm
 
-from sklseq.nn.adversarial.mixed_rows import Frequencies, MixedRows
-from sklseq.nn.codes.conditional import beside
+from sklseq._compat.torch import lerp_all_
+from sklseq.nn.adversarial.discriminator import (
+    DISCRIMINATOR_LOSSES,
+    GENERATOR_LOSSES,
+    discriminator_loss,
+    discriminator_network,
+)
+from sklseq.nn.adversarial.energy_distance import energy_distances
+from sklseq.nn.adversarial.mixed_rows import FrequencyMatching, MixedRows
+from sklseq.nn.layers.conditioning import concat_condition
 from sklseq.nn.layers.feedforward import FeedForward
 from sklseq.nn.layers.mixed import Layout
 from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.weighted import class_means, deviations, shares
 
-__all__ = [
-    "CRITIC_LOSSES",
-    "GENERATOR_LOSSES",
-    "AdversarialNetwork",
-    "critic_loss",
-    "critic_network",
-    "energy_distances",
-]
+__all__ = ["AdversarialNetwork"]
 
-_Loss = Callable[[Tensor, Tensor], Tensor]
-# Of the critic's outputs for real and for generated packs, both to be minimised.
-CRITIC_LOSSES: dict[str, _Loss] = {
-    "minmax": lambda real, fake: softplus(-real) + softplus(fake),
-    "non_saturating": lambda real, fake: softplus(-real) + softplus(fake),
-    "least_squares": lambda real, fake: (real - 1).square() + fake.square(),
-    "hinge": lambda real, fake: relu(1 - real) + relu(1 + fake),
-    "wasserstein": lambda real, fake: fake - real,
-    "relativistic": lambda real, fake: softplus(fake - real),
-}
-GENERATOR_LOSSES: dict[str, _Loss] = {
-    "minmax": lambda real, fake: -softplus(fake),
-    "non_saturating": lambda real, fake: softplus(-fake),
-    "least_squares": lambda real, fake: (fake - 1).square(),
-    "hinge": lambda real, fake: -fake,
-    "wasserstein": lambda real, fake: -fake,
-    "relativistic": lambda real, fake: softplus(real - fake),
-}
-# Share of the old average that a step keeps, once there were many.
+# Weight of the old average in a step, once there were many steps.
 _DECAY = 0.995
 
 
 class _RowGenerator(nn.Module):
-    """Noise to rows; data are standardised outside, and classes start where they lie.
+    """Noise to standardized rows; each class has an offset of its own.
 
-    The last numbers of the noise count by their sign alone: coins, which put rows into clusters
-    that lie apart, where a continuous map would draw a bridge of rows between them.
+    The last columns of the noise count by their sign alone: binary latent variables, by which
+    rows can lie in clusters with nothing between them. A continuous map of Gaussian noise alone
+    would connect the clusters.
     """
 
-    def __init__(
-        self,
-        n_features: int,
-        n_components: int,
-        n_coins: int,
-        n_context: int,
-        sizes: tuple[int, ...],
-        activation: str,
-    ):
+    def __init__(self, parts: tuple[int, int], n_context: int, sizes: list[int], activation: str):
         super().__init__()
-        self.parts = (n_components, n_coins)
-        n_inputs = n_components + n_coins + n_context
-        self.network = FeedForward((n_inputs, *sizes, n_features), activation=activation, init="he")
-        self.class_start = nn.Parameter(torch.zeros(n_context, n_features))
+        self.parts = parts  # Gaussian and binary columns of the noise
+        sizes = [sum(parts) + n_context, *sizes]
+        self.network = FeedForward(sizes, activation=activation, init="he")
+        self.class_offset = nn.Parameter(torch.zeros(n_context, sizes[-1]))
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        smooth, coins = z.split(self.parts, dim=1)
-        if context is None:
-            return self.network(torch.cat([smooth, coins.sign()], dim=1))
-        seen = torch.cat([smooth, coins.sign(), context], dim=1)
-        return self.network(seen) + context @ self.class_start
-
-
-class _Waves(nn.Module):
-    """Beside each value its sine and cosine at doubling frequencies.
-
-    Networks learn what is coarse first; waves show them what is fine (Tancik et al. 2020).
-    """
-
-    frequencies: Tensor
-
-    def __init__(self, n_octaves: int):
-        super().__init__()
-        frequencies = math.pi / 2 * 2.0 ** torch.arange(n_octaves)
-        self.register_buffer("frequencies", frequencies, persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        phases = (x.unsqueeze(-1) * self.frequencies).flatten(1)
-        return torch.cat([x, phases.sin(), phases.cos()], dim=1)
-
-
-def critic_network(
-    n_inputs: int, sizes: Sequence[int], n_octaves: int = 0, normalize: bool = False
-) -> nn.Sequential:
-    """A network that rates packs, ``(n, n_inputs)`` to ``(n, 1)``.
-
-    Parameters
-    ----------
-    n_inputs : int
-    sizes : sequence of int
-        Hidden layers, with leaky rectifiers.
-    n_octaves : int, default=0
-        Frequencies of the waves that it sees of each value.
-    normalize : bool, default=False
-        Divide the weights by their spectral norm (Miyato et al. 2018).
-    """
-    n_seen = n_inputs * (1 + 2 * n_octaves)
-    judge = FeedForward((n_seen, *sizes, 1), activation="leaky_relu", init="he")
-    if normalize:
-        for layer in judge.linears():
-            spectral_norm(layer)
-    return nn.Sequential(_Waves(n_octaves), judge)
-
-
-def critic_loss(
-    critic: nn.Module,
-    real: Tensor,
-    fake: Tensor,
-    loss: str,
-    penalty: float,
-    weight: Tensor | None = None,
-) -> Tensor:
-    """What a critic minimises, with the penalty on its slope.
-
-    Parameters
-    ----------
-    critic : Module
-    real, fake : Tensor of shape (n, n_inputs)
-        Without gradients.
-    loss : str
-        Key of `CRITIC_LOSSES`.
-    penalty : float
-        Weight of the squared slope at real and generated packs; with "wasserstein" of its squared
-        distance from 1 between them.
-    weight : Tensor of shape (n,) or None, default=None
-        Of each pair of a real and a generated pack.
-    """
-
-    def mean(values: Tensor) -> Tensor:
-        if weight is None:
-            return values.mean()
-        return (weight.repeat(len(values) // len(weight)) * values).mean()
-
-    if penalty and loss == "wasserstein":
-        share = real.new_empty(len(real), 1).uniform_(generator=current_generator())
-        between = share * real + (1 - share) * fake
-        _, slope = _with_slope(critic, between)
-        cost = penalty * mean((slope.clamp(min=1e-12).sqrt() - 1).square())
-        return mean(CRITIC_LOSSES[loss](critic(real), critic(fake))[:, 0]) + cost
-    if not penalty:
-        return mean(CRITIC_LOSSES[loss](critic(real), critic(fake))[:, 0])
-    rated, slope = _with_slope(critic, torch.cat([real, fake]))
-    losses = CRITIC_LOSSES[loss](*rated.chunk(2))
-    return mean(losses[:, 0]) + penalty * mean(slope)
-
-
-def _with_slope(critic: nn.Module, packs: Tensor) -> tuple[Tensor, Tensor]:
-    """The critic's outputs, and the square of their gradient, at each pack."""
-    packs = packs.requires_grad_()
-    rated = critic(packs)
-    (gradient,) = torch.autograd.grad(rated.sum(), packs, create_graph=True)
-    return rated, gradient.square().sum(dim=1)
+        gaussian, binary = z.split(self.parts, dim=1)
+        noise = torch.cat([gaussian, binary.sign()], dim=1)
+        rows = self.network(concat_condition(noise, context))
+        return rows if context is None else rows + context @ self.class_offset
 
 
 class AdversarialNetwork(nn.Module):
-    """Generator and critic of Goodfellow et al. (2014), over packs of rows.
+    """Generator and discriminator of Goodfellow et al. (2014), over packs of rows.
 
-    Beside them a judge of single rows, for the time when the generator is done.
+    A second classifier, `density_ratio`, is trained when the generator is: its logit estimates
+    the logarithm of the ratio of the densities of real and of generated rows.
 
     Parameters
     ----------
     n_features : int
         Values of a generated row.
     n_components : int
-        Standard normal numbers that the generator makes a row of.
-    n_coins : int, default=0
-        More of them, of which the generator sees the sign alone.
+        Dimension of the Gaussian noise.
+    n_binary_latents : int, default=0
+        Further columns of noise, of which the generator sees the sign alone.
     n_context : int, default=0
-    hidden_layer_sizes, critic_layer_sizes : sequence of int
+        Classes.
+    hidden_layer_sizes, discriminator_layer_sizes : sequence of int
+        Units of the hidden layers.
     activation : str, default="relu"
-        Of the generator; the critic has leaky rectifiers.
-    pack : int, default=1
-        Rows that the critic sees at once (Lin et al. 2018, PacGAN).
-    n_octaves : int, default=0
-        Frequencies of the waves that the critic sees of each value.
-    normalize_critic : bool, default=False
-        Divide the critic's weights by their spectral norm (Miyato et al. 2018).
+        Activation of the generator; the discriminator has leaky rectifiers.
+    pac_size : int, default=1
+        Rows that the discriminator sees at once (Lin et al. 2018, PacGAN).
+    n_fourier_frequencies : int, default=0
+        Frequencies at which the discriminator sees each value.
+    spectrally_normalized : bool, default=False
+        Whether the discriminator's weights are divided by their spectral norm (Miyato et al. 2018).
     columns : sequence or None, default=None
-        Layout of `Mixed`, where features are not all numbers: real rows then have half widths
-        behind their values, and each number is drawn from its interval, for an adversary would
-        know data by the few scores of whole numbers.
+        Layout of `Mixed`, where features are not all numbers. Real rows then have half widths
+        behind their values, and each number is drawn from its interval: a discriminator would
+        recognize real rows by the few scores of whole numbers.
     """
 
     mean: Tensor
@@ -206,55 +91,52 @@ class AdversarialNetwork(nn.Module):
         *,
         n_features: int,
         n_components: int,
-        n_coins: int = 0,
+        n_binary_latents: int = 0,
         n_context: int = 0,
         hidden_layer_sizes: Sequence[int] = (128, 128),
-        critic_layer_sizes: Sequence[int] = (128, 128),
+        discriminator_layer_sizes: Sequence[int] = (128, 128),
         activation: str = "relu",
-        pack: int = 1,
-        n_octaves: int = 0,
-        normalize_critic: bool = False,
+        pac_size: int = 1,
+        n_fourier_frequencies: int = 0,
+        spectrally_normalized: bool = False,
         columns: Layout | None = None,
     ):
         super().__init__()
-        self.n_noise, self.pack = n_components + n_coins, pack
-        self.generator: Any = _RowGenerator(
-            n_features, n_components, n_coins, n_context, tuple(hidden_layer_sizes), activation
-        )
-        self.frequencies: Any = None
+        self.n_noise, self.pac_size = n_components + n_binary_latents, pac_size
+        parts, sizes = (n_components, n_binary_latents), [*hidden_layer_sizes, n_features]
+        self.generator: Any = _RowGenerator(parts, n_context, sizes, activation)
+        self.frequency_matching: Any = None
         if columns is not None:
-            self.frequencies = Frequencies(columns, n_context)
+            self.frequency_matching = FrequencyMatching(columns, n_context)
             self.generator = MixedRows(self.generator, columns)
-            self.n_noise += self.generator.n_draws
+            self.n_noise += self.generator.n_noise
         self.average = deepcopy(self.generator).requires_grad_(False)
-        n_seen = n_features + n_context
-        self.critic = critic_network(pack * n_seen, critic_layer_sizes, n_octaves, normalize_critic)
-        self.judge = critic_network(n_seen, critic_layer_sizes, n_octaves)
+        n_inputs, sizes = n_features + n_context, [*discriminator_layer_sizes]
+        self.discriminator = discriminator_network(
+            pac_size * n_inputs, sizes, n_fourier_frequencies, spectrally_normalized
+        )
+        self.density_ratio = discriminator_network(n_inputs, sizes, n_fourier_frequencies)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
         self.register_buffer("n_steps", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
-    def initialise(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
-        """Standardise data, and let the generator start with rows of their mean and size."""
-        share = (weight / weight.sum()).unsqueeze(1)
+    def initialize(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
+        """Standardize the data; give generated rows their mean and scale, class by class."""
+        share, some = shares(x, weight), None if context is None else context[:1024]
         if isinstance(self.generator, MixedRows):
-            self.generator.initialise(x, context, share, self.noise(x[:1024]))
+            self.generator.initialize(x, context, share, self.noise(x[:1024]))
             self.average.load_state_dict(self.generator.state_dict())
             return
         self.mean.copy_((share * x).sum(dim=0))
-        scale = (share * (x - self.mean).square()).sum(dim=0).sqrt()
-        self.scale.copy_(torch.where(scale > 0, scale, torch.ones_like(scale)))
-        standard = (x - self.mean) / self.scale
-        within = standard
+        self.scale.copy_(deviations(x - self.mean, share))
+        within = (x - self.mean) / self.scale
         if context is not None:
-            in_class = (share * context).sum(dim=0).unsqueeze(1)
-            means = (share * context).T @ standard / torch.where(in_class > 0, in_class, 1)
-            self.generator.class_start.copy_(means)
-            within = standard - context @ means
-        rows = self.generator(self.noise(x[:1024]), None if context is None else context[:1024])
-        if context is not None:
-            rows = rows - context[:1024] @ self.generator.class_start
+            self.generator.class_offset.copy_(class_means(within, context, share))
+            within = within - context @ self.generator.class_offset
+        rows = self.generator(self.noise(x[:1024]), some)
+        if some is not None:
+            rows = rows - some @ self.generator.class_offset
         spread = rows.std(dim=0, correction=0).clamp(min=1e-3)
         target = (share * within.square()).sum(dim=0).sqrt()
         output = self.generator.network.output
@@ -263,95 +145,80 @@ class AdversarialNetwork(nn.Module):
         self.average.load_state_dict(self.generator.state_dict())
 
     def noise(self, like: Tensor) -> Tensor:
-        """As many rows of noise as `like` has rows."""
+        """Noise ``(n, n_noise)`` for as many rows as `like` has."""
         noise = like.new_empty(len(like), self.n_noise)
         return noise.normal_(generator=current_generator())
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Rows by the generator whose weights are averaged over training."""
+        """Rows of the generator whose weights are averaged over training."""
         return torch.addcmul(self.mean, self.average(z, context), self.scale)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Real and generated rows of the same classes as the critic sees them, in packs."""
+        """Packs of real and of generated rows of the same classes, inputs of the discriminator."""
         fake = self.generator(self.noise(x), context)
-        return self._packed(self.standard(x), context), self._packed(fake, context)
+        return self._packed(self.standardize(x), context), self._packed(fake, context)
 
-    def standard(self, x: Tensor) -> Tensor:
+    def standardize(self, x: Tensor) -> Tensor:
         """Real rows as they are compared with generated ones."""
         if isinstance(self.generator, MixedRows):
             heads = self.generator.heads
             uniform = torch.empty_like(x[:, heads.n_values :])
-            return heads.spread(x, uniform.uniform_(generator=current_generator()))
+            return heads.drawn_from_intervals(x, uniform.uniform_(generator=current_generator()))
         return (x - self.mean) / self.scale
-
-    def rate(self, made: Tensor, context: Tensor | None = None) -> Tensor:
-        """How much denser the data are than what is generated, by the judge: logarithms."""
-        return self.judge(beside((made - self.mean) / self.scale, context))
-
-    def judge_losses(self, x: Tensor, context: Tensor | None) -> Tensor:
-        """What the judge minimises, of each row of x and one generated, ``(n,)``.
-
-        It is the cross-entropy, for then the judge estimates a ratio of densities.
-        """
-        with torch.no_grad():
-            fake = self.decode(self.noise(x), context)
-        real, made = self.judge(beside(self.standard(x), context)), self.rate(fake, context)
-        return CRITIC_LOSSES["non_saturating"](real, made)[:, 0]
 
     def _packed(self, rows: Tensor, context: Tensor | None) -> Tensor:
         """Rows side by side; a last pack that is not full takes rows from the beginning."""
-        rows = beside(rows, context)
-        if self.pack == 1:
+        rows = concat_condition(rows, context)
+        if self.pac_size == 1:
             return rows
-        n_packs = -(-len(rows) // self.pack)
-        index = torch.arange(n_packs * self.pack, device=rows.device) % len(rows)
+        n_packs = -(-len(rows) // self.pac_size)
+        index = torch.arange(n_packs * self.pac_size, device=rows.device) % len(rows)
         return rows[index].reshape(n_packs, -1)
 
-    def critic_loss(self, x: Tensor, context: Tensor | None, loss: str, penalty: float) -> Tensor:
-        """What the critic minimises."""
+    def discriminator_loss(
+        self, x: Tensor, context: Tensor | None, loss: str, penalty: float
+    ) -> Tensor:
+        """Loss of the discriminator on a batch of real rows."""
         real, fake = (rows.detach() for rows in self(x, context))
-        return critic_loss(self.critic, real, fake, loss, penalty)
+        return discriminator_loss(self.discriminator, real, fake, loss, penalty)
 
     def generator_loss(self, x: Tensor, context: Tensor | None, loss: str) -> Tensor:
-        """What the generator minimises."""
-        real, fake = self.standard(x), self.generator(self.noise(x), context)
-        rated = (self.critic(self._packed(rows, context)) for rows in (real, fake))
-        deceived = GENERATOR_LOSSES[loss](*rated).mean()
-        if self.frequencies is None:
-            return deceived
-        return deceived + self.frequencies(real, fake, context)
+        """Loss of the generator on a batch of real rows."""
+        real, fake = self.standardize(x), self.generator(self.noise(x), context)
+        outputs = (self.discriminator(self._packed(rows, context)) for rows in (real, fake))
+        adversarial = GENERATOR_LOSSES[loss](*outputs).mean()
+        if self.frequency_matching is None:
+            return adversarial
+        return adversarial + self.frequency_matching(real, fake, context)
+
+    def log_density_ratio(self, made: Tensor, context: Tensor | None = None) -> Tensor:
+        """Estimated log-ratio of densities at rows as `decode` gives them, ``(n, 1)``."""
+        return self.density_ratio(concat_condition((made - self.mean) / self.scale, context))
+
+    def density_ratio_losses(self, x: Tensor, context: Tensor | None) -> Tensor:
+        """Cross-entropy of the density-ratio estimator on real and generated rows, ``(n,)``.
+
+        The logit that minimizes the cross-entropy is the log-ratio of the densities.
+        """
+        with torch.no_grad():
+            fake = self.decode(self.noise(x), context)
+        real = self.density_ratio(concat_condition(self.standardize(x), context))
+        made = self.log_density_ratio(fake, context)
+        return DISCRIMINATOR_LOSSES["non_saturating"](real, made)[:, 0]
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Let the average follow the generator."""
+        """Update the moving average of the generator's weights."""
         self.n_steps += 1
-        # Early on the average forgets faster, or it would remember the start.
+        # Early on the average forgets faster, so that it does not remember the initial weights.
         decay = min(_DECAY, 1 - 10 / (10 + self.n_steps.item()))
-        torch._foreach_lerp_(
-            list(self.average.parameters()), list(self.generator.parameters()), 1 - decay
-        )
+        averages, latest = self.average.parameters(), self.generator.parameters()
+        lerp_all_(list(averages), list(latest), 1 - decay)
 
     @torch.no_grad()
     def distance(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
-        """Energy distance of generated rows from x, per row of x."""
+        """Energy distance of generated rows from x, by row of x, ``(n,)``."""
         fake = self.average(self.noise(x), context)
-        return energy_distances(self.standard(x), fake, weight)
-
-
-def energy_distances(real: Tensor, fake: Tensor, weight: Tensor | None = None) -> Tensor:
-    """What each real row adds to the energy distance of both sets, ``(n,)``.
-
-    Over the square root of the number of columns (Szekely and Rizzo 2013, equation 5). Weights
-    are of pairs of a real and a generated row.
-    """
-    share = torch.ones_like(real[:, 0]) if weight is None else weight / weight.mean()
-    pairs = share.unsqueeze(1) * share
-    across = (share * _distances(real, fake)).mean(dim=1)
-    within = 0.5 * sum((pairs * _distances(rows, rows)).mean() for rows in (real, fake))
-    return 2 * (across - within) / math.sqrt(real.shape[1])
-
-
-def _distances(a: Tensor, b: Tensor) -> Tensor:
-    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+        return energy_distances(self.standardize(x), fake, weight)

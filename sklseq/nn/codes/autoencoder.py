@@ -1,4 +1,4 @@
-"""Networks that give their input back through a code, and what keeps the code from copying it."""
+"""Autoencoder networks and their regularizers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,8 +28,8 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 NOISES = ("gaussian", "masking", "salt_and_pepper")
 
 
-class CodeNetwork(nn.Module):
-    """An encoder and a decoder; what they are is for the network that inherits it.
+class EncoderDecoder(nn.Module):
+    """An encoder and a decoder, which subclasses make.
 
     ``decode`` gives values in the space of the data, ``forward`` what the loss compares with
     them: logits with the loss "bce", else the same values.
@@ -43,16 +43,16 @@ class CodeNetwork(nn.Module):
         self.loss = loss
 
     def encode(self, x: Tensor) -> Tensor:
-        """Codes ``(n, n_components)`` of rows."""
+        """Latent representations ``(n, n_components)`` of rows."""
         return self.encoder(x)
 
-    def raw(self, code: Tensor) -> Tensor:
+    def raw(self, latent: Tensor) -> Tensor:
         """Reconstructions as the loss takes them."""
-        return self.decoder(code)
+        return self.decoder(latent)
 
-    def decode(self, code: Tensor) -> Tensor:
+    def decode(self, latent: Tensor) -> Tensor:
         """Reconstructions, in the shape of the rows."""
-        raw = self.raw(code)
+        raw = self.raw(latent)
         return raw.sigmoid() if self.loss == "bce" else raw
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class CodeNetwork(nn.Module):
         return LOSSES[self.loss](raw, target, reduction="none").flatten(1).mean(dim=1)
 
     def errors(self, x: Tensor) -> Tensor:
-        """What each row loses on its way through the code, ``(n,)``."""
+        """Reconstruction loss of each row, ``(n,)``."""
         return self.losses(self(x), x)
 
 
@@ -84,8 +84,8 @@ class TiedDecoder(nn.Module):
             after_linear(n, activation, normalization, dropout) for n in hidden
         )
 
-    def forward(self, code: Tensor, encoder: FeedForward) -> Tensor:
-        x = code
+    def forward(self, latent: Tensor, encoder: FeedForward) -> Tensor:
+        x = latent
         for i, layer in enumerate(reversed(encoder.linears())):
             x = F.linear(x, layer.weight.t(), self.biases[i])
             if i < len(self.rest):
@@ -93,7 +93,7 @@ class TiedDecoder(nn.Module):
         return x
 
 
-class AutoencoderNetwork(CodeNetwork):
+class AutoencoderNetwork(EncoderDecoder):
     """Feed-forward encoder and decoder.
 
     Parameters
@@ -106,10 +106,10 @@ class AutoencoderNetwork(CodeNetwork):
     tied_weights : bool, default=False
         The decoder's maps are the transposes of the encoder's, which needs a mirrored decoder
         without residual layers.
-    code_activation : str, default="identity"
-        Key of `ACTIVATIONS`, on the code.
+    latent_activation : str, default="identity"
+        Key of `ACTIVATIONS`, on the latent representation.
     n_active : int or None, default=None
-        Keep this many of the largest values of a code, see `largest_only`.
+        Keep this many of the largest activations of each row, see `largest_only`.
     loss : {"mse", "bce", "huber"}, default="mse"
     activation, normalization, dropout, residual, init
         As in `FeedForward`.
@@ -126,7 +126,7 @@ class AutoencoderNetwork(CodeNetwork):
         hidden_layer_sizes: tuple[int, ...],
         decoder_layer_sizes: tuple[int, ...] | None = None,
         tied_weights: bool = False,
-        code_activation: str = "identity",
+        latent_activation: str = "identity",
         n_active: int | None = None,
         loss: str = "mse",
         activation: str = "relu",
@@ -152,28 +152,28 @@ class AutoencoderNetwork(CodeNetwork):
         self.decoder: nn.Module = (
             TiedDecoder(sizes, **rest) if tied_weights else FeedForward(sizes, **rest, **more)
         )
-        self.code_activation = ACTIVATIONS[code_activation]()
+        self.latent_activation = ACTIVATIONS[latent_activation]()
         # The range of each feature in the training data, which salt-and-pepper noise jumps to.
         self.register_buffer("low", torch.zeros(n_features))
         self.register_buffer("high", torch.ones(n_features))
 
     def encode(self, x: Tensor) -> Tensor:
-        code = self.code_activation(self.encoder(x))
-        return code if self.n_active is None else largest_only(code, self.n_active)
+        latent = self.latent_activation(self.encoder(x))
+        return latent if self.n_active is None else largest_only(latent, self.n_active)
 
-    def raw(self, code: Tensor) -> Tensor:
-        return self.decoder(code, self.encoder) if self.tied else self.decoder(code)
+    def raw(self, latent: Tensor) -> Tensor:
+        return self.decoder(latent, self.encoder) if self.tied else self.decoder(latent)
 
     @property
     def decoder_norms(self) -> Tensor:
-        """Length of the decoder's first weights, for each value of the code."""
+        """Length of the decoder's first weights, for each latent dimension."""
         decoder = self.decoder
         if isinstance(decoder, FeedForward):
             return decoder.linears()[0].weight.norm(dim=0)
         return self.encoder.linears()[-1].weight.norm(dim=1)
 
-    def start_at(self, mean: Tensor, low: Tensor, high: Tensor) -> None:
-        """Put an untrained network where the data are: centred inputs, outputs around the mean."""
+    def initialize(self, mean: Tensor, low: Tensor, high: Tensor) -> None:
+        """Center the inputs of an untrained network, and its outputs at the mean of the data."""
         self.low.copy_(low)
         self.high.copy_(high)
         first = self.encoder.linears()[0]
@@ -243,7 +243,7 @@ def contraction(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         return jacobian.square().sum(dim=(0, 2))
 
 
-def largest_only(code: Tensor, k: int) -> Tensor:
+def largest_only(latent: Tensor, k: int) -> Tensor:
     """The `k` largest values of each row, zeros elsewhere (Makhzani & Frey 2014, section 2.1)."""
-    values, places = code.topk(min(k, code.shape[1]), dim=1)
-    return torch.zeros_like(code).scatter(1, places, values)
+    values, places = latent.topk(min(k, latent.shape[1]), dim=1)
+    return torch.zeros_like(latent).scatter(1, places, values)

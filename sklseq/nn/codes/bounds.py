@@ -16,10 +16,10 @@ _LARGEST_LOG_VARIANCE = 12.0
 
 
 class VariationalBounds(nn.Module):
-    """What every model with latent variables of standard normal prior has, and its training needs.
+    """Evidence bounds of a model whose latent variables have a standard normal prior.
 
-    The model gives `posterior` and `log_likelihood`; what stands for its rows, one tensor or
-    several, is passed on to both. Its constructor calls `make_draws`.
+    The model defines `posterior` and `log_likelihood`, which take its rows as one or several
+    tensors. Its constructor calls `make_draws`.
     """
 
     draws: Tensor
@@ -27,17 +27,12 @@ class VariationalBounds(nn.Module):
     rows_seen: Tensor
     n_rows: Tensor
 
-    def make_draws(self, n_draws: int, n_components: int, seed: int) -> None:
-        """Latent draws with which the bounds are computed, the same for each row.
-
-        Parameters
-        ----------
-        n_draws, n_components, seed : int
-        """
-        draws = _sobol_normal(n_draws, n_components, seed)
+    def make_draws(self, n_importance_samples: int, n_components: int, seed: int) -> None:
+        """Draw the latent noise by which the bounds are computed, the same for each row."""
+        draws = _sobol_normal(n_importance_samples, n_components, seed)
         self.register_buffer("draws", draws)
         self.register_buffer("even_draws", _matched(draws))
-        # Where training stands, for the warm-up of the divergence.
+        # Progress of training, for KL annealing.
         self.register_buffer("rows_seen", torch.zeros((), dtype=torch.int64))
         self.register_buffer("n_rows", torch.ones((), dtype=torch.int64))
 
@@ -67,17 +62,19 @@ class VariationalBounds(nn.Module):
 
     def elbo(self, *rows: Any) -> Tensor:
         """Evidence lower bound of each row: Kingma and Welling (2014), equation 3."""
-        fit, kl = self.expected_terms(*rows)
-        return fit - kl.sum(dim=1)
+        log_likelihood, divergences = self.expected_terms(*rows)
+        return log_likelihood - divergences.sum(dim=1)
 
     def expected_terms(self, *rows: Any) -> tuple[Tensor, Tensor]:
         """Expected log-likelihood ``(n,)``, and divergences ``(n, n_components)``.
 
-        The draws have mean zero and unit covariance, so that it is exact for a linear decoder.
+        Expected over draws of mean zero and unit covariance: exact for a linear decoder.
         """
         mean, log_variance = self.posterior(*rows)
-        fits = [self.log_likelihood(z, *rows) for z in _at(mean, log_variance, self.even_draws)]
-        return torch.stack(fits).mean(dim=0), divergence(mean, log_variance)
+        terms = []
+        for z in _at(mean, log_variance, self.even_draws):
+            terms.append(self.log_likelihood(z, *rows))
+        return torch.stack(terms).mean(dim=0), divergence(mean, log_variance)
 
     def iwae(self, *rows: Any) -> Tensor:
         """Importance weighted bound of each row: Burda et al. (2016), equation 8."""
@@ -85,15 +82,15 @@ class VariationalBounds(nn.Module):
         constant = 0.5 * math.log(2 * math.pi) * mean.shape[1]
         log_weights = []
         for z, noise in zip(_at(mean, log_variance, self.draws), self.draws, strict=True):
-            fit = self.log_likelihood(z, *rows)
+            log_likelihood = self.log_likelihood(z, *rows)
             prior = -0.5 * z.square().sum(dim=1) - constant
             proposal = -0.5 * (noise.square().sum() + log_variance.sum(dim=1)) - constant
-            log_weights.append(fit + prior - proposal)
+            log_weights.append(log_likelihood + prior - proposal)
         return torch.logsumexp(torch.stack(log_weights), dim=0) - math.log(len(self.draws))
 
 
 def bounded_log_variance(raw: Tensor) -> Tensor:
-    """Log-variances of a posterior from what a network gives."""
+    """Log-variances of a posterior from a network's outputs."""
     return _LARGEST_LOG_VARIANCE * torch.tanh(raw / _LARGEST_LOG_VARIANCE)
 
 
@@ -112,7 +109,7 @@ def _at(mean: Tensor, log_variance: Tensor, draws: Tensor) -> Iterator[Tensor]:
 
 
 def _sobol_normal(n: int, n_dims: int, seed: int) -> Tensor:
-    """Normal draws from a scrambled Sobol sequence: their means err less than random ones."""
+    """Normal draws from a scrambled Sobol sequence, whose means have smaller errors."""
     engine = torch.quasirandom.SobolEngine(n_dims, scramble=True, seed=seed)
     uniform = engine.draw(n, dtype=torch.float64)
     return torch.special.ndtri(uniform.clamp(1e-9, 1 - 1e-9)).to(torch.get_default_dtype())
@@ -123,10 +120,10 @@ def _matched(draws: Tensor) -> Tensor:
     n, n_dims = draws.shape
     if n == 1:
         return draws
-    centred = (draws - draws.mean(dim=0)).double()
+    centered = (draws - draws.mean(dim=0)).double()
     if n > n_dims:
-        factor = torch.linalg.cholesky(centred.T @ centred / n)
-        centred = torch.linalg.solve_triangular(factor, centred.T, upper=False).T
+        factor = torch.linalg.cholesky(centered.T @ centered / n)
+        centered = torch.linalg.solve_triangular(factor, centered.T, upper=False).T
     else:
-        centred = centred / centred.square().mean(dim=0).sqrt()
-    return centred.to(draws.dtype)
+        centered = centered / centered.square().mean(dim=0).sqrt()
+    return centered.to(draws.dtype)

@@ -1,43 +1,45 @@
-"""Encoder and decoder of rows, perhaps for each class of its own, with a likelihood."""
+"""Encoder and decoder of rows with a likelihood, conditional on classes if there are any."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from sklseq.nn.layers.conditioning import concat_condition
 from sklseq.nn.layers.feedforward import FeedForward
 from sklseq.nn.layers.likelihoods import Bernoulli, Gaussian, Likelihood
 from sklseq.nn.layers.mixed import Layout, Mixed
+from sklseq.nn.layers.weighted import class_means, shares
 
-__all__ = ["ConditionalAutoencoder", "beside"]
+__all__ = ["ConditionalAutoencoder"]
 
 
 class ConditionalAutoencoder(nn.Module):
-    """Rows to codes, and codes to distributions of rows.
+    """Rows to latent codes, and codes to distributions of rows.
 
-    Within it rows of each class have mean zero and, over all features, unit variance: training
-    does not depend on the unit and the origin of the numbers.
+    The networks see rows centered by class and scaled to unit variance over all features, so that
+    training does not depend on the unit and the origin of the numbers.
 
     Parameters
     ----------
     n_features : int
     n_components : int
-        Numbers that the decoder takes.
+        Dimension of the latent space, the decoder's input.
     n_encoded : int
-        Numbers that the encoder gives.
+        Outputs of the encoder.
     n_context : int, default=0
-        Classes, as one-hot rows beside the input of encoder and decoder.
+        Classes: encoder and decoder take them as one-hot rows.
     hidden_layer_sizes : sequence of int, default=(64, 64)
-        Of the encoder; the decoder has them in reverse.
+        Units of the encoder's hidden layers; the decoder has them in reverse.
     activation : str, default="relu"
     likelihood : {"gaussian", "bernoulli"} or sequence, default="gaussian"
-        A sequence is the layout of `Mixed`: what the features are.
+        A sequence is the layout of `Mixed`: the kinds of the features.
     noise : str or float, default="learned"
         See `Gaussian`.
     """
 
-    centre: Tensor
-    spread: Tensor
+    center: Tensor
+    scale: Tensor
     unit: Tensor
 
     def __init__(
@@ -62,54 +64,64 @@ class ConditionalAutoencoder(nn.Module):
             (n_components + n_context, *reversed(sizes), self.likelihood.n_parameters),
             activation=activation,
         )
-        # What a class adds, whatever the code is.
-        self.class_start = nn.Parameter(torch.zeros(n_context, self.likelihood.n_parameters))
+        # An offset of each class, whatever the code is.
+        self.class_offset = nn.Parameter(torch.zeros(n_context, self.likelihood.n_parameters))
         self.n_components = n_components
-        self.register_buffer("centre", torch.zeros(max(n_context, 1), self.likelihood.n_values))
-        self.register_buffer("spread", torch.ones(()))
-        # Of the likelihood's parameters.
+        self.register_buffer("center", torch.zeros(max(n_context, 1), self.likelihood.n_values))
+        self.register_buffer("scale", torch.ones(()))
+        # Unit of the likelihood's parameters.
         self.register_buffer("unit", torch.ones(()))
 
     def encoded(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """What the encoder makes of rows, ``(n, n_encoded)``."""
-        standard = self._centred(x[:, : self.likelihood.n_values], context) / self.spread
-        return self.encoder(beside(standard, context))
+        """Outputs of the encoder, ``(n, n_encoded)``."""
+        return self.encoder(self._encoder_inputs(x, context))
 
-    def _centred(self, x: Tensor, context: Tensor | None) -> Tensor:
-        return x - (self.centre if context is None else context @ self.centre)
+    def _encoder_inputs(self, x: Tensor, context: Tensor | None) -> Tensor:
+        values = self._centered(x[:, : self.likelihood.n_values], context) / self.scale
+        return concat_condition(values, context)
+
+    def _centered(self, x: Tensor, context: Tensor | None) -> Tensor:
+        return x - (self.center if context is None else context @ self.center)
 
     def parameters_of(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Parameters of the likelihood, ``(n, n_parameters)``."""
-        parameters = self.decoder(beside(z, context))
+        return self._in_units(self.decoder(concat_condition(z, context)), context)
+
+    def _in_units(self, outputs: Tensor, context: Tensor | None) -> Tensor:
         if context is not None:
-            parameters = parameters + context @ self.class_start
-        return self.unit * parameters
+            outputs = outputs + context @ self.class_offset
+        return self.unit * outputs
+
+    def log_likelihood(self, z: Tensor, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Log-likelihood ``(n,)`` of rows, given their latent codes."""
+        parameters = self._in_units(self.decoder(concat_condition(z, context)), context)
+        return self.likelihood.log_prob(parameters, x)
 
     @torch.no_grad()
-    def initialise(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
-        """Let training start where the decoder fits all rows, or all of a class, alike."""
-        share = (weight / weight.sum()).unsqueeze(1)
+    def initialize(self, x: Tensor, context: Tensor | None, weight: Tensor) -> None:
+        """Let the decoder start at the best parameters for all rows of a class alike."""
+        share = shares(x, weight)
         of_classes = share.T if context is None else (share * context).T
         if not isinstance(self.likelihood, Mixed):  # whose rows are normal scores
-            total = of_classes.sum(dim=1, keepdim=True)
-            self.centre.copy_(of_classes @ x / torch.where(total > 0, total, 1.0))
-            variance = (share * self._centred(x, context).square()).sum(dim=0).mean()
-            self.spread.copy_(torch.where(variance > 0, variance, 1.0).sqrt())
+            ones = torch.ones_like(share) if context is None else context
+            self.center.copy_(class_means(x, ones, share))
+            variance = (share * self._centered(x, context).square()).sum(dim=0).mean()
+            self.scale.copy_(torch.where(variance > 0, variance, 1.0).sqrt())
             if isinstance(self.likelihood, Gaussian):
-                self.unit.copy_(self.spread)
+                self.unit.copy_(self.scale)
                 if self.likelihood.learned:
-                    self.likelihood.log_unit.copy_(self.spread.log())
+                    self.likelihood.log_unit.copy_(self.scale.log())
         self.decoder.output.bias.zero_()
         starts = x.new_zeros(len(of_classes), self.likelihood.n_parameters)
         for start, of_class in zip(starts, of_classes, strict=True):
-            if (total := of_class.sum()) > 0:
-                start.copy_(self.likelihood.start(x, (of_class / total)[:, None]))
+            if of_class.any():
+                start.copy_(self.likelihood.initial_parameters(x, shares(x, of_class)))
         if context is None:
             self.decoder.output.bias.copy_(starts[0] / self.unit)
         else:
-            self.class_start.copy_(starts / self.unit)
+            self.class_offset.copy_(starts / self.unit)
         of_rows = starts.expand(len(x), -1) if context is None else context @ starts
-        self.likelihood.calibrate(of_rows, x, share)
+        self.likelihood.initialize(of_rows, x, share)
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Expected rows."""
@@ -124,8 +136,3 @@ def _likelihood(kind: str | Layout, n_features: int, noise: str | float) -> Like
     if not isinstance(kind, str):
         return Mixed(kind, noise)
     return Gaussian(n_features, noise) if kind == "gaussian" else Bernoulli(n_features)
-
-
-def beside(x: Tensor, context: Tensor | None) -> Tensor:
-    """Columns of both, or of x alone."""
-    return x if context is None else torch.cat([x, context], dim=1)

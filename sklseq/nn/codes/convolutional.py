@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from sklseq.nn.codes.autoencoder import CodeNetwork
-from sklseq.nn.layers.feedforward import ACTIVATIONS, initialise
+from sklseq.nn.codes.autoencoder import EncoderDecoder
+from sklseq.nn.layers.feedforward import ACTIVATIONS, initialize
 from sklseq.nn.layers.randomness import Dropout
 
 __all__ = ["ConvolutionalNetwork"]
 
 
-class ConvolutionalNetwork(CodeNetwork):
-    """Strided convolutions to a code, and their transposes back.
+class ConvolutionalNetwork(EncoderDecoder):
+    """Strided convolutions to a latent representation, and their transposes back.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ class ConvolutionalNetwork(CodeNetwork):
         n_inner = inner[0] * inner[1] * inner[2]
         self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(n_inner, n_components))
         self.decoder = nn.Sequential(nn.Linear(n_components, n_inner), nn.Unflatten(1, inner), *up)
-        initialise(self, init)
+        initialize(self, init)
 
     def encode(self, x: Tensor) -> Tensor:
         images = x.reshape(len(x), *self.image_shape[:2], -1)
         return self.encoder(images.permute(0, 3, 1, 2))
 
-    def raw(self, code: Tensor) -> Tensor:
-        images = self.decoder(code).permute(0, 2, 3, 1)
-        return images.reshape(len(code), *self.image_shape)
+    def raw(self, latent: Tensor) -> Tensor:
+        images = self.decoder(latent).permute(0, 2, 3, 1)
+        return images.reshape(len(latent), *self.image_shape)

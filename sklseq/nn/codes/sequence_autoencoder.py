@@ -1,4 +1,4 @@
-"""Autoencoder of sequences of any length: recurrent encoder, code, recurrent decoder."""
+"""Autoencoder of sequences of any length: recurrent encoder and decoder."""
 
 from typing import Any
 
@@ -7,18 +7,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sklseq.nn.codes.sequence_decoder import SequenceDecoder, Standardiser
-from sklseq.nn.ragged.pooling import mean_pool, sequence_of_step
+from sklseq.nn.codes.sequence_decoder import SequenceDecoder
+from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.ragged.pooling import mean_pool
+from sklseq.nn.ragged.standardizer import Standardizer
 from sklseq.nn.recurrent.network import RecurrentNetwork
 
 __all__ = ["SequenceAutoencoderNetwork"]
 
 
 class SequenceAutoencoderNetwork(nn.Module):
-    """A code of each sequence; from a code and a length the steps, from a code the length too.
+    """A latent representation of each sequence, from which its steps and length are decoded.
 
-    The encoder's code comes from the state that has read the whole sequence (Srivastava et al.
-    2015, section 2.1); the decoder is a `SequenceDecoder`.
+    The encoder's last state has read the whole sequence (Srivastava et al. 2015, section 2.1); the
+    decoder is a `SequenceDecoder`.
 
     Parameters
     ----------
@@ -52,44 +54,43 @@ class SequenceAutoencoderNetwork(nn.Module):
         )
         self.decoder = SequenceDecoder(n_components, n_features, **shared)
         self.length_head = nn.Linear(n_components, 1)
-        self.standardised = Standardiser(n_features)
-        # Mean and deviation of the logarithm of lengths; see `start_at`.
+        self.standardize = Standardizer(n_features)
+        # Mean and deviation of the logarithm of lengths; see `initialize`.
         self.register_buffer("length_scale", torch.tensor([0.0, 1.0]))
 
-    def start_at(self, mean: Tensor, scale: Tensor, length_scale: Tensor) -> None:
-        """Set what steps and lengths are standardised by."""
-        self.standardised.start_at(mean, scale)
+    def initialize(self, mean: Tensor, scale: Tensor, length_scale: Tensor) -> None:
+        """Set what steps and lengths are standardized by."""
+        self.standardize.initialize(mean, scale)
         self.length_scale.copy_(length_scale)
 
-    def encode(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        """Codes ``(n, n_components)`` of sequences."""
-        return self.encoder(self.standardised(steps), lengths)
+    def encode(self, steps: Tensor, packing: Packing) -> Tensor:
+        """Latent representations ``(n, n_components)`` of sequences."""
+        return self.encoder(self.standardize(steps), packing)
 
-    def decode(self, code_of_step: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        """Steps ``(sum of lengths, n_features)``, from the code of its sequence at each step."""
-        return self.standardised.undo(self.decoder(code_of_step, lengths))
+    def decode(self, latent_of_step: Tensor, packing: Packing) -> Tensor:
+        """Steps ``(sum of lengths, n_features)``, from the latent representation at each step."""
+        return self.standardize.undo(self.decoder(latent_of_step, packing))
 
-    def forward(self, steps: Tensor, lengths: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Standardised reconstructions of steps, and codes."""
-        code = self.encode(steps, lengths)
-        owner = sequence_of_step(lengths, code.device)
-        return self.decoder(code.index_select(0, owner), lengths), code
+    def forward(self, steps: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+        """Standardized reconstructions of steps, and latent representations."""
+        latent = self.encode(steps, packing)
+        return self.decoder(latent.index_select(0, packing.sequence_of_step), packing), latent
 
-    def reconstruct(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        """Steps of sequences that went through the code."""
-        return self.standardised.undo(self(steps, lengths)[0])
+    def reconstruct(self, steps: Tensor, packing: Packing) -> Tensor:
+        """Reconstructed steps."""
+        return self.standardize.undo(self(steps, packing)[0])
 
-    def errors(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        """Mean squared error of each sequence's standardised steps, ``(n,)``."""
-        raw, _ = self(steps, lengths)
-        return mean_pool((raw - self.standardised(steps)).square(), lengths).mean(dim=1)
+    def errors(self, steps: Tensor, packing: Packing) -> Tensor:
+        """Mean squared error of each sequence's standardized steps, ``(n,)``."""
+        raw, _ = self(steps, packing)
+        return mean_pool((raw - self.standardize(steps)).square(), packing).mean(dim=1)
 
-    def length_errors(self, code: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        """Squared error of each length, of its standardised logarithm, ``(n,)``."""
-        logs = torch.from_numpy(np.log(lengths)).to(code.device, code.dtype)
+    def length_errors(self, latent: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+        """Squared error of each length, of its standardized logarithm, ``(n,)``."""
+        logs = torch.from_numpy(np.log(lengths)).to(latent.device, latent.dtype)
         true = (logs - self.length_scale[0]) / self.length_scale[1]
-        return (self.length_head(code)[:, 0] - true).square()
+        return (self.length_head(latent)[:, 0] - true).square()
 
-    def lengths(self, code: Tensor) -> Tensor:
-        """The length that each code speaks of, a real number."""
-        return (self.length_head(code)[:, 0] * self.length_scale[1] + self.length_scale[0]).exp()
+    def lengths(self, latent: Tensor) -> Tensor:
+        """Predicted lengths, real numbers."""
+        return (self.length_head(latent)[:, 0] * self.length_scale[1] + self.length_scale[0]).exp()

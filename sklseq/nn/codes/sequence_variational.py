@@ -2,25 +2,24 @@
 
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sklseq.nn.codes.bounds import VariationalBounds, bounded_log_variance
-from sklseq.nn.codes.sequence_decoder import SequenceDecoder, Standardiser, places
+from sklseq.nn.codes.sequence_decoder import SequenceDecoder, position_features
 from sklseq.nn.layers.autoregressive_noise import AutoregressiveNoise
 from sklseq.nn.layers.length_model import LengthModel
-from sklseq.nn.ragged.pooling import sequence_of_step
+from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.ragged.standardizer import Standardizer
 from sklseq.nn.recurrent.network import RecurrentNetwork
 
 __all__ = ["SequenceVariationalNetwork"]
 
 
 class SequenceVariationalNetwork(VariationalBounds):
-    """Latent variables of a sequence give its length and its expected steps; noise is added.
+    """Latent variables give a sequence's length and expected steps; its noise is autoregressive.
 
-    Sequences are ``(steps, lengths)``; the columns of steps are features, and then, the same at
+    Sequences are ``(steps, packing)``; the columns of steps are features, and then, the same at
     all steps of a sequence, its class as a one-hot row.
 
     Parameters
@@ -33,8 +32,8 @@ class SequenceVariationalNetwork(VariationalBounds):
     noise, noise_order
         See `AutoregressiveNoise`.
     max_length : int, default=1
-        The longest training sequence.
-    n_draws, seed : int
+        Length of the longest training sequence.
+    n_importance_samples, seed : int
         See `VariationalBounds`.
     """
 
@@ -52,7 +51,7 @@ class SequenceVariationalNetwork(VariationalBounds):
         noise: str | float = "diagonal",
         noise_order: int = 1,
         max_length: int = 1,
-        n_draws: int = 8,
+        n_importance_samples: int = 8,
         seed: int = 0,
     ):
         super().__init__()
@@ -69,43 +68,43 @@ class SequenceVariationalNetwork(VariationalBounds):
             bidirectional=bidirectional,
             **shared,
         )
-        # Codes of different sequences start apart (a variance of about 0.1): as long as they tell
-        # little, the decoder learns to do without them.
+        # Codes of different sequences start apart (a variance of about 0.1): while they hold
+        # little information, the decoder learns to ignore them.
         with torch.no_grad():
             self.encoder.head.weight[:n_components] *= 4
         self.decoder = SequenceDecoder(self.n_code, n_features, **shared)
         self.noise = AutoregressiveNoise(n_features, noise, noise_order)
         self.length_model = LengthModel(n_components, n_context, max_length)
-        self.standardised = Standardiser(n_features)
-        self.make_draws(n_draws, n_components, seed)
+        self.standardize = Standardizer(n_features)
+        self.make_draws(n_importance_samples, n_components, seed)
 
-    def posterior(self, steps: Tensor, lengths: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    def posterior(self, steps: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latent variables, ``(n, n_components)`` each."""
         x, context = steps.tensor_split([self.n_features], dim=1)
-        inputs = torch.cat([self.standardised(x), places(lengths, x), context], dim=1)
-        mean, raw = self.encoder(inputs, lengths).chunk(2, dim=1)
+        inputs = torch.cat([self.standardize(x), position_features(packing, x), context], dim=1)
+        mean, raw = self.encoder(inputs, packing).chunk(2, dim=1)
         return mean, bounded_log_variance(raw)
 
-    def log_likelihood(self, z: Tensor, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def log_likelihood(self, z: Tensor, steps: Tensor, packing: Packing) -> Tensor:
         """Log-density ``(n,)`` of steps, in their units, and log-probability of their number."""
         x, context = steps.tensor_split([self.n_features], dim=1)
-        owner = sequence_of_step(lengths, steps.device)
+        owner = packing.sequence_of_step
         codes = torch.cat([z.index_select(0, owner), context], dim=1)
-        noise = self.standardised(x) - self.decoder(codes, lengths)
-        by_step = self.noise.log_prob(noise, lengths) - self.standardised.scale.log().sum()
-        fit = by_step.new_zeros(len(lengths)).index_add(0, owner, by_step)
-        starts = torch.from_numpy(np.cumsum(lengths) - lengths).to(codes.device)
-        return fit + self.length_model.log_prob(codes.index_select(0, starts), lengths)
+        noise = self.standardize(x) - self.decoder(codes, packing)
+        by_step = self.noise.log_prob(noise, packing) - self.standardize.scale.log().sum()
+        log_likelihood = by_step.new_zeros(len(packing)).index_add(0, owner, by_step)
+        code = codes.index_select(0, torch.from_numpy(packing.starts).to(codes.device))
+        return log_likelihood + self.length_model.log_prob(code, packing.lengths)
 
-    def decode(self, code_of_step: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def decode(self, code_of_step: Tensor, packing: Packing) -> Tensor:
         """Expected steps, from code and class of its sequence at each step."""
-        return self.standardised.undo(self.decoder(code_of_step, lengths))
+        return self.standardize.undo(self.decoder(code_of_step, packing))
 
-    def draw(self, columns: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def draw(self, columns: Tensor, packing: Packing) -> Tensor:
         """Random steps, of code, class and then standard normal numbers at each step."""
         codes, normal = columns.tensor_split([self.n_code], dim=1)
-        raw = self.decoder(codes, lengths) + self.noise.draw(normal, lengths)
-        return self.standardised.undo(raw)
+        raw = self.decoder(codes, packing) + self.noise.draw(normal, packing)
+        return self.standardize.undo(raw)
 
     def quantile_of_length(self, code: Tensor, uniform: Tensor) -> Tensor:
         """See `LengthModel`."""

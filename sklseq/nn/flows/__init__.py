@@ -1,4 +1,4 @@
-"""Normalising flows: invertible transforms that return value and log-determinant in one pass."""
+"""Normalizing flows: invertible transforms that return value and log-determinant in one pass."""
 
 from sklseq.nn.flows.couplings import AffineCoupling, SplineCoupling
 from sklseq.nn.flows.density import Flow

@@ -1,8 +1,8 @@
-"""Affine couplings, their networks within, with the gradient written by hand.
+"""Affine couplings with their networks, as one autograd function with a hand-written gradient.
 
-Torch records about forty nodes for a coupling of two hidden layers, most of them for parts of a
-few features. Here couplings that take turns are one node. Features come first within it, rows
-second: parts of the features are then contiguous, and products with few of them are fast.
+Torch records about forty nodes for a coupling of two hidden layers, most of them for a few
+features. Here couplings that take turns are one node. Tensors are transposed within it, features
+first: parts of the features are then contiguous, and products with few of them are fast.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,29 +13,24 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from sklseq._compat.torch import relu_backward_, tanh_backward_
 from sklseq.nn.layers.feedforward import FeedForward
 
-__all__ = ["AffineKernel", "is_fast", "weights_of"]
+__all__ = ["AffineKernel", "is_fast", "network_weights"]
 
 # In place: the values of an activation, and from them its gradient.
 _ACTIVATIONS: dict[type[nn.Module], tuple[Callable[..., Any], Callable[..., Any]]] = {
-    nn.ReLU: (
-        torch.relu_,
-        lambda g, h: torch.ops.aten.threshold_backward.grad_input(g, h, 0, grad_input=g),
-    ),
-    nn.Tanh: (
-        torch.tanh_,
-        lambda g, h: torch.ops.aten.tanh_backward.grad_input(g, h, grad_input=g),
-    ),
+    nn.ReLU: (torch.relu_, relu_backward_),
+    nn.Tanh: (torch.tanh_, tanh_backward_),
 }
 
 
 def is_fast(network: nn.Module) -> bool:
-    """Whether the kernel knows this network."""
+    """Whether the kernel supports this network."""
     return isinstance(network, FeedForward) and network.plain_activation in _ACTIVATIONS
 
 
-def weights_of(networks: Sequence[FeedForward]) -> list[Tensor]:
+def network_weights(networks: Sequence[FeedForward]) -> list[Tensor]:
     """Weight and bias of each layer of each network, in turn."""
     layers = [layer for network in networks for layer in network.linears()]
     return [tensor for layer in layers for tensor in (layer.weight, layer.bias)]
@@ -45,8 +40,9 @@ class AffineKernel(Function):
     """``x_k exp(s) + t`` by turns, with ``(a, t) = network(x_l)`` and ``s = c tanh(a / c)``.
 
     Arguments: ``x (n, n_features)``; ``context (n, n_context)`` or None, which gets no gradient;
-    ``sizes`` of the two parts, the second of which changes first; ``bound`` c; ``activation``, a
-    key of those known; the number of turns; the weights. Returns the new x, and the sum of all s.
+    ``sizes`` of the two parts, the second of which is transformed first; ``bound`` c;
+    ``activation``, a key of the supported ones; the number of turns; the weights. Returns the new
+    x, and the sum of all s.
     """
 
     @staticmethod

@@ -16,6 +16,7 @@ from sklseq.nn.flows import (
     SplineCoupling,
     Transform,
 )
+from sklseq.nn.flows.couplings import Conditioner
 from sklseq.nn.flows.images import ConvolutionalConditioner, image_layers
 from sklseq.nn.layers.feedforward import FeedForward
 
@@ -23,7 +24,7 @@ __all__ = ["CouplingFlow"]
 
 
 class CouplingFlow(Flow):
-    """Standardisation, class by class, then couplings that change one half after the other.
+    """Standardization, class by class, then couplings that transform one half after the other.
 
     Parameters
     ----------
@@ -31,15 +32,15 @@ class CouplingFlow(Flow):
     n_context : int, default=0
         Classes that the density is conditional on.
     n_layers : int, default=8
-        Couplings; 0 leaves what stands between them.
+        Couplings; 0 keeps only the layers between them.
     hidden_layer_sizes : sequence of int, default=(64, 64)
     activation : str, default="relu"
     coupling : {"affine", "spline"}, default="affine"
     n_bins, bound
-        Of spline couplings.
+        Bins, or range, of spline couplings.
     mixing : {"shuffle", "linear"}, default="shuffle"
-        What stands between the couplings: an order drawn anew after every second one, so that
-        each pair changes all features (Dinh et al. 2017); or, before each, an `ActNorm` and a
+        Layers between the couplings: a random permutation after every second one, so that each
+        pair transforms all features (Dinh et al. 2017); or, before each, an `ActNorm` and a
         linear map (Kingma and Dhariwal 2018), the first of which starts by whitening the data.
     base : {"normal", "student"}, default="normal"
     image_shape : tuple of int or None, default=None
@@ -65,23 +66,32 @@ class CouplingFlow(Flow):
         def conditioner(n_inputs: int, n_outputs: int) -> nn.Module:
             network = FeedForward((n_inputs, *hidden_layer_sizes, n_outputs), activation=activation)
             for layer in network.linears():
-                # Torch's own start has random biases: with few inputs, bends must lie elsewhere
-                # than in the origin.
+                # Torch's own initialization has random biases: with few inputs, kinks of the
+                # activation must not all lie at the origin.
                 layer.reset_parameters()
             nn.init.zeros_(network.output.weight)
             nn.init.zeros_(network.output.bias)
             return network
 
-        def couple(turns: int) -> Transform:
+        def couple(turns: int, n: int = n_features, nets: Conditioner = conditioner) -> Transform:
             if coupling == "affine":
-                return AffineCoupling(n_features, conditioner, n_context, turns)
-            return SplineCoupling(n_features, conditioner, n_context, turns, n_bins, bound)
+                return AffineCoupling(n, nets, n_context, turns)
+            return SplineCoupling(n, nets, n_context, turns, n_bins, bound)
+
+        def couple_images(n: int, size: tuple[int, int]) -> Transform:
+            def convolutions(n_inputs: int, n_outputs: int) -> nn.Module:
+                changed = n // 2 if coupling == "spline" else None
+                return ConvolutionalConditioner(
+                    size, n_inputs, n_outputs, n_context, hidden_layer_sizes, activation, changed
+                )
+
+            return couple(1, n, convolutions)
 
         def layers() -> Iterator[Transform]:
             yield ClassNorm(n_features, n_context) if n_context else ActNorm(n_features)
             if mixing == "linear":
-                # Couplings start as the identity: behind the first map all is white. What does not
-                # vary is rounding there, and must not be made to.
+                # Couplings start as the identity, so that the data are white behind the first map.
+                # The variance of a constant feature is rounding there, and must not be scaled up.
                 for i in range(n_layers):
                     if i:
                         yield ActNorm(n_features, from_data=False)
@@ -92,7 +102,7 @@ class CouplingFlow(Flow):
                 yield LULinear(n_features, from_data=n_layers == 0)
                 return
             for i in range(0, n_layers, 2):
-                # Two features take turns; their order says nothing more.
+                # Two features take turns: a permutation would change nothing.
                 if i and n_features > 2:
                     yield Permutation(order(swap=False))
                 yield couple(turns=min(2, n_layers - i))
@@ -102,21 +112,7 @@ class CouplingFlow(Flow):
                 return torch.arange(n_features).flip(0)
             return torch.randperm(n_features)
 
-        def couple_images(n: int, size: tuple[int, int]) -> Transform:
-            changed = n // 2 if coupling == "spline" else None
-
-            def convolutions(n_inputs: int, n_outputs: int) -> nn.Module:
-                return ConvolutionalConditioner(
-                    size, n_inputs, n_outputs, n_context, hidden_layer_sizes, activation, changed
-                )
-
-            if coupling == "affine":
-                return AffineCoupling(n, convolutions, n_context)
-            return SplineCoupling(n, convolutions, n_context, 1, n_bins, bound)
-
-        parts = (
-            layers()
-            if image_shape is None
-            else image_layers(image_shape, n_layers, n_context, couple_images)
-        )
+        parts = layers()
+        if image_shape is not None:
+            parts = image_layers(image_shape, n_layers, n_context, couple_images)
         super().__init__(Composition(parts), base)

@@ -1,4 +1,4 @@
-"""Couplings: one part of the features is changed as the other part says."""
+"""Couplings: one part of the features is transformed with parameters that depend on the other."""
 
 from collections.abc import Callable
 from typing import cast
@@ -6,36 +6,36 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from sklseq.nn.flows.affine_kernel import AffineKernel, is_fast, weights_of
+from sklseq.nn.flows.affine_kernel import AffineKernel, is_fast, network_weights
 from sklseq.nn.flows.splines import n_spline_parameters, rational_quadratic
 from sklseq.nn.flows.transforms import Transform
+from sklseq.nn.layers.conditioning import concat_condition
 from sklseq.nn.layers.feedforward import FeedForward
 
 __all__ = ["AffineCoupling", "Conditioner", "SplineCoupling"]
 
-# One coupling stretches no more than twentyfold: layers of it stay within single precision, and
-# rows far from the training data do not get scores that mean nothing.
+# One coupling scales at most twentyfold: layers of it stay within single precision, and scores of
+# rows far from the training data stay meaningful.
 _LARGEST_LOG_SCALE = 3.0
 
 Conditioner = Callable[[int, int], nn.Module]
-"""Makes a network with so many inputs and outputs, the last layer of which is zero."""
+"""``(n_inputs, n_outputs)`` to a network whose last layer is zero."""
 
 
 class _Coupling(Transform):
-    """The parts of the features change by turns, each as the other says.
+    """Both parts of the features are transformed in turn, with parameters from the other part.
 
-    Dinh et al. 2017, section 3.2. Turns one after the other keep the parts apart: nothing is put
-    together in between.
+    Dinh et al. 2017, section 3.2. Consecutive turns keep the parts split.
 
     Parameters
     ----------
     n_features : int
-        With a single feature there is no other part, and the context alone decides.
+        With a single feature there is no other part: the parameters depend on the context alone.
     conditioner : callable
-        Makes the network that says how, from its numbers of inputs and outputs.
+        Makes the network of the parameters, from its numbers of inputs and outputs.
     n_context : int, default=0
     turns : int, default=1
-        The second part changes first.
+        Number of transformations; the second part is transformed first.
     """
 
     _n_parameters: int
@@ -48,7 +48,7 @@ class _Coupling(Transform):
         self.networks = nn.ModuleList()
         for turn in range(turns):
             n_given, n_changed = self.sizes if self._second_changes(turn) else self.sizes[::-1]
-            # A network needs an input; without any, it sees a constant.
+            # A network without inputs gets a constant one.
             n_inputs = max(n_given + n_context, 1)
             self.networks.append(conditioner(n_inputs, n_changed * self._n_parameters))
 
@@ -70,9 +70,9 @@ class _Coupling(Transform):
         for turn in reversed(turns) if inverse else turns:
             network = self.networks[turn]
             if self._second_changes(turn):
-                second, log_slope = self._change(second, network(_seen(first, context)), inverse)
+                second, log_slope = self._change(second, network(_inputs(first, context)), inverse)
             else:
-                first, log_slope = self._change(first, network(_seen(second, context)), inverse)
+                first, log_slope = self._change(first, network(_inputs(second, context)), inverse)
             log_slopes.append(log_slope)
         return torch.cat([first, second], dim=1), torch.cat(log_slopes, dim=1).sum(dim=1)
 
@@ -81,9 +81,9 @@ class _Coupling(Transform):
         raise NotImplementedError
 
 
-def _seen(given: Tensor, context: Tensor | None) -> Tensor:
-    seen = given if context is None else torch.cat([given, context], dim=1)
-    return seen if seen.shape[1] else given.new_ones(len(given), 1)
+def _inputs(given: Tensor, context: Tensor | None) -> Tensor:
+    inputs = concat_condition(given, context)
+    return inputs if inputs.shape[1] else given.new_ones(len(given), 1)
 
 
 class AffineCoupling(_Coupling):
@@ -106,12 +106,12 @@ class AffineCoupling(_Coupling):
             _LARGEST_LOG_SCALE,
             networks[0].plain_activation,
             len(networks),
-            *weights_of(networks),
+            *network_weights(networks),
         )
 
     def _by_hand(self, context: Tensor | None) -> bool:
-        # Where nothing is learned rows come first, so that a row's last digit does not depend on
-        # how many there are.
+        # Not in inference: the kernel puts features first, and a row's rounding would depend on how
+        # many rows there are.
         return (
             torch.is_grad_enabled()
             and self.sizes[0] > 0
@@ -128,9 +128,9 @@ class AffineCoupling(_Coupling):
 
 
 class SplineCoupling(_Coupling):
-    """Bends one part of the features by rational-quadratic splines that the other part chooses.
+    """Transforms one part of the features by splines whose parameters depend on the other.
 
-    Durkan et al. 2019, Neural Spline Flows. Outside [-bound, bound] values stay as they are.
+    Durkan et al. 2019, Neural Spline Flows. Outside [-bound, bound] it is the identity.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The density that a transform to noise stands for."""
+"""The density of a transform to noise of a known distribution."""
 
 import math
 
@@ -22,13 +22,13 @@ class StandardNormal(nn.Module):
 class StandardStudent(nn.Module):
     """Student's t distribution, spherical, with learned degrees of freedom.
 
-    Its tails are those of a power: rows far out, which a normal distribution holds impossible,
-    cost a flow little, and bend it little (Jaini et al. 2020, Tails of Lipschitz triangular flows).
+    It is heavy-tailed: outliers, which are all but impossible under a normal distribution, have
+    little influence on the flow (Jaini et al. 2020, Tails of Lipschitz triangular flows).
     """
 
     def __init__(self) -> None:
         super().__init__()
-        # In tens, so that weight decay leads to a middling weight of the tails.
+        # In tens: weight decay regularizes towards 10 degrees of freedom.
         self.log_tens = nn.Parameter(torch.zeros(()))
 
     @property
@@ -47,7 +47,7 @@ BASES: dict[str, type[nn.Module]] = {"normal": StandardNormal, "student": Standa
 
 
 class Flow(nn.Module):
-    """A density: a transform to noise whose density is known.
+    """A density: a transform to noise of a base distribution.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ class Flow(nn.Module):
         return self.base(z) + log_det
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """The noise that a row stands for."""
+        """Noise of a row."""
         return self.transform(x, context)[0]
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """The row that the noise stands for."""
+        """Row of the noise."""
         return self.transform.inverse(z, context)[0]

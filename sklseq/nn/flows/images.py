@@ -1,7 +1,7 @@
 """Flows of images: the transforms of rows, applied pixel by pixel and scale by scale.
 
-Images are rows, channel after channel; so the halves of a row are the halves of its channels, and
-couplings need nothing but a network that sees images.
+Images are rows, channel after channel, so that halves of a row are halves of its channels, and
+couplings need only a network of images.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +16,8 @@ from sklseq.nn.flows.transforms import Composition, Permutation, Transform
 from sklseq.nn.layers.feedforward import ACTIVATIONS
 
 __all__ = ["ConvolutionalConditioner", "OfPixels", "OfTheFirst", "image_layers"]
+
+Couple = Callable[[int, tuple[int, int]], Transform]
 
 
 class OfPixels(Transform):
@@ -53,17 +55,17 @@ class OfPixels(Transform):
         x, log_det = self.transform.inverse(*self._pixels(z, context))
         return self._rows(x, z), self._of_images(log_det, x, z)
 
-    def initialise(
+    def initialize(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
         pixels, of_pixels = self._pixels(x, context)
         if weight is not None:
             weight = weight.repeat_interleave(len(pixels) // len(x))
-        return self._rows(self.transform.initialise(pixels, of_pixels, weight), x)
+        return self._rows(self.transform.initialize(pixels, of_pixels, weight), x)
 
 
 class OfTheFirst(Transform):
-    """A transform of the first features; the others are noise already.
+    """A transform of the first features; the others are left as noise.
 
     Dinh et al. 2017, section 3.6.
 
@@ -85,10 +87,10 @@ class OfTheFirst(Transform):
         first, log_det = self.transform.inverse(z[:, : self.n_first], context)
         return torch.cat([first, z[:, self.n_first :]], dim=1), log_det
 
-    def initialise(
+    def initialize(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
-        first = self.transform.initialise(x[:, : self.n_first], context, weight)
+        first = self.transform.initialize(x[:, : self.n_first], context, weight)
         return torch.cat([first, x[:, self.n_first :]], dim=1)
 
 
@@ -106,7 +108,7 @@ class ConvolutionalConditioner(nn.Module):
         Filters of the hidden layers.
     activation : str
     n_changed : int or None
-        Values of an image that are changed, if all parameters of one follow each other.
+        Values of an image that are transformed, if the parameters of each are adjacent.
     """
 
     def __init__(
@@ -146,10 +148,7 @@ class ConvolutionalConditioner(nn.Module):
 
 
 def image_layers(
-    image_shape: Sequence[int],
-    n_layers: int,
-    n_context: int,
-    couple: Callable[[int, tuple[int, int]], Transform],
+    image_shape: Sequence[int], n_layers: int, n_context: int, couple: Couple
 ) -> Iterator[Transform]:
     """The layers of a multi-scale flow of images (Kingma and Dhariwal 2018, figure 2b).
 
@@ -165,36 +164,31 @@ def image_layers(
         Makes a coupling from the number of features and the height and width.
     """
     height, width, *depth = image_shape
-    n_channels = depth[0] if depth else 1
-    places = torch.arange(height * width * n_channels)
-    yield Permutation(places.reshape(height, width, n_channels).permute(2, 0, 1).flatten())
+    shape = depth[0] if depth else 1, height, width
+    places = torch.arange(height * width * shape[0])
+    yield Permutation(places.reshape(height, width, shape[0]).permute(2, 0, 1).flatten())
     if n_context:
         yield ClassNorm(len(places), n_context)
-    yield from _scale(n_channels, height, width, n_layers, couple)
+    yield from _scale(shape, n_layers, couple)
 
 
-def _scale(
-    n_channels: int,
-    height: int,
-    width: int,
-    n_layers: int,
-    couple: Callable[[int, tuple[int, int]], Transform],
-) -> Iterator[Transform]:
+def _scale(shape: tuple[int, int, int], n_layers: int, couple: Couple) -> Iterator[Transform]:
     """Squeeze, steps of flow, and the next scale for one half of the channels."""
-    n_features = n_channels * height * width
-    places = torch.arange(n_features)
-    height, width, n_channels = height // 2, width // 2, n_channels * 4
-    blocks = places.reshape(n_channels // 4, height, 2, width, 2)
+    n_channels, height, width = shape[0] * 4, shape[1] // 2, shape[2] // 2
+    places = torch.arange(n_channels * height * width)
+    blocks = places.reshape(shape[0], height, 2, width, 2)
     yield Permutation(blocks.permute(0, 2, 4, 1, 3).flatten())
     for i in range(n_layers):
-        parts = Composition([ActNorm(n_channels), LULinear(n_channels)])
-        yield OfPixels(parts, n_channels)
+        yield _mixed_channels(n_channels)
         if i:
             yield Permutation(places.reshape(n_channels, -1).flip(0).flatten())
-        yield couple(n_features, (height, width))
+        yield couple(len(places), (height, width))
     if height % 2 == width % 2 == 0:
-        half = n_channels // 2
-        rest = Composition(_scale(half, height, width, n_layers, couple))
-        yield OfTheFirst(rest, n_features // 2)
+        rest = Composition(_scale((n_channels // 2, height, width), n_layers, couple))
+        yield OfTheFirst(rest, len(places) // 2)
     else:
-        yield OfPixels(Composition([ActNorm(n_channels), LULinear(n_channels)]), n_channels)
+        yield _mixed_channels(n_channels)
+
+
+def _mixed_channels(n_channels: int) -> OfPixels:
+    return OfPixels(Composition([ActNorm(n_channels), LULinear(n_channels)]), n_channels)

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from sklseq.nn.flows.scaling import shares
 from sklseq.nn.flows.transforms import Transform
 
 __all__ = ["LULinear"]
@@ -15,15 +14,15 @@ class LULinear(Transform):
     """A linear map ``x (L U W)'`` of triangular factors, L's diagonal of ones.
 
     The determinant of U is the product of its diagonal, which is an exponential and so never zero
-    (Kingma and Dhariwal 2018, section 3.2). W is the identity until `initialise`, which makes it
-    decorrelate and scale the training data, so that what is learned is only how they differ from
-    a normal distribution. W is no parameter: weight decay leads back to it.
+    (Kingma and Dhariwal 2018, section 3.2). W is the identity until `initialize`, which makes it
+    whiten the training data. W is not a parameter: weight decay regularizes towards the normal
+    distribution of the training data.
 
     Parameters
     ----------
     n_features : int
     from_data : bool, default=True
-        False keeps W the identity, for where the data are white already.
+        False keeps W the identity, where the data are white already.
     """
 
     whitening: Tensor
@@ -54,22 +53,18 @@ class LULinear(Transform):
         x = torch.linalg.solve_triangular(upper, x, upper=True)
         return torch.linalg.solve_triangular(self.whitening, x, upper=False).T, -self._log_det()
 
-    @torch.no_grad()
-    def initialise(
-        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
-    ) -> Tensor:
+    def learn(self, x: Tensor, context: Tensor | None, share: Tensor) -> None:
         if self.from_data:
-            self.whitening.copy_(_whitening(x, shares(x, weight)))
-        return self.forward(x)[0]
+            self.whitening.copy_(_whitening(x, share))
 
 
 def _whitening(x: Tensor, share: Tensor) -> Tensor:
     """Lower triangular W such that ``x W'`` has uncorrelated features of unit variance."""
-    # On the CPU, for not every device knows double precision.
+    # On the CPU: not every device has double precision.
     x, share = x.to("cpu", torch.float64), share.to("cpu", torch.float64)
-    centred = x - (share * x).sum(dim=0)
-    covariance = (share * centred).T @ centred
-    # Features that determine each other are kept apart by a little noise.
+    centered = x - (share * x).sum(dim=0)
+    covariance = (share * centered).T @ centered
+    # A little noise keeps the covariance of collinear features positive definite.
     covariance.diagonal().mul_(1 + _NOISE).add_(1e-12)
     factor = torch.linalg.cholesky(covariance)
     eye = torch.eye(len(factor), dtype=x.dtype)

@@ -4,14 +4,15 @@ import torch
 from torch import Tensor, nn
 
 from sklseq.nn.flows.transforms import Transform
+from sklseq.nn.layers.weighted import class_means, deviations
 
-__all__ = ["ActNorm", "ClassNorm", "shares"]
+__all__ = ["ActNorm", "ClassNorm"]
 
 
 class _Norm(Transform):
     """``(x - mean) / deviation * exp(log_scale) + shift``.
 
-    What comes from the data is no parameter: weight decay leads back to it, not away from it.
+    Mean and deviation are not parameters: weight decay regularizes towards them.
     """
 
     mean: Tensor
@@ -25,13 +26,13 @@ class _Norm(Transform):
         self.shift = nn.Parameter(torch.zeros(shape))
 
     def _of_rows(self, values: Tensor, context: Tensor | None) -> Tensor:
-        """Those of all rows, or of each row."""
+        """Values of all rows, or of each row's class."""
         return values
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         log_scale = self._of_rows(self.log_scale, context) - self.deviation.log()
-        centred = x - self._of_rows(self.mean, context)
-        z = torch.addcmul(self._of_rows(self.shift, context), centred, log_scale.exp())
+        centered = x - self._of_rows(self.mean, context)
+        z = torch.addcmul(self._of_rows(self.shift, context), centered, log_scale.exp())
         return z, log_scale.sum(dim=-1)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -41,39 +42,33 @@ class _Norm(Transform):
 
 
 class ActNorm(_Norm):
-    """A scale and a shift for each feature, first set so that training data become standard.
+    """A scale and a shift for each feature, initialized to standardize the training data.
 
-    Kingma and Dhariwal 2018, Glow, section 3.1. Starts as the identity; `initialise` sets it from
-    all the training data at once, not from the first batch that happens to pass.
+    Kingma and Dhariwal 2018, Glow, section 3.1. Starts as the identity; `initialize` sets it from
+    all the training data, not from the first batch.
 
     Parameters
     ----------
     n_features : int
     from_data : bool, default=True
-        False keeps the identity, for where the data are standard already.
+        False keeps the identity, where the data are standardized already.
     """
 
     def __init__(self, n_features: int, from_data: bool = True):
         super().__init__(n_features)
         self.from_data = from_data
 
-    @torch.no_grad()
-    def initialise(
-        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
-    ) -> Tensor:
-        if not self.from_data:
-            return self.forward(x)[0]
-        share = shares(x, weight)
-        self.mean.copy_((share * x).sum(dim=0))
-        self.deviation.copy_(_scale(x - self.mean, share))
-        return self.forward(x)[0]
+    def learn(self, x: Tensor, context: Tensor | None, share: Tensor) -> None:
+        if self.from_data:
+            self.mean.copy_((share * x).sum(dim=0))
+            self.deviation.copy_(deviations(x - self.mean, share))
 
 
 class ClassNorm(_Norm):
     """A scale and a shift for each feature in each class.
 
-    Starts as the identity; `initialise` centres each class and divides by the standard deviation
-    within classes, so that a flow knows from its first step where each class lies.
+    Starts as the identity; `initialize` centers each class and divides by the standard deviation
+    within classes, so that the flow starts at the normal distribution of each class.
 
     Parameters
     ----------
@@ -89,26 +84,7 @@ class ClassNorm(_Norm):
         assert context is not None
         return context @ values
 
-    @torch.no_grad()
-    def initialise(
-        self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
-    ) -> Tensor:
+    def learn(self, x: Tensor, context: Tensor | None, share: Tensor) -> None:
         assert context is not None
-        share = shares(x, weight)
-        in_class = (share * context).sum(dim=0).unsqueeze(1)
-        # A class without weight lies at the origin, as good as anywhere.
-        self.mean.copy_((share * context).T @ x / torch.where(in_class > 0, in_class, 1))
-        self.deviation.copy_(_scale(x - context @ self.mean, share))
-        return self.forward(x, context)[0]
-
-
-def shares(x: Tensor, weight: Tensor | None) -> Tensor:
-    """Weights that sum to one, of shape (n, 1); None counts all rows alike."""
-    weight = x.new_ones(len(x)) if weight is None else weight
-    return (weight / weight.sum()).unsqueeze(1)
-
-
-def _scale(centred: Tensor, share: Tensor) -> Tensor:
-    """Weighted standard deviations; what does not vary is left as large as it is."""
-    scale = (share * centred.square()).sum(dim=0).sqrt()
-    return torch.where(scale > 0, scale, torch.ones_like(scale))
+        self.mean.copy_(class_means(x, context, share))
+        self.deviation.copy_(deviations(x - context @ self.mean, share))

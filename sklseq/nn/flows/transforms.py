@@ -1,6 +1,6 @@
-"""Invertible functions of rows, one after the other, in another order.
+"""Invertible transforms of rows, their composition and permutations of features.
 
-``forward`` leads from data to noise, the way that training goes; ``inverse`` leads back. Both
+``forward`` maps data to noise, as in training; ``inverse`` maps noise to data. Both
 return ``(value, log_det)``, where ``log_det`` of shape (n,) is the logarithm of the absolute
 determinant of the Jacobian of what was computed.
 """
@@ -10,43 +10,32 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from sklseq.nn.layers.weighted import shares
+
 __all__ = ["Composition", "Permutation", "Transform"]
 
 
 class Transform(nn.Module):
-    """An invertible function of rows, perhaps another one for each `context`."""
+    """An invertible function of rows, which may depend on a `context`."""
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """From data towards noise.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_features)
-        context : Tensor of shape (n, n_context) or None
-
-        Returns
-        -------
-        z : Tensor of shape (n, n_features)
-        log_det : Tensor of shape (n,)
-        """
+        """Map data ``(n, n_features)`` towards noise, given a context ``(n, n_context)``."""
         raise NotImplementedError
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """From noise towards data; parameters and returns as in `forward`."""
+        """Map noise towards data."""
         raise NotImplementedError
 
-    def initialise(
+    @torch.no_grad()
+    def initialize(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
-        """Learn from training rows what is not learnt by gradients; returns ``forward(x)``.
-
-        Parameters
-        ----------
-        x : Tensor of shape (n, n_features)
-        context : Tensor of shape (n, n_context) or None
-        weight : Tensor of shape (n,) or None
-        """
+        """Set the statistics of weighted training rows; returns ``forward(x)``."""
+        self.learn(x, context, shares(x, weight))
         return self.forward(x, context)[0]
+
+    def learn(self, x: Tensor, context: Tensor | None, share: Tensor) -> None:
+        """Set what depends on training rows, of shares ``(n, 1)`` that sum to one."""
 
 
 class Composition(Transform):
@@ -75,11 +64,11 @@ class Composition(Transform):
             log_dets.append(log_det)
         return z, _total(log_dets, z)
 
-    def initialise(
+    def initialize(
         self, x: Tensor, context: Tensor | None = None, weight: Tensor | None = None
     ) -> Tensor:
         for transform in self.transforms:
-            x = transform.initialise(x, context, weight)  # type: ignore[operator]
+            x = transform.initialize(x, context, weight)  # type: ignore[operator]
         return x
 
 

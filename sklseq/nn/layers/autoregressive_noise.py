@@ -1,10 +1,9 @@
-"""Noise of sequences that goes on from step to step."""
+"""Autoregressive noise of sequences."""
 
 import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.nn.layers.likelihoods import Gaussian
@@ -17,11 +16,11 @@ _LARGEST_PARTIAL = 0.999
 
 
 class AutoregressiveNoise(nn.Module):
-    """Stationary Gaussian noise, of each feature for itself, that depends on earlier steps.
+    """Stationary autoregressive Gaussian noise, independent between features.
 
-    ``e_t = phi_1 e_(t-1) + ... + phi_p e_(t-p) + innovation``. What is learned are the partial
+    ``e_t = phi_1 e_(t-1) + ... + phi_p e_(t-p) + innovation``. The parameters are the partial
     autocorrelations, so that the process is stationary whatever they are; the first steps have
-    the distribution that it has there (Barndorff-Nielsen and Schou 1973, On the parametrization
+    its stationary distribution (Barndorff-Nielsen and Schou 1973, On the parametrization
     of autoregressive models by partial autocorrelations, equations 2 and 3).
 
     Parameters
@@ -30,7 +29,7 @@ class AutoregressiveNoise(nn.Module):
     noise : {"learned", "diagonal"} or float
         Standard deviation of the innovations; see `Gaussian`.
     order : int
-        Earlier steps that count; with 0 the noise is independent from step to step.
+        Order of the process: earlier steps that the noise depends on; 0 for independent noise.
     """
 
     def __init__(self, n_values: int, noise: str | float = "diagonal", order: int = 1):
@@ -42,8 +41,8 @@ class AutoregressiveNoise(nn.Module):
     def predictors(self) -> tuple[Tensor, Tensor]:
         """Coefficients ``(order + 1, order, n_values)`` and log-deviations ``(order + 1, ...)``.
 
-        Of the best prediction from 0, 1, ..., `order` earlier steps (the Durbin-Levinson
-        recursion), and of what it leaves.
+        Of the best linear prediction from 0, 1, ..., `order` earlier steps, and of its error (the
+        Durbin-Levinson recursion).
         """
         partial = _LARGEST_PARTIAL * torch.tanh(self.raw_partial)
         n_values = self.innovations.n_values
@@ -57,42 +56,38 @@ class AutoregressiveNoise(nn.Module):
         explained = torch.cat([left.flip(0).cumsum(dim=0).flip(0), left.new_zeros(1, n_values)])
         return torch.stack(rows), self.innovations.log_scale() - 0.5 * explained
 
-    def log_prob(self, noise: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def log_prob(self, noise: Tensor, packing: Packing) -> Tensor:
         """Log-density of each step given those before, ``(sum of lengths,)``.
 
         Parameters
         ----------
         noise : Tensor of shape (sum of lengths, n_values)
-        lengths : ndarray of shape (n,)
+        packing : Packing
+            Packing of the n sequences.
         """
         coefficients, log_scales = self.predictors()
-        known = torch.from_numpy(np.minimum(_time(lengths), self.order)).to(noise.device)
+        known = torch.from_numpy(np.minimum(packing.time, self.order)).to(noise.device)
         innovation = noise
         for lag in range(1, self.order + 1):
             earlier = torch.cat([torch.zeros_like(noise[:lag]), noise[:-lag]])[: len(noise)]
             # Of lags before the start, which reach into the sequence before, coefficients are 0.
             weight = coefficients[:, lag - 1].index_select(0, known)
-            innovation = torch.addcmul(innovation, weight, earlier, value=-1)
+            innovation = innovation - weight * earlier
         log_scale = log_scales.index_select(0, known)
-        squares = (innovation * (-log_scale).exp()).square()
+        squares = (innovation * (-log_scales).exp().index_select(0, known)).square()
         return -(0.5 * squares + log_scale + 0.5 * math.log(2 * math.pi)).sum(dim=1)
 
-    def draw(self, normal: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+    def draw(self, normal: Tensor, packing: Packing) -> Tensor:
         """Noise ``(sum of lengths, n_values)``, of as many standard normal numbers."""
         coefficients, log_scales = self.predictors()
-        packing = Packing(lengths, normal.device)
+        if packing.lanes is not None:
+            packing = Packing(packing.lengths, packing.device)
         drawn: list[Tensor] = []
         parts = normal.index_select(0, packing.to_packed).split(packing.batch_sizes)
         for t, part in enumerate(parts):
             known = min(t, self.order)
             now = part * log_scales[known].exp()
             for lag in range(1, known + 1):
-                now = torch.addcmul(now, coefficients[known, lag - 1], drawn[t - lag][: len(part)])
+                now = now + coefficients[known, lag - 1] * drawn[t - lag][: len(part)]
             drawn.append(now)
         return torch.cat(drawn).index_select(0, packing.to_stacked)
-
-
-def _time(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number of each step within its sequence."""
-    starts = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum()) - np.repeat(starts, lengths)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sklseq.nn.layers.randomness import Dropout
 
-__all__ = ["ACTIVATIONS", "INITS", "NORMALIZATIONS", "FeedForward", "initialise"]
+__all__ = ["ACTIVATIONS", "INITS", "NORMALIZATIONS", "FeedForward", "initialize"]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "identity": nn.Identity,
@@ -29,7 +29,7 @@ INITS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation that takes a batch of one row too, with the averages so far."""
+    """Batch normalization that takes a batch of one row too, with the averages so far."""
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training and len(input) == 1:
@@ -42,7 +42,7 @@ class BatchNorm(nn.BatchNorm1d):
 NORMALIZATIONS: dict[str, type[nn.Module]] = {"batch": BatchNorm, "layer": nn.LayerNorm}
 
 
-def initialise(module: nn.Module, init: str) -> None:
+def initialize(module: nn.Module, init: str) -> None:
     """Draw the weights of all linear and convolutional layers anew; biases become zero.
 
     Parameters
@@ -61,7 +61,7 @@ def initialise(module: nn.Module, init: str) -> None:
 def after_linear(
     n_units: int, activation: str, normalization: str | None, dropout: float
 ) -> nn.Sequential:
-    """What follows a linear map: of normalisation, activation and dropout those asked for."""
+    """What follows a linear map: of normalization, activation and dropout those asked for."""
     parts = [
         None if normalization is None else NORMALIZATIONS[normalization](n_units),
         ACTIVATIONS[activation](),
@@ -71,7 +71,7 @@ def after_linear(
 
 
 class DenseLayer(nn.Module):
-    """Linear map, normalisation, activation and dropout; with `residual` the input is added.
+    """Linear map, normalization, activation and dropout; with `residual` the input is added.
 
     ``h = dropout(activation(norm(W x + b)))``, and ``x + h`` or, where the sizes differ,
     ``P x + h`` with a learned projection P (He et al. 2016, equations 1 and 2).
@@ -144,10 +144,10 @@ class FeedForward(nn.Module):
             )
         )
         self.output = nn.Linear(inner[-1], n_outputs)
-        initialise(self, init)
+        initialize(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Outputs ``(..., n_outputs)`` of ``(..., n_inputs)``; 2-D with batch normalisation."""
+        """Outputs ``(..., n_outputs)`` of ``(..., n_inputs)``; 2-D with batch normalization."""
         return self.output(self.hidden(x))
 
     def linears(self) -> list[nn.Linear]:

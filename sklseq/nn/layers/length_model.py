@@ -1,4 +1,4 @@
-"""How many steps a sequence has, given its code."""
+"""The number of steps of a sequence, given its latent code."""
 
 import numpy as np
 import torch
@@ -9,14 +9,14 @@ from sklseq.nn.layers.feedforward import FeedForward
 
 __all__ = ["LengthModel", "smoothed_frequencies"]
 
-# Stands for the logarithm of zero, without its infinite gradients.
+# In place of the logarithm of zero, whose gradients are infinite.
 _NEVER = -1e4
 
 
 class LengthModel(nn.Module):
-    """Frequencies of lengths in the training data, of each class, tilted by what the code says.
+    """Frequencies of lengths in the training data, by class, reweighted by the latent code.
 
-    ``p(T | z)`` is proportional to ``f(T) exp(a(z) T + b(z) T^2)``, with T standardised: an
+    ``p(T | z)`` is proportional to ``f(T) exp(a(z) T + b(z) T^2)``, with T standardized: an
     exponential family with the base measure f, the (smoothed) frequencies. Where a and b are
     zero, as before training, lengths are distributed as they were seen; lengths outside of the
     range seen are never drawn. A share of ``1 / (n + 1)`` of the probability, for n training
@@ -25,9 +25,9 @@ class LengthModel(nn.Module):
     Parameters
     ----------
     n_components : int
-        Numbers in a code.
+        Dimension of the latent space.
     n_context : int
-        Classes, as one-hot rows behind the code.
+        Classes, as one-hot columns behind the code.
     max_length : int
         The longest training sequence.
     hidden_size : int, default=32
@@ -40,21 +40,23 @@ class LengthModel(nn.Module):
     def __init__(self, n_components: int, n_context: int, max_length: int, hidden_size: int = 32):
         super().__init__()
         self.n_components, self.n_context = n_components, n_context
-        self.tilt = FeedForward((n_components + n_context, hidden_size, 2), activation="tanh")
-        nn.init.zeros_(self.tilt.output.weight)
-        nn.init.zeros_(self.tilt.output.bias)
+        self.log_weights = FeedForward(
+            (n_components + n_context, hidden_size, 2), activation="tanh"
+        )
+        nn.init.zeros_(self.log_weights.output.weight)
+        nn.init.zeros_(self.log_weights.output.bias)
         self.register_buffer("log_base", torch.zeros(n_context or 1, max_length))
         self.register_buffer("powers", torch.zeros(2, max_length))
         # Share of the geometric distribution, and its parameter.
         self.register_buffer("tail", torch.tensor([0.5, 0.5]))
 
-    def start_at(
+    def initialize(
         self,
         lengths: NDArray[np.int64],
         weights: NDArray[np.float64],
         classes: NDArray[np.float64],
     ) -> None:
-        """Take over what lengths the training sequences have.
+        """Learn the frequencies of the lengths of training sequences.
 
         Parameters
         ----------
@@ -82,9 +84,9 @@ class LengthModel(nn.Module):
             buffer.copy_(torch.as_tensor(values).to(buffer))
 
     def log_probabilities(self, code: Tensor) -> Tensor:
-        """Of lengths from 1 to `max_length`, without the geometric part: ``(n, max_length)``."""
+        """Log-probabilities of lengths, ``(n, max_length)``, without the geometric part."""
         base = code[:, self.n_components :] @ self.log_base if self.n_context else self.log_base
-        return (base + self.tilt(code) @ self.powers).log_softmax(dim=1)
+        return (base + self.log_weights(code) @ self.powers).log_softmax(dim=1)
 
     def log_prob(self, code: Tensor, lengths: NDArray[np.int64]) -> Tensor:
         """Log-probability of a length for each code, ``(n,)``."""
@@ -92,13 +94,13 @@ class LengthModel(nn.Module):
         share, stop = self.tail
         geometric = stop.log() + (counts - 1) * torch.log1p(-stop)
         known = self.log_probabilities(code)
-        index = (counts - 1).clamp(max=known.shape[1] - 1)
+        index = (counts - 1).clamp(0, known.shape[1] - 1)
         seen = known.gather(1, index.unsqueeze(1)).squeeze(1)
         seen = torch.where(counts <= known.shape[1], seen, _NEVER)
         return torch.logaddexp(torch.log1p(-share) + seen, share.log() + geometric)
 
     def quantile(self, code: Tensor, uniform: Tensor) -> Tensor:
-        """The length at a quantile for each code, ``(n,)``: uniform numbers give random ones."""
+        """Quantile of the length for each code, ``(n,)``; uniform numbers give random lengths."""
         below = self.log_probabilities(code).exp().cumsum(dim=1) <= uniform
         return below.sum(dim=1).clamp(max=below.shape[1] - 1) + 1
 
@@ -108,8 +110,8 @@ def smoothed_frequencies(
 ) -> NDArray[np.float64]:
     """Frequencies of the lengths 1, 2, ..., `max_length`.
 
-    A length that was seen once stands for those around it, as far as half way to the nearest
-    other length seen; the others keep their frequencies.
+    A length that occurs once is spread over those around it, up to half way to the nearest other
+    length; the others keep their frequencies.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""What a decoder's outputs say of a row: distributions of rows given parameters.
+"""Likelihoods: distributions of rows, given the outputs of a decoder.
 
-A likelihood holds what all rows share (a learned noise) and reads the rest from the network: it
-has `n_parameters` for a row of `n_values`, and the four functions below.
+A likelihood holds the parameters that all rows share, such as a learned noise; the others,
+`n_parameters` for a row of `n_values`, are outputs of the network.
 """
 
 import math
@@ -40,8 +40,8 @@ class Likelihood(nn.Module):
         """Random rows of shape (n, n_values), made of as many uniform random numbers."""
         raise NotImplementedError
 
-    def start(self, x: Tensor, share: Tensor) -> Tensor:
-        """Parameters, of shape (n_parameters,), that fit all rows alike.
+    def initial_parameters(self, x: Tensor, share: Tensor) -> Tensor:
+        """Best parameters that are the same for all rows, of shape (n_parameters,).
 
         Parameters
         ----------
@@ -51,8 +51,8 @@ class Likelihood(nn.Module):
         """
         raise NotImplementedError
 
-    def calibrate(self, parameters: Tensor, x: Tensor, share: Tensor) -> None:
-        """Set what is learnt here to what fits the rows, given their parameters."""
+    def initialize(self, parameters: Tensor, x: Tensor, share: Tensor) -> None:
+        """Set the parameters shared by all rows to the best ones, given the others."""
 
 
 class Gaussian(Likelihood):
@@ -71,7 +71,7 @@ class Gaussian(Likelihood):
         super().__init__()
         self.n_values = self.n_parameters = n_values
         self.learned = isinstance(noise, str)
-        # What is learned is relative to it, so that its bounds are.
+        # The learned scale and its bounds are relative to it.
         self.register_buffer("log_unit", torch.zeros(()))
         size = n_values if noise == "diagonal" else 1
         start = 0.0 if isinstance(noise, str) else _to_raw(math.log(noise))
@@ -89,8 +89,8 @@ class Gaussian(Likelihood):
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         log_scale = self.log_scale()
         squares = ((x - parameters) * (-log_scale).exp()).square().sum(dim=1)
-        normaliser = log_scale.expand(self.n_values).sum()
-        return -0.5 * squares - normaliser - 0.5 * math.log(2 * math.pi) * self.n_values
+        normalizer = log_scale.expand(self.n_values).sum()
+        return -0.5 * squares - normalizer - 0.5 * math.log(2 * math.pi) * self.n_values
 
     def mean(self, parameters: Tensor) -> Tensor:
         return parameters
@@ -100,10 +100,10 @@ class Gaussian(Likelihood):
         noise = torch.special.ndtri(uniform.clamp(smallest, 1 - smallest))
         return torch.addcmul(parameters, noise, self.log_scale().exp())
 
-    def start(self, x: Tensor, share: Tensor) -> Tensor:
+    def initial_parameters(self, x: Tensor, share: Tensor) -> Tensor:
         return (share * x).sum(dim=0)
 
-    def calibrate(self, parameters: Tensor, x: Tensor, share: Tensor) -> None:
+    def initialize(self, parameters: Tensor, x: Tensor, share: Tensor) -> None:
         if not self.learned:
             return
         variance = (share * (x - parameters).square()).sum(dim=0)
@@ -123,7 +123,7 @@ def _to_raw(log_scale: float) -> float:
 class Bernoulli(Likelihood):
     """Independent values that are 0 or 1; the parameters are logits.
 
-    Values in between count as their mixture, so that grey pixels may be given.
+    Values in between count as a mixture of both, so that pixels may be gray.
 
     Parameters
     ----------
@@ -143,5 +143,5 @@ class Bernoulli(Likelihood):
     def draw(self, parameters: Tensor, uniform: Tensor) -> Tensor:
         return (uniform < parameters.sigmoid()).to(parameters.dtype)
 
-    def start(self, x: Tensor, share: Tensor) -> Tensor:
+    def initial_parameters(self, x: Tensor, share: Tensor) -> Tensor:
         return (share * x).sum(dim=0).clamp(1e-3, 1 - 1e-3).logit()

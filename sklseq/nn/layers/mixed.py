@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, one_hot, pad
 
 from sklseq.nn.layers.likelihoods import Gaussian, Likelihood
 
@@ -14,9 +14,9 @@ __all__ = ["Layout", "Mixed", "interval_log_prob"]
 Layout = Sequence[tuple[str, int, bool, float]]
 """Of each column: kind, width, whether it has an indicator, logarithm of its step."""
 
-# A logit that makes a probability of zero, yet not an infinity that times zero is no number.
+# The logit of a probability of zero; an infinity times zero would be NaN.
 _NEVER = -1e4
-# Half widths, in standard deviations, up to which a density is as good as constant.
+# Half widths, in standard deviations, up to which the density is taken as constant.
 _NARROW = 0.02
 _LEAST_SHARE = 1e-4
 
@@ -24,16 +24,16 @@ _LEAST_SHARE = 1e-4
 class Mixed(Likelihood):
     """Independent columns, each with the distribution of its kind.
 
-    A number is an interval of a normal distribution with a noise of its own (so that its
-    log-probability over its step is a density, averaged over the step), a boolean and an
-    indicator of a missing value have a Bernoulli distribution, a category a categorical one. A
-    value that is missing adds what its indicator says, and no more.
+    A number is an interval of a normal distribution whose noise is that of its column; its
+    log-probability minus the log of its step is a log-density, averaged over the step. A boolean
+    and an indicator of a missing value have a Bernoulli distribution, a category a categorical
+    one. A missing value contributes the log-probability of its indicator alone.
 
     Parameters
     ----------
     layout : sequence of (kind, width, has indicator, log of step)
-        One for each column, as `sklseq.data.Columns.layout`; rows are as `Columns.encode` gives
-        them, of more numbers than the `n_values` that are drawn: half widths stand at the end.
+        One for each column, as `sklseq.data.Columns.layout`. Rows are as `Columns.encode` gives
+        them: behind their `n_values` stand the half widths of the numbers.
     noise : str or float, default="learned"
         Standard deviation of normal scores: learned for each column, or a number that is kept.
     """
@@ -47,10 +47,8 @@ class Mixed(Likelihood):
     def __init__(self, layout: Layout, noise: str | float):
         super().__init__()
         self.n_values = self.n_parameters = n = sum(width + has for _, width, has, _ in layout)
-        numbers: list[int] = []
-        binary: list[int] = []
-        categories: list[range] = []
-        # Of each value the place of its indicator; one behind all values says "never missing".
+        numbers, binary, categories = list[int](), list[int](), list[range]()
+        # Position of each value's indicator; one behind all values stands for "never missing".
         owner: list[int] = []
         for kind, width, has_indicator, _ in layout:
             indicator = len(owner) if has_indicator else n
@@ -74,10 +72,10 @@ class Mixed(Likelihood):
         self.register_buffer("log_step", log_step, persistent=False)
 
     def present(self, x: Tensor) -> Tensor:
-        """1 for each of the `n_values` that is there, 0 where its column is missing."""
-        return 1 - _with_column(x[:, : self.n_values], 0.0).index_select(1, self.owner)
+        """1 for each of the `n_values` that is observed, 0 where its column is missing."""
+        return 1 - pad(x[:, : self.n_values], (0, 1)).index_select(1, self.owner)
 
-    def spread(self, x: Tensor, uniform: Tensor) -> Tensor:
+    def drawn_from_intervals(self, x: Tensor, uniform: Tensor) -> Tensor:
         """The values of rows, each number drawn from its interval.
 
         Parameters
@@ -86,12 +84,12 @@ class Mixed(Likelihood):
         uniform : Tensor of shape (n, number of half widths)
         """
         values, half_widths = x[:, : self.n_values], x[:, self.n_values :]
-        centre = self._of_numbers(values)
-        # Of both tails the lower one, whose probabilities are not rounded to one.
-        low, high = (torch.special.ndtr(side * half_widths - centre.abs()) for side in (-1.0, 1.0))
+        center = self._of_numbers(values)
+        # The lower tail: probabilities of the upper one are rounded to one.
+        low, high = (torch.special.ndtr(side * half_widths - center.abs()) for side in (-1.0, 1.0))
         share = (low + uniform * (high - low)).clamp(max=1 - torch.finfo(x.dtype).eps)
-        drawn = torch.special.ndtri(share) * torch.where(centre > 0, -1.0, 1.0)
-        return values.index_copy(1, self.numbers, torch.where(half_widths > 0, drawn, centre))
+        drawn = torch.special.ndtri(share) * torch.where(center > 0, -1.0, 1.0)
+        return values.index_copy(1, self.numbers, torch.where(half_widths > 0, drawn, center))
 
     def _of_numbers(self, values: Tensor) -> Tensor:
         return values.index_select(1, self.numbers)
@@ -105,27 +103,27 @@ class Mixed(Likelihood):
         of_binary = -binary_cross_entropy_with_logits(
             self._of_binary(parameters), self._of_binary(values), reduction="none"
         )
-        there = self._of_numbers(present)
+        observed = self._of_numbers(present)
         log_scale = self.noise.log_scale()
         of_numbers = interval_log_prob(
             (self._of_numbers(values) - self._of_numbers(parameters)) * (-log_scale).exp(),
-            torch.where(there > 0, half_widths, 1.0) * (-log_scale).exp(),
+            torch.where(observed > 0, half_widths, 1.0) * (-log_scale).exp(),
         )
-        of_numbers = there * (of_numbers - self.log_step)
-        chosen = _with_column(values, 0.0)[:, self.categories]
+        of_numbers = observed * (of_numbers - self.log_step)
+        chosen = pad(values, (0, 1))[:, self.categories]
         of_categories = chosen * self._logits(parameters).log_softmax(dim=2)
         of_binary = self._of_binary(present) * of_binary
         return of_binary.sum(dim=1) + of_numbers.sum(dim=1) + of_categories.sum(dim=(1, 2))
 
     def _logits(self, parameters: Tensor) -> Tensor:
-        """Of categories, ``(n, n_categorical, largest number of categories)``."""
-        return _with_column(parameters, _NEVER)[:, self.categories]
+        """Logits of categories, ``(n, n_categorical, largest number of categories)``."""
+        return pad(parameters, (0, 1), value=_NEVER)[:, self.categories]
 
     def _filled(self, numbers: Tensor, binary: Tensor, categories: Tensor) -> Tensor:
         """Rows ``(n, n_values)`` of the values of each kind."""
         rows = numbers.new_zeros(len(numbers), self.n_values + 1)
         rows = rows.index_copy(1, self.numbers, numbers).index_copy(1, self.binary, binary)
-        # What stands for the padding goes to the column behind all values.
+        # The padding is written to the column behind all values.
         rows = rows.index_copy(1, self.categories.flatten(), categories.flatten(1))
         return rows[:, : self.n_values]
 
@@ -145,24 +143,24 @@ class Mixed(Likelihood):
         )
 
     def draw_through(self, parameters: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-        """Rows that gradients pass through, as an adversary wants them (Jang et al. 2017).
+        """Rows with straight-through Gumbel-softmax gradients (Jang et al. 2017).
 
-        Booleans, indicators and categories are drawn, and have the gradient of a softer draw;
+        Booleans, indicators and categories are drawn, and have the gradient of a relaxed draw;
         numbers are the parameters themselves, and zero where they are missing.
         """
         noisy = self._perturbed(parameters, uniform)
-        logits, chances = self._logits(noisy), self._of_binary(noisy)
-        soft_binary = (chances / temperature).sigmoid()
+        logits, binary = self._logits(noisy), self._of_binary(noisy)
+        soft_binary = (binary / temperature).sigmoid()
         soft = (logits / temperature).softmax(dim=2)
         rows = self._filled(
             self._of_numbers(parameters),
-            (chances > 0).to(soft) + (soft_binary - soft_binary.detach()),
+            (binary > 0).to(soft) + (soft_binary - soft_binary.detach()),
             self._one_hot(logits) + (soft - soft.detach()),
         )
         return rows * self.present(rows)
 
     def _perturbed(self, parameters: Tensor, uniform: Tensor) -> Tensor:
-        """Logits with the noise that makes the largest, or the sign, a draw (Gumbel's trick)."""
+        """Logits with noise, so that the largest one, or the sign, is a draw (Gumbel-max trick)."""
         uniform = uniform[:, : self.n_values]
         smallest = torch.finfo(uniform.dtype).eps
         uniform = uniform.clamp(smallest, 1 - smallest)
@@ -175,17 +173,17 @@ class Mixed(Likelihood):
             return logits
         return one_hot(logits.argmax(dim=2), logits.shape[2]).to(logits.dtype)
 
-    def start(self, x: Tensor, share: Tensor) -> Tensor:
+    def initial_parameters(self, x: Tensor, share: Tensor) -> Tensor:
         share = self._share_of_present(x, share)
         mean = (share * x[:, : self.n_values]).sum(dim=0)
-        start = mean.clamp(_LEAST_SHARE, 1 - _LEAST_SHARE).log()
-        start[self.numbers] = mean[self.numbers]
-        start[self.binary] = mean[self.binary].clamp(_LEAST_SHARE, 1 - _LEAST_SHARE).logit()
-        return start
+        initial = mean.clamp(_LEAST_SHARE, 1 - _LEAST_SHARE).log()
+        initial[self.numbers] = mean[self.numbers]
+        initial[self.binary] = mean[self.binary].clamp(_LEAST_SHARE, 1 - _LEAST_SHARE).logit()
+        return initial
 
-    def calibrate(self, parameters: Tensor, x: Tensor, share: Tensor) -> None:
+    def initialize(self, parameters: Tensor, x: Tensor, share: Tensor) -> None:
         share = self._of_numbers(self._share_of_present(x, share))
-        self.noise.calibrate(self._of_numbers(parameters), self._of_numbers(x), share)
+        self.noise.initialize(self._of_numbers(parameters), self._of_numbers(x), share)
 
     def _share_of_present(self, x: Tensor, share: Tensor) -> Tensor:
         weight = share * self.present(x)
@@ -194,22 +192,13 @@ class Mixed(Likelihood):
 
 
 def interval_log_prob(z: Tensor, half_width: Tensor) -> Tensor:
-    """Log-probability of a standard normal number in ``z - half_width .. z + half_width``.
-
-    Parameters
-    ----------
-    z, half_width : Tensor of shape (...)
-    """
+    """Log-probability of a standard normal number in ``z - half_width .. z + half_width``."""
     is_narrow = half_width < _NARROW
     density = -0.5 * z.square() - 0.5 * math.log(2 * math.pi) + (2 * half_width).log()
-    # On the side where the tail is small, and of a width that leaves no zero to divide by.
+    # In the lower tail, with a width that avoids a division by zero.
     half_width = torch.where(is_narrow, 1.0, half_width)
     larger = torch.special.log_ndtr(half_width - z.abs())
     smaller = torch.special.log_ndtr(-half_width - z.abs())
-    # Far out both round to the same.
+    # Far from the mean both round to the same.
     share = -torch.expm1(smaller - larger).clamp(max=-torch.finfo(z.dtype).eps)
     return torch.where(is_narrow, density, larger + share.log())
-
-
-def _with_column(x: Tensor, value: float) -> Tensor:
-    return nn.functional.pad(x, (0, 1), value=value)

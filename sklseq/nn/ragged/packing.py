@@ -4,11 +4,16 @@
 sequences, longest sequence first, then the second step of those that have one, and so on (the
 order of torch's PackedSequence): a step of the recurrence is then one contiguous slice without
 padding. All of this is integers, computed in numpy on the CPU; only index vectors travel.
+
+With *lanes*, packed order is a rectangle instead, in which sequences lie end to end. Rounding
+depends on the shape of a kernel call, not on the values in its other rows. As all calls then have
+one shape, the results of a sequence are the same to the last bit in any company.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 from heapq import heapreplace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +22,23 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import pad
 
-__all__ = ["Packing", "rearrange"]
+__all__ = ["Lanes", "Packing", "rearrange"]
+
+# Rows of a call in `Packing.map`: whole dozens, see `dispatch`.
+_MAP_ROWS = 96
+
+
+class Lanes(NamedTuple):
+    """Shape of the rectangles that sequences are laid in."""
+
+    rows: int
+    """Sequences side by side."""
+    block: int
+    """Steps of a kernel call."""
+    grid: int = 1
+    """A sequence begins at a multiple of it; divides `block`."""
+    gap: int = 0
+    """Free steps between two sequences; a multiple of `grid`."""
 
 
 class Packing:
@@ -26,60 +47,110 @@ class Packing:
     Parameters
     ----------
     lengths : ndarray of int of shape (n_sequences,)
-        At least 1 each, in any order.
+        In any order; at least 1 each, with `lanes` also 0.
     device : torch.device or str
         Where the index vectors are wanted.
+    lanes : Lanes or None, default=None
+        Lay the sequences end to end in a rectangle; for inference.
     """
 
-    def __init__(self, lengths: NDArray[np.int64], device: torch.device | str = "cpu"):
-        self.lengths, self.device = lengths, device
-        self._rank_to_sequence = np.argsort(-lengths, kind="stable")
-        descending = lengths[self._rank_to_sequence]
-        n_steps = int(descending[0])
-        self._sizes = len(lengths) - np.searchsorted(descending[::-1], np.arange(n_steps), "right")
+    def __init__(
+        self,
+        lengths: NDArray[np.int64],
+        device: torch.device | str = "cpu",
+        lanes: Lanes | None = None,
+    ):
+        self.lengths, self.device, self.lanes = lengths, device, lanes
+        self._order = np.argsort(-lengths, kind="stable")
+        descending = lengths[self._order]
+        if lanes is None:
+            n_steps = int(descending[0])
+            reached = np.searchsorted(descending[::-1], np.arange(n_steps), "right")
+            self._sizes = len(lengths) - reached
+            self._row = _inverse(self._order)
+            self._first = np.zeros(len(lengths), dtype=np.int64)
+        else:
+            self._row, self._first = np.zeros((2, len(lengths)), dtype=np.int64)
+            real = self._order[: np.count_nonzero(lengths)]
+            taken = -(-lengths[real] // lanes.grid) * lanes.grid + lanes.gap
+            self._row[real], self._first[real] = _back_and_forth(taken, lanes.rows)
+            n_steps = int((self._first[real] + taken).max()) - lanes.gap
+            self._sizes = np.full(n_steps, lanes.rows)
         self._offsets = np.cumsum(self._sizes) - self._sizes
         self.batch_sizes: list[int] = self._sizes.tolist()
-        """Number of sequences that have a step t, for each t; descending."""
+        """Number of rows of each step; without lanes that of sequences that have such a step."""
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    @cached_property
-    def _time_and_rank(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        time = np.repeat(np.arange(len(self._sizes)), self._sizes)
-        return time, np.arange(len(time)) - self._offsets[time]
-
-    def _index(self, index: NDArray[np.int64]) -> Tensor:
+    def _index(self, index: NDArray[Any]) -> Tensor:
         return torch.from_numpy(index).to(self.device, non_blocking=True)
 
-    @cached_property
-    def _stacked_of_packed(self) -> NDArray[np.int64]:
-        time, rank = self._time_and_rank
-        starts = np.cumsum(self.lengths) - self.lengths
-        return starts[self._rank_to_sequence][rank] + time
+    # -- stacked order ---------------------------------------------------------------------
 
     @cached_property
-    def to_packed(self) -> Tensor:
-        """``stacked.index_select(0, to_packed)`` is in packed order."""
-        return self._index(self._stacked_of_packed)
+    def starts(self) -> NDArray[np.int64]:
+        """Stacked position of the first step of each sequence; of an empty one any position."""
+        ends = np.cumsum(self.lengths)
+        return np.minimum(ends - self.lengths, ends[-1] - 1)
+
+    @cached_property
+    def time(self) -> NDArray[np.int64]:
+        """Number of each stacked step within its sequence, from 0."""
+        return np.arange(self.lengths.sum()) - self.starts[self._owner]
+
+    @cached_property
+    def _owner(self) -> NDArray[np.int64]:
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    @cached_property
+    def sequence_of_step(self) -> Tensor:
+        """Index of the sequence that each stacked step belongs to."""
+        return self._index(self._owner)
+
+    # -- packed order ----------------------------------------------------------------------
+
+    def _position(
+        self, sequence: NDArray[np.int64] | slice, time: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Packed position of a step of a sequence."""
+        return self._offsets[self._first[sequence] + time] + self._row[sequence]
+
+    @cached_property
+    def _packed_of_stacked(self) -> NDArray[np.int64]:
+        if self.lanes is None:
+            return self._position(self._owner, self.time)
+        # Steps of a sequence lie one row of lanes apart: a quarter of the passes over the steps.
+        rows = self.lanes.rows
+        base = (self._first - self.starts) * rows + self._row
+        return np.arange(0, self.lengths.sum() * rows, rows) + np.repeat(base, self.lengths)
 
     @cached_property
     def to_stacked(self) -> Tensor:
         """``packed.index_select(0, to_stacked)`` is in stacked order."""
-        inverse = np.empty_like(self._stacked_of_packed)
-        inverse[self._stacked_of_packed] = np.arange(len(inverse))
-        return self._index(inverse)
+        return self._index(self._packed_of_stacked)
+
+    @cached_property
+    def to_packed(self) -> Tensor:
+        """``stacked.index_select(0, to_packed)`` is in packed order.
+
+        What is free in lanes repeats the first step: values whose results are never read.
+        """
+        index = np.zeros(self._sizes.sum(), dtype=np.int64)
+        index[self._packed_of_stacked] = np.arange(len(self._packed_of_stacked))
+        return self._index(index)
 
     @cached_property
     def reverse(self) -> Tensor:
         """``packed.index_select(0, reverse)`` has each sequence backward; its own inverse."""
-        time, rank = self._time_and_rank
-        descending = self.lengths[self._rank_to_sequence]
-        return self._index(self._offsets[descending[rank] - 1 - time] + rank)
+        index = np.arange(self._sizes.sum())
+        mirrored = self.lengths[self._owner] - 1 - self.time
+        index[self._packed_of_stacked] = self._position(self._owner, mirrored)
+        return self._index(index)
 
     @cached_property
     def previous(self) -> Tensor:
-        """Packed position of the step before, for all steps but the first of each sequence."""
+        """Packed position of the step before, for all steps but the first; not with lanes."""
         time, rank = self._time_and_rank
         n = len(self)
         return self._index(self._offsets[time[n:] - 1] + rank[n:])
@@ -87,9 +158,77 @@ class Packing:
     @cached_property
     def last(self) -> Tensor:
         """Packed position of the last step of each sequence, in the order of the sequences."""
-        rank = np.empty(len(self), dtype=np.int64)
-        rank[self._rank_to_sequence] = np.arange(len(self))
-        return self._index(self._offsets[self.lengths - 1] + rank)
+        return self._index(self._position(slice(None), np.maximum(self.lengths - 1, 0)))
+
+    # -- states ----------------------------------------------------------------------------
+
+    @cached_property
+    def order(self) -> Tensor:
+        """``states.index_select(0, order)``: from the order of the sequences to that of rows."""
+        return self._index(self._order)
+
+    @cached_property
+    def rank(self) -> Tensor:
+        """Inverse of `order`."""
+        return self._index(_inverse(self._order))
+
+    @cached_property
+    def beginnings(self) -> dict[int, tuple[Tensor, Tensor]]:
+        """Steps at which sequences begin: a mask of the rows, and the sequence of each row."""
+        if self.lanes is None:
+            return {0: (torch.ones(len(self), 1, dtype=torch.bool).to(self.device), self.order)}
+        grid, rows = self.lanes.grid, self.lanes.rows
+        real = np.flatnonzero(self.lengths)
+        sequence = np.full((-(-len(self._sizes) // grid), rows), -1)
+        sequence[self._first[real] // grid, self._row[real]] = real
+        times = np.flatnonzero((sequence >= 0).any(axis=1))
+        begins, found = sequence[times, :, None] >= 0, sequence[times].clip(0)
+        both = zip(
+            torch.from_numpy(begins).to(self.device),
+            torch.from_numpy(found).to(self.device),
+            strict=True,
+        )
+        return dict(zip((times * grid).tolist(), both, strict=True))
+
+    def carried(self, time: int, before: Tensor, initial: Tensor | None) -> Tensor:
+        """Rows of a state as they enter a step.
+
+        Parameters
+        ----------
+        time : int
+            Number of the step in packed order.
+        before : Tensor of shape (n_rows, size)
+            The state after the step before; any numbers at the first.
+        initial : Tensor of shape (n_sequences, size) or None
+            State that sequences begin with; None is zero.
+        """
+        before = before[: self.batch_sizes[time]]
+        if time not in self.beginnings:
+            return before
+        begins, sequence = self.beginnings[time]
+        if initial is None:
+            return before.masked_fill(begins, 0)
+        return torch.where(begins, initial.index_select(0, sequence), before)
+
+    def map(self, function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
+        """``function(*rows)``, of which each row depends on one row: of steps, in any order.
+
+        With lanes it sees the same number of rows in each call.
+        """
+        if self.lanes is None:
+            return function(*rows)
+        n = len(rows[0])
+        missing = -n % _MAP_ROWS
+        padded = [pad(x, (0,) * (2 * x.ndim - 1) + (missing,)) if missing else x for x in rows]
+        parts = zip(*(x.split(_MAP_ROWS) for x in padded), strict=True)
+        return torch.cat([function(*part) for part in parts])[:n]
+
+    # -- rectangles for kernels, without lanes ---------------------------------------------
+
+    @cached_property
+    def _time_and_rank(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        time = np.repeat(np.arange(len(self._sizes)), self._sizes)
+        return time, np.arange(len(time)) - self._offsets[time]
 
     def blocks(self, cost: int, max_cells: int) -> list[tuple[int, int]]:
         """Cut time into rectangles ``(n_steps, n_rows)`` that hold all steps.
@@ -138,7 +277,7 @@ class Packing:
         by side, where free cells have the number of packed positions; and the cell of each
         packed position.
         """
-        descending = self.lengths[self._rank_to_sequence].tolist()
+        descending = self.lengths[self._order].tolist()
         best, least = _fill_rows(descending, len(self)), np.inf
         while (work := best[0] * (best[1] + _STEP_COST)) < least:
             kept, least = best, work
@@ -164,13 +303,33 @@ def _fill_rows(
     "Longest processing time first" (Graham 1969).
     """
     ends = [(0, row) for row in range(n_rows)]
-    places = []
+    placed = []
     for length in descending:
-        places.append(ends[0])
+        placed.append(ends[0])
         start, row = ends[0]
         heapreplace(ends, (start + length + 1, row))
-    starts, rows = np.array(places).T
+    starts, rows = np.array(placed).T
     return max(ends)[0] - 1, n_rows, starts, rows
+
+
+def _back_and_forth(
+    descending: NDArray[np.int64], n_rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and start of each length: rows are gone through forward, backward, forward, ..."""
+    n = len(descending)
+    rounds = np.zeros((-(-n // n_rows), n_rows), dtype=np.int64)
+    rounds.ravel()[:n] = descending
+    rows = np.tile(np.arange(n_rows), (len(rounds), 1))
+    rows[1::2], rounds[1::2] = rows[1::2, ::-1].copy(), rounds[1::2, ::-1].copy()
+    starts = rounds.cumsum(axis=0) - rounds
+    starts[1::2] = starts[1::2, ::-1].copy()
+    return rows.ravel()[:n], starts.ravel()[:n]
+
+
+def _inverse(permutation: NDArray[np.int64]) -> NDArray[np.int64]:
+    inverse = np.empty_like(permutation)
+    inverse[permutation] = np.arange(len(permutation))
+    return inverse
 
 
 def _grid(size: int) -> int:

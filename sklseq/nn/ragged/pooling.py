@@ -1,29 +1,25 @@
 """From the states of all steps to one vector for each sequence."""
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from sklseq._compat.torch import segment_max
+from sklseq.nn.ragged.packing import Packing
 
 __all__ = ["POOLINGS", "AttentionPooling", "max_pool", "mean_pool"]
 
 
-def sequence_of_step(lengths: NDArray[np.int64], device: torch.device) -> Tensor:
-    """Index of the sequence that each stacked step belongs to."""
-    return torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths)).to(device)
+def mean_pool(states: Tensor, packing: Packing) -> Tensor:
+    """Mean over the steps of each sequence: stacked ``(sum of lengths, h)`` to ``(n, h)``."""
+    sums = states.new_zeros(len(packing), states.shape[1])
+    sums = sums.index_add(0, packing.sequence_of_step, states)
+    return sums / torch.from_numpy(packing.lengths).to(states)[:, None]
 
 
-def mean_pool(states: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-    """Mean over the steps of each sequence: ``(sum of lengths, h)`` to ``(n, h)``."""
-    owner = sequence_of_step(lengths, states.device)
-    sums = states.new_zeros(len(lengths), states.shape[1]).index_add(0, owner, states)
-    return sums / torch.from_numpy(lengths).to(states)[:, None]
-
-
-def max_pool(states: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-    """Maximum over the steps of each sequence: ``(sum of lengths, h)`` to ``(n, h)``."""
-    on_device = torch.from_numpy(lengths).to(states.device)
-    return torch.segment_reduce(states, "max", lengths=on_device, axis=0, unsafe=True)
+def max_pool(states: Tensor, packing: Packing) -> Tensor:
+    """Maximum over the steps of each sequence: stacked ``(sum of lengths, h)`` to ``(n, h)``."""
+    on_device = torch.from_numpy(packing.lengths).to(states.device)
+    return segment_max(states, on_device)
 
 
 class AttentionPooling(nn.Module):
@@ -43,15 +39,18 @@ class AttentionPooling(nn.Module):
         self.hidden = nn.Linear(size, size)
         self.score = nn.Linear(size, 1, bias=False)
 
-    def forward(self, states: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        owner = sequence_of_step(lengths, states.device)
-        scores = self.score(torch.tanh(self.hidden(states)))
+    def forward(self, states: Tensor, packing: Packing) -> Tensor:
+        owner, n = packing.sequence_of_step, len(packing)
+        scores = packing.map(self._scores, states)
         # The largest score is subtracted for range only: it cancels, and so does its gradient.
-        largest = max_pool(scores.detach(), lengths)
-        weights = torch.exp(scores - largest.index_select(0, owner))
-        totals = weights.new_zeros(len(lengths), 1).index_add(0, owner, weights)
-        sums = states.new_zeros(len(lengths), states.shape[1]).index_add(0, owner, weights * states)
+        largest = max_pool(scores.detach(), packing)
+        weights = packing.map(torch.exp, scores - largest.index_select(0, owner))
+        totals = weights.new_zeros(n, 1).index_add(0, owner, weights)
+        sums = states.new_zeros(n, states.shape[1]).index_add(0, owner, weights * states)
         return sums / totals
+
+    def _scores(self, states: Tensor) -> Tensor:
+        return self.score(torch.tanh(self.hidden(states)))
 
 
 POOLINGS = ("last", "mean", "max", "attention")

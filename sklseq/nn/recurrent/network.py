@@ -1,17 +1,17 @@
 """Whole networks: what an estimator trains."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
+from sklseq.nn.recurrent.layer import State
 from sklseq.nn.recurrent.stack import RecurrentStack
 
-__all__ = ["NeighbourNetwork", "RecurrentNetwork"]
+__all__ = ["NeighborNetwork", "RecurrentNetwork"]
 
 
 class RecurrentNetwork(nn.Module):
@@ -25,7 +25,7 @@ class RecurrentNetwork(nn.Module):
     embedding_size : int or None, default=None
         Steps are symbols, embedded with this size; index 0, the unknown symbol, is the zero
         vector and stays so.
-    cell, hidden_size, num_layers, bidirectional, dropout
+    cell, hidden_size, num_layers, bidirectional, dropout, cell_options
         As in `RecurrentStack`.
     pooling : {"last", "mean", "max", "attention"} or None, default="last"
         None gives an output for each step.
@@ -43,13 +43,20 @@ class RecurrentNetwork(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         pooling: str | None = "last",
+        cell_options: dict[str, Any] | None = None,
     ):
         super().__init__()
         self.embedding = (
             None if embedding_size is None else nn.Embedding(n_features, embedding_size, 0)
         )
         self.stack = RecurrentStack(
-            cell, embedding_size or n_features, hidden_size, num_layers, bidirectional, dropout
+            cell,
+            embedding_size or n_features,
+            hidden_size,
+            num_layers,
+            bidirectional,
+            dropout,
+            cell_options,
         )
         self.pooling = pooling
         self.attention = (
@@ -57,30 +64,49 @@ class RecurrentNetwork(nn.Module):
         )
         self.head = nn.Linear(self.stack.output_size, n_outputs)
 
-    def states(self, steps: Tensor, lengths: NDArray[np.int64]) -> tuple[Tensor, Packing]:
-        """States of the last layer in packed order."""
-        if self.embedding is not None:
-            steps = self.embedding(steps)
-        packing = Packing(lengths, steps.device)
-        return self.stack(steps.index_select(0, packing.to_packed), packing), packing
-
-    def features(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled.
+    def forward(self, steps: Tensor, packing: Packing) -> Tensor:
+        """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling.
 
         Parameters
         ----------
         steps : Tensor of shape (sum of lengths, n_features) or, of symbols, (sum of lengths,)
-        lengths : ndarray of shape (n,)
+        packing : Packing
+            Of the n sequences.
         """
-        states, packing = self.states(steps, lengths)
+        x = self.embedded(steps).index_select(0, packing.to_packed)
+        states, _ = self.stack(x, packing, need_last=False)
+        features = self.pooled(states, packing)
+        return packing.map(self.head, features) if self.pooling is None else self.head(features)
+
+    def features(self, steps: Tensor, packing: Packing) -> Tensor:
+        """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled."""
+        return self.pooled(self.states(steps, packing, need_last=False)[0], packing)
+
+    def states(
+        self,
+        steps: Tensor,
+        packing: Packing,
+        state: Sequence[State] | None = None,
+        need_last: bool = True,
+    ) -> tuple[Tensor, list[State | None]]:
+        """States in packed order, and those after the last steps; see `RecurrentStack.forward`."""
+        x = self.embedded(steps).index_select(0, packing.to_packed)
+        return self.stack(x, packing, state, need_last=need_last)
+
+    def embedded(self, steps: Tensor) -> Tensor:
+        """Vectors of steps: their features, or what is learned for their symbols."""
+        return steps if self.embedding is None else self.embedding(steps)
+
+    def pooled(self, states: Tensor, packing: Packing) -> Tensor:
+        """States of all steps, stacked, or one vector for each sequence."""
         if self.pooling == "last":
             return self._last(states, packing)
         stacked = states.index_select(0, packing.to_stacked)
         if self.pooling is None:
             return stacked
         if self.attention is not None:
-            return self.attention(stacked, lengths)
-        return (mean_pool if self.pooling == "mean" else max_pool)(stacked, lengths)
+            return self.attention(stacked, packing)
+        return (mean_pool if self.pooling == "mean" else max_pool)(stacked, packing)
 
     def _last(self, states: Tensor, packing: Packing) -> Tensor:
         """The state that has read the whole sequence: the backward one is at the first step."""
@@ -91,12 +117,8 @@ class RecurrentNetwork(nn.Module):
         first = states.index_select(0, packing.reverse.index_select(0, packing.last))
         return torch.cat([last[:, :size], first[:, size:]], dim=1)
 
-    def forward(self, steps: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling."""
-        return self.head(self.features(steps, lengths))
 
-
-class NeighbourNetwork(RecurrentNetwork):
+class NeighborNetwork(RecurrentNetwork):
     """Predicts each step's successor from the forward states, its predecessor from the backward.
 
     No direction sees what it predicts, so that states learn what a sequence is like without
@@ -117,10 +139,10 @@ class NeighbourNetwork(RecurrentNetwork):
         self.backward_head = nn.Linear(size, n_outputs) if self.stack.backward_layers else None
 
     def forward(  # type: ignore[override]
-        self, steps: Tensor, lengths: NDArray[np.int64]
+        self, steps: Tensor, packing: Packing
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        states, packing = self.states(steps, lengths)
+        states, _ = self.states(steps, packing, need_last=False)
         stacked = states.index_select(0, packing.to_stacked)
         size = self.head.in_features
         predicted = [self.head(stacked[:, :size])]

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Liquid", "liquid_traces", "liquid_weights"]
 
-Array = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 # Columns that run side by side; their states stay in a core's cache.
 _BATCH = 128
@@ -42,11 +42,11 @@ class Liquid:
     Parameters
     ----------
     recurrent_weights : ndarray of shape (units, units)
-        W; a row holds what a neuron hears.
+        W; a row holds the weights into a neuron.
     input_weights : ndarray of shape (units, n_channels)
         W_in. A channel is an input, or with Poisson input one of several spike trains of one.
-    background : ndarray of shape (units,)
-        b; a neuron with a background of 1 fires on its own in the limit.
+    bias_current : ndarray of shape (units,)
+        b; a neuron with a bias current of 1 fires on its own in the limit.
     membrane_decay, synapse_decay, trace_decay : float
         d_v, d_c and d_r, in [0, 1).
     refractory_steps : int
@@ -57,13 +57,13 @@ class Liquid:
         Spikes per millisecond of a Poisson channel at full intensity, in [0, 1]; None means
         that the inputs are currents.
     seed : int, default=0
-        Of the Poisson spikes. The same numbers are drawn for every sequence: they are frozen
+        Seed of the Poisson spikes. The same numbers are drawn for every sequence: they are frozen
         noise, and equal sequences have equal spikes.
     """
 
-    recurrent_weights: Array
-    input_weights: Array
-    background: Array
+    recurrent_weights: FloatArray
+    input_weights: FloatArray
+    bias_current: FloatArray
     membrane_decay: float
     synapse_decay: float
     trace_decay: float
@@ -75,12 +75,12 @@ class Liquid:
     @property
     def units(self) -> int:
         """Number of neurons."""
-        return len(self.background)
+        return len(self.bias_current)
 
 
 def liquid_traces(
     liquid: Liquid, steps: ArrayLike, lengths: ArrayLike
-) -> Iterator[tuple[NDArray[np.int64], Array]]:
+) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
     """Filtered spike trains of a liquid over sequences, from rest.
 
     Parameters
@@ -116,11 +116,11 @@ def liquid_traces(
 
 
 def _run(
-    liquid: Liquid, steps: Array, first: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.int64], Array]]:
+    liquid: Liquid, steps: FloatArray, first: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], FloatArray]]:
     """One batch of sequences, longest first; those that have ended are dropped."""
     recurrent, inputs = sp.csr_array(liquid.recurrent_weights), sp.csr_array(liquid.input_weights)
-    background = liquid.background[:, None]
+    bias_current = liquid.bias_current[:, None]
     shape = (liquid.units, len(first))
     potential, current, trace, spikes = (np.zeros(shape) for _ in range(4))
     silence = np.zeros(shape, dtype=np.int64)
@@ -132,9 +132,9 @@ def _run(
         )
         silence = silence[:, :batch]
         rows = first[:batch] + t
-        drive, chance = background, None
+        drive, chance = bias_current, None
         if liquid.max_rate is None:
-            drive = background + inputs @ steps[rows].T
+            drive = bias_current + inputs @ steps[rows].T
         else:
             chance = liquid.max_rate * _channels(steps[rows].T, inputs.shape[1])
         for _ in range(liquid.step_duration):
@@ -153,7 +153,7 @@ def _run(
         yield rows, trace.T
 
 
-def _channels(intensity: Array, n_channels: int) -> Array:
+def _channels(intensity: FloatArray, n_channels: int) -> FloatArray:
     """Intensities (n_channels, batch): half of a feature's channels follow it, half oppose it."""
     each = n_channels // len(intensity)
     on = np.repeat(intensity[:, None], (each + 1) // 2, axis=1)
@@ -168,7 +168,7 @@ def liquid_weights(
     connection_range: float = 2.0,
     scaling: float = 1.0,
     seed: Any = None,
-) -> Array:
+) -> FloatArray:
     """Draw the synapses of a column of neurons.
 
     Neurons stand on the points of a grid three wide and three deep. From neuron a to neuron b
@@ -192,7 +192,7 @@ def liquid_weights(
     Returns
     -------
     weights : ndarray of shape (units, units)
-        Row i holds what neuron i hears; the signs of a column are all one.
+        Row i holds the weights into neuron i; the weights of a column have one sign.
 
     References
     ----------

@@ -9,14 +9,14 @@ from sklseq.nn.trees.cells import ChildSumGRU
 from sklseq.nn.trees.levels import TreePlan
 from sklseq.nn.trees.network import TreeEncoder, ValueDecoder
 
-__all__ = ["FoldingAutoencoder", "UnfoldingAutoencoder"]
+__all__ = ["RecursiveAutoencoderNetwork", "UnfoldingAutoencoder"]
 
-# Positions among siblings that the decoder tells apart.
+# Positions among siblings that the decoder distinguishes.
 _MAX_POSITIONS = 32
 
 
 class UnfoldingAutoencoder(nn.Module):
-    """Encodes a tree as one vector and unfolds it again: from it, each node's value is told.
+    """Encodes a tree as one vector and decodes the value of each node from it.
 
     The decoder is a GRU from the root down, which is given the shape of the tree.
 
@@ -36,7 +36,7 @@ class UnfoldingAutoencoder(nn.Module):
         self.encoder = TreeEncoder(**encoder)
         size = encoder["hidden_size"]
         self.positions = nn.Embedding(_MAX_POSITIONS + 1, size)
-        self.code = nn.Linear(self.encoder.output_size, size)
+        self.to_decoder = nn.Linear(self.encoder.output_size, size)
         self.decoder = ChildSumGRU(size, size, 1)
         self.values = ValueDecoder(size, encoder["n_symbols"], encoder["n_features"])
 
@@ -56,19 +56,19 @@ class UnfoldingAutoencoder(nn.Module):
 
     def forward(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Mean error of the values of each tree."""
-        code = self.code(self.features(symbols, features, plan))
+        vectors = self.to_decoder(self.features(symbols, features, plan))
         positions = torch.cat(plan.positions).clamp(max=_MAX_POSITIONS - 1)
         positions = positions.index_fill(0, plan.roots, _MAX_POSITIONS)
-        x = self.positions(positions).index_add(0, plan.roots, code)
+        x = self.positions(positions).index_add(0, plan.roots, vectors)
         states = plan.down(self.decoder, x)[:, : self.decoder.hidden_size]
         return plan.mean(self.values.losses(states, symbols, features))
 
 
-class FoldingAutoencoder(nn.Module):
-    """Folds a tree into its root's state; each node's state has to tell its children's states.
+class RecursiveAutoencoderNetwork(nn.Module):
+    """Encodes a tree as its root's state; each node's state decodes to those of its children.
 
-    States are compared on the unit sphere, and each node's own value has to be told too: else
-    states could shrink until there is nothing to tell (Socher et al. 2011, section 3.2).
+    States are compared on the unit sphere, and each node's own value is decoded too: otherwise
+    states could shrink to zero (Socher et al. 2011, section 3.2).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class FoldingAutoencoder(nn.Module):
         self.encoder = TreeEncoder(**encoder)
         size = encoder["hidden_size"]
         self.positions = nn.Embedding(_MAX_POSITIONS, size)
-        self.tell = nn.Sequential(nn.Linear(2 * size, size), nn.Tanh(), nn.Linear(size, size))
+        self.decoder = nn.Sequential(nn.Linear(2 * size, size), nn.Tanh(), nn.Linear(size, size))
         self.values = ValueDecoder(size, encoder["n_symbols"], encoder["n_features"])
 
     def features(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
@@ -97,20 +97,20 @@ class FoldingAutoencoder(nn.Module):
     def errors(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Error of each node, in the order of the levels: of its value, and of its children."""
         states = self.encoder.states(symbols, features, plan)
-        errors = self.values.losses(states, symbols, features)
-        levels = states.split(plan.sizes)
-        of_children = [errors.new_zeros(0)]
-        for above, below, parents, positions in zip(
-            levels, levels[1:], plan.parents[1:], plan.positions[1:], strict=False
-        ):
-            where = self.positions(positions.clamp(max=_MAX_POSITIONS - 1))
-            told = self.tell(torch.cat([above.index_select(0, parents), where], dim=1))
-            distance = (_unit(told) - _unit(below).detach()).square().sum(dim=1)
-            total = distance.new_zeros(len(above)).index_add(0, parents, distance)
-            count = distance.new_zeros(len(above)).index_add(0, parents, torch.ones_like(distance))
-            of_children.append(total / count.clamp(min=1))
-        leaves = errors.new_zeros(plan.sizes[-1])
-        return errors + torch.cat([*of_children, leaves])
+        errors = plan.each(self.values.losses, states, symbols, features)
+        parents, n_roots = plan.parent_numbers, plan.sizes[0]
+        positions = torch.cat(plan.positions)[n_roots:]
+        above, below = states.index_select(0, parents), states[n_roots:]
+        distances = plan.each(self._distances, above, below, positions)
+        total = torch.zeros_like(errors).index_add(0, parents, distances)
+        count = torch.zeros_like(errors).index_add(0, parents, torch.ones_like(distances))
+        return errors + total / count.clamp(min=1)
+
+    def _distances(self, parents: Tensor, states: Tensor, positions: Tensor) -> Tensor:
+        """Squared distance of each state from what its parent's state decodes to."""
+        where = self.positions(positions.clamp(max=_MAX_POSITIONS - 1))
+        decoded = self.decoder(torch.cat([parents, where], dim=1))
+        return (_unit(decoded) - _unit(states).detach()).square().sum(dim=1)
 
     def node_errors(
         self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan

@@ -1,4 +1,4 @@
-"""Cells that compose the children of a tree's node: one class each, and `CELLS` by name.
+"""Cells that compose the children of a tree's node: one class each, and by name.
 
 In the equations a node j has the input x and children k = 1, 2, ... with states h_k (and c_k).
 """
@@ -12,10 +12,10 @@ from torch.nn.functional import gelu
 from sklseq.nn.trees.kernels import ChildSumLSTMStep, NaryLSTMStep
 from sklseq.nn.trees.levels import Children
 
-__all__ = ["CELLS", "TreeCell"]
+__all__ = ["COMPOSITIONS", "TreeCell"]
 
 
-# Of the random part of weights that start as a mean.
+# Scale of the random part of weights that start as a mean.
 _NOISE = 0.1
 
 
@@ -63,12 +63,6 @@ class TreeCell(nn.Module):
         bound = math.sqrt(3 / shape[-2])
         return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
 
-    def _side_by_side(self, children: Children) -> Tensor:
-        """Shown states of all children, ``(n, arity * hidden_size)``, zeros for none."""
-        assert self.arity is not None
-        shown = children.states[:, : self.hidden_size]
-        return children.spread(shown, self.arity).flatten(1)
-
 
 class TreeRNN(TreeCell):
     """Plain recursive network: h = tanh(W x + sum_k U_k h_k + b).
@@ -92,7 +86,9 @@ class TreeRNN(TreeCell):
         return x.tanh()
 
     def compose(self, x: Tensor, children: Children) -> Tensor:
-        return torch.addmm(x, self._side_by_side(children), self.w).tanh()
+        assert self.arity is not None
+        v = children.spread(children.states, self.arity).flatten(1)
+        return torch.addmm(x, v, self.w).tanh()
 
 
 class TensorNetwork(TreeRNN):
@@ -122,7 +118,8 @@ class TensorNetwork(TreeRNN):
             self.out = self._weight(rank, hidden_size)
 
     def compose(self, x: Tensor, children: Children) -> Tensor:
-        v = self._side_by_side(children)
+        assert self.arity is not None
+        v = children.spread(children.states, self.arity).flatten(1)
         linear = torch.addmm(x, v, self.w)
         if self.rank is not None:
             return (linear + ((v @ self.left) * (v @ self.right)) @ self.out).tanh()
@@ -203,7 +200,9 @@ class ChildSumLSTM(TreeCell):
         _remember(self.inputs, hidden_size)
 
     def leaf(self, x: Tensor) -> Tensor:
-        return _lstm_leaf(x)
+        i, o, u, _ = x.chunk(4, dim=1)
+        c = i.sigmoid() * u.tanh()
+        return torch.cat([o.sigmoid() * c.tanh(), c], dim=1)
 
     def compose(self, x: Tensor, children: Children) -> Tensor:
         return ChildSumLSTMStep.apply(x, children.states, children.parents, self.w, self.w_forget)
@@ -231,7 +230,9 @@ class NaryLSTM(TreeCell):
         _remember(self.inputs, hidden_size)
 
     def leaf(self, x: Tensor) -> Tensor:
-        return _lstm_leaf(x)
+        i, o, u, _ = x.chunk(4, dim=1)
+        c = i.sigmoid() * u.tanh()
+        return torch.cat([o.sigmoid() * c.tanh(), c], dim=1)
 
     def compose(self, x: Tensor, children: Children) -> Tensor:
         assert self.arity is not None
@@ -320,7 +321,7 @@ class ChildSumMLP(TreeCell):
     """Layers before and after the sum over any number of children, whose order does not count.
 
     s = sum_k gelu(W x + U h_k + b), [g, u] = V gelu(W x + U s + b) + c and h = norm(sigmoid(g) u),
-    norm a layer normalisation. A function of a set that one layer cannot compute, such as a
+    norm a layer normalization. A function of a set that one layer cannot compute, such as a
     median or a sum modulo ten, is within its reach.
 
     References
@@ -340,22 +341,15 @@ class ChildSumMLP(TreeCell):
         self.norm = nn.LayerNorm(hidden_size)
 
     def leaf(self, x: Tensor) -> Tensor:
-        return self._finish(x.chunk(2, dim=1)[1])
+        gate, new = self.out(gelu(x.chunk(2, dim=1)[1])).chunk(2, dim=1)
+        return self.norm(gate.sigmoid() * new)
 
     def compose(self, x: Tensor, children: Children) -> Tensor:
         of_child, of_sum = x.chunk(2, dim=1)
         each = gelu(torch.addmm(children.of_parent(of_child), children.states, self.w_child))
-        return self._finish(torch.addmm(of_sum, children.sum(each), self.w_sum))
-
-    def _finish(self, x: Tensor) -> Tensor:
-        gate, new = self.out(gelu(x)).chunk(2, dim=1)
+        both = torch.addmm(of_sum, children.sum(each), self.w_sum)
+        gate, new = self.out(gelu(both)).chunk(2, dim=1)
         return self.norm(gate.sigmoid() * new)
-
-
-def _lstm_leaf(x: Tensor) -> Tensor:
-    i, o, u, _ = x.chunk(4, dim=1)
-    c = i.sigmoid() * u.tanh()
-    return torch.cat([o.sigmoid() * c.tanh(), c], dim=1)
 
 
 def _remember(inputs: nn.Linear, hidden_size: int) -> None:
@@ -364,7 +358,7 @@ def _remember(inputs: nn.Linear, hidden_size: int) -> None:
         inputs.bias[3 * hidden_size :] = 1.0
 
 
-CELLS: dict[str, type[TreeCell]] = {
+COMPOSITIONS: dict[str, type[TreeCell]] = {
     "rnn": TreeRNN,
     "mv": MatrixVector,
     "rntn": TensorNetwork,

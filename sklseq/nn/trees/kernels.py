@@ -10,23 +10,9 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from sklseq._compat.torch import sigmoid_backward, tanh_backward
+
 __all__ = ["ChildSumLSTMStep", "NaryLSTMStep"]
-
-_sigmoid_backward = torch.ops.aten.sigmoid_backward
-_tanh_backward = torch.ops.aten.tanh_backward
-
-
-def _new_states(gates: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """States ``[h, c]`` and tanh(c); the activations replace `gates`, ``[i, o, u]``."""
-    size = kept.shape[1]
-    gates[:, : 2 * size].sigmoid_()
-    gates[:, 2 * size :].tanh_()
-    i, o, u = gates.split(size, dim=1)
-    states = gates.new_empty(len(gates), 2 * size)
-    c = torch.addcmul(kept, i, u, out=states[:, size:])
-    squashed = c.tanh()
-    torch.mul(o, squashed, out=states[:, :size])
-    return states, squashed
 
 
 def _gate_gradients(grad: Tensor, gates: Tensor, squashed: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,10 +20,10 @@ def _gate_gradients(grad: Tensor, gates: Tensor, squashed: Tensor) -> tuple[Tens
     size = squashed.shape[1]
     i, o, u = gates.split(size, dim=1)
     grad_h, grad_c = grad.split(size, dim=1)
-    grad_c = grad_c + _tanh_backward(grad_h * o, squashed)
+    grad_c = grad_c + tanh_backward(grad_h * o, squashed)
     out = torch.cat([grad_c * u, grad_h * squashed, grad_c * i], dim=1)
-    out[:, : 2 * size] = _sigmoid_backward(out[:, : 2 * size], gates[:, : 2 * size])
-    out[:, 2 * size :] = _tanh_backward(out[:, 2 * size :], gates[:, 2 * size :])
+    out[:, : 2 * size] = sigmoid_backward(out[:, : 2 * size], gates[:, : 2 * size])
+    out[:, 2 * size :] = tanh_backward(out[:, 2 * size :], gates[:, 2 * size :])
     return out, grad_c
 
 
@@ -58,7 +44,12 @@ class ChildSumLSTMStep(Function):
         gates = torch.addmm(x[:, : 3 * size], summed, w)
         forget = torch.addmm(x[:, 3 * size :].index_select(0, parents), h, w_forget).sigmoid_()
         kept = x.new_zeros(len(x), size).index_add_(0, parents, forget * c)
-        new, squashed = _new_states(gates, kept)
+        gates[:, : 2 * size].sigmoid_()
+        gates[:, 2 * size :].tanh_()
+        i, o, u = gates.split(size, dim=1)
+        new = gates.new_empty(len(gates), 2 * size)
+        squashed = torch.addcmul(kept, i, u, out=new[:, size:]).tanh()
+        torch.mul(o, squashed, out=new[:, :size])
         ctx.save_for_backward(states, parents, w, w_forget, summed, gates, forget, squashed)
         return new
 
@@ -70,7 +61,7 @@ class ChildSumLSTMStep(Function):
         h, c = states.split(size, dim=1)
         grad_gates, grad_kept = _gate_gradients(grad, gates, squashed)
         grad_kept = grad_kept.index_select(0, parents)
-        grad_forget = _sigmoid_backward(grad_kept * c, forget)
+        grad_forget = sigmoid_backward(grad_kept * c, forget)
         grad_states = torch.empty_like(states)
         torch.mul(grad_kept, forget, out=grad_states[:, size:])
         from_sum = (grad_gates @ w.t()).index_select(0, parents)
@@ -100,7 +91,12 @@ class NaryLSTMStep(Function):
         gates = sums[:, : 3 * size] + x[:, : 3 * size]
         forget = sums[:, 3 * size :].view(n, arity, size) + x[:, None, 3 * size :]
         forget.sigmoid_()
-        new, squashed = _new_states(gates, (forget * c).sum(dim=1))
+        gates[:, : 2 * size].sigmoid_()
+        gates[:, 2 * size :].tanh_()
+        i, o, u = gates.split(size, dim=1)
+        new = gates.new_empty(len(gates), 2 * size)
+        squashed = torch.addcmul((forget * c).sum(dim=1), i, u, out=new[:, size:]).tanh()
+        torch.mul(o, squashed, out=new[:, :size])
         ctx.save_for_backward(slots, w, h, c, gates, forget, squashed)
         ctx.n_children = len(states)
         return new
@@ -112,7 +108,7 @@ class NaryLSTMStep(Function):
         n, arity, size = c.shape
         grad_gates, grad_kept = _gate_gradients(grad, gates, squashed)
         grad_kept = grad_kept[:, None]
-        grad_forget = _sigmoid_backward(grad_kept * c, forget)
+        grad_forget = sigmoid_backward(grad_kept * c, forget)
         grad_sums = torch.cat([grad_gates, grad_forget.view(n, arity * size)], dim=1)
         # A slot holds at most one child: what flows back is a gather, by the slots turned around.
         # Empty slots all write the row behind the children, which is dropped.

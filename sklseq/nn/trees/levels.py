@@ -1,6 +1,6 @@
 """Running a cell over trees: level by level for whole batches, or node by node as the oracle."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sklseq.data import Levels
 
-__all__ = ["ENGINES", "Children", "TreePlan"]
+__all__ = ["ENGINES", "Cell", "Children", "RecursivePlan", "TreePlan"]
 
 
 class Children:
@@ -53,7 +53,8 @@ class Children:
     @cached_property
     def counts(self) -> Tensor:
         """Number of children of each node, ``(n_nodes, 1)``."""
-        return self.sum(self.states.new_ones(len(self.states), 1))
+        ones = self.states.new_ones(len(self.states), 1)
+        return ones.new_zeros(self.n_nodes, 1).index_add(0, self.parents, ones)
 
     def slots(self, arity: int) -> Tensor:
         """Child at each position of each node, `n_children` for none, ``(n_nodes * arity,)``."""
@@ -67,15 +68,19 @@ class Children:
     def spread(self, values: Tensor, arity: int) -> Tensor:
         """Values of the children side by side, zeros for none, ``(n_nodes, arity, k)``."""
         padded = torch.cat([values, values.new_zeros(1, values.shape[1])])
-        spread = padded.index_select(0, self.slots(arity))
+        slots = self.slots(arity) if self._slots is None else self._slots
+        spread = padded.index_select(0, slots)
         return spread.view(self.n_nodes, arity, values.shape[1])
 
 
 class Cell(Protocol):
-    """What composes: see `sklseq.nn.trees.cells.TreeCell`."""
+    """Protocol of a cell: see `sklseq.nn.trees.cells.TreeCell`."""
 
     arity: int | None
+    hidden_size: int
+    state_size: int
 
+    def parameters(self) -> Iterable[Tensor]: ...
     def project(self, x: Tensor) -> Tensor: ...
     def leaf(self, x: Tensor) -> Tensor: ...
     def compose(self, x: Tensor, children: Children) -> Tensor: ...
@@ -99,6 +104,11 @@ class TreePlan:
 
     def __len__(self) -> int:
         return len(self.levels)
+
+    @cached_property
+    def parent_numbers(self) -> Tensor:
+        """As in `Levels`."""
+        return self._tensor(self.levels.parent_numbers)
 
     def _tensor(self, values: NDArray[Any]) -> Tensor:
         return torch.from_numpy(values).to(self.device)
@@ -125,6 +135,10 @@ class TreePlan:
     def inner_then_leaves(self) -> Tensor:
         """Numbers of the nodes with children, then of those without."""
         return self._tensor(np.argsort(self.is_leaf, kind="stable"))
+
+    def each(self, function: Callable[..., Tensor], *tensors: Tensor | None) -> Tensor:
+        """Results of a function that gives one row for each row of its arguments."""
+        return function(*tensors)
 
     def mean(self, values: Tensor) -> Tensor:
         """Mean of one value a node over each tree, ``(n_trees,)``."""
@@ -190,8 +204,8 @@ class TreePlan:
     def down(self, cell: Cell, x: Tensor) -> Tensor:
         """States of all nodes from their ancestors: a node's only child is its parent.
 
-        The parent stands at the node's own position among its siblings, so that a cell which
-        tells left from right does so here too.
+        The parent stands at the node's own position among its siblings, so that a cell with
+        weights for each position distinguishes left from right here too.
         """
         projected = cell.project(x).split(self.sizes)
         states = cell.leaf(projected[0])
@@ -206,21 +220,17 @@ class TreePlan:
 
 
 class RecursivePlan(TreePlan):
-    """The same one node at a time: slow, readable, the oracle of the levels."""
+    """The same one node at a time: slow and readable, the reference implementation."""
 
     @cached_property
-    def _parent_numbers(self) -> list[int]:
-        sizes = self.levels.sizes
-        starts = np.cumsum(sizes) - sizes
-        above = np.concatenate([[0], starts])[np.repeat(np.arange(len(sizes)), sizes)]
-        numbers = above + self.levels.parents
-        numbers[: sizes[0]] = -1
-        return numbers.tolist()
+    def _above(self) -> list[int]:
+        """Parent of each node, -1 of roots."""
+        return [-1] * self.sizes[0] + self.levels.parent_numbers.tolist()
 
     @cached_property
     def _children(self) -> list[list[int]]:
-        children: list[list[int]] = [[] for _ in self._parent_numbers]
-        for node, parent in enumerate(self._parent_numbers):
+        children: list[list[int]] = [[] for _ in self._above]
+        for node, parent in enumerate(self._above):
             if parent >= 0:
                 children[parent].append(node)
         return [sorted(c, key=self.levels.positions.__getitem__) for c in children]
@@ -250,7 +260,7 @@ class RecursivePlan(TreePlan):
 
         def visit(node: int) -> None:
             here = cell.project(x[node : node + 1])
-            parent = self._parent_numbers[node]
+            parent = self._above[node]
             position = torch.tensor([int(self.levels.positions[node])])
             out[node] = (
                 cell.leaf(here)

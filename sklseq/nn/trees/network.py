@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sklseq.nn.layers.randomness import Dropout
-from sklseq.nn.trees.cells import CELLS, TreeCell
+from sklseq.nn.trees.cells import COMPOSITIONS, TreeCell
 from sklseq.nn.trees.levels import TreePlan
 
 __all__ = ["RecursiveNetwork", "TreeEncoder", "ValueDecoder", "make_cell"]
@@ -22,7 +22,7 @@ def make_cell(
     rank: int | None,
 ) -> TreeCell:
     """A cell by its name or class."""
-    cell = CELLS[composition] if isinstance(composition, str) else composition
+    cell = COMPOSITIONS[composition] if isinstance(composition, str) else composition
     return cell(input_size, hidden_size, arity, rank)  # type: ignore[return-value]
 
 
@@ -32,13 +32,13 @@ class TreeEncoder(nn.Module):
     Parameters
     ----------
     n_symbols : int
-        Number of symbol codes, 0 where there are no symbols. Code 0 is a node without symbol, a
-        zero vector that stays so; 1 is an unknown symbol, which starts as zero.
+        Number of symbol indices, 0 where there are no symbols. Index 0 is a node without symbol,
+        a zero vector that stays so; 1 is an unknown symbol, which starts as zero.
     embedding_size : int
     n_features : int
         Length of feature vectors, 0 where there are none.
     composition : str or class
-        Name in `CELLS`, or a `TreeCell` class.
+        Name in `COMPOSITIONS`, or a `TreeCell` class.
     hidden_size, arity, rank
         As in `TreeCell`.
     direction : {"up", "down", "both"}
@@ -88,14 +88,14 @@ class TreeEncoder(nn.Module):
         return max(*shapes, *(cell.state_size for cell in cells))
 
     def inputs(self, symbols: Tensor | None, features: Tensor | None) -> Tensor:
-        """What stands at each node, ``(n_nodes, size)``."""
+        """Input of each node, ``(n_nodes, size)``."""
         parts = [] if features is None else [features]
         if self.embedding is not None and symbols is not None:
             parts.append(self.embedding(symbols))
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
     def states(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
-        """Shown states ``(n_nodes, output_size)`` of all nodes, in the order of the levels."""
+        """Output states ``(n_nodes, output_size)`` of all nodes, in the order of the levels."""
         x, found = self.dropout(self.inputs(symbols, features)), []
         if self.up_cell is not None:
             table = self._table(symbols, features)
@@ -130,7 +130,7 @@ class TreeEncoder(nn.Module):
 
 
 class ValueDecoder(nn.Module):
-    """Tells the value of nodes from vectors: logits of symbols, and features.
+    """Decodes the values of nodes from vectors: logits of symbols, and features.
 
     Parameters
     ----------
@@ -146,16 +146,16 @@ class ValueDecoder(nn.Module):
     def losses(self, vectors: Tensor, symbols: Tensor | None, features: Tensor | None) -> Tensor:
         """Error of each node: cross-entropy of its symbol and mean squared error of its features.
 
-        What a node does not have counts as zero features or as the code for no symbol, which is
-        to be told too. Features are expected to have unit variance.
+        What a node does not have counts as zero features or as the index for no symbol, which are
+        decoded too. Features are expected to have unit variance.
         """
-        told = self.head(vectors)
-        losses = told.new_zeros(len(told))
+        decoded = self.head(vectors)
+        losses = decoded.new_zeros(len(decoded))
         if self.n_symbols and symbols is not None:
-            logits = told[:, : self.n_symbols]
+            logits = decoded[:, : self.n_symbols]
             losses = losses + cross_entropy(logits, symbols, reduction="none")
         if features is not None:
-            losses = losses + (told[:, self.n_symbols :] - features).square().mean(dim=1)
+            losses = losses + (decoded[:, self.n_symbols :] - features).square().mean(dim=1)
         return losses
 
 
@@ -184,17 +184,17 @@ class RecursiveNetwork(nn.Module):
         self.comparison = nn.Linear(4 * size, size) if pairs else None
         self.head = nn.Linear(size, n_outputs)
 
-    def features(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
-        """Vector of each tree or pair, or of each node with results."""
-        states = self.encoder.states(symbols, features, plan)
-        if self.per_node:
-            return states.index_select(0, plan.results)
-        vectors = self.encoder.pool(states, plan)
-        if self.comparison is None:
-            return vectors
-        a, b = vectors[0::2], vectors[1::2]
-        return self.comparison(torch.cat([a, b, (a - b).abs(), a * b], dim=1)).tanh()
-
     def forward(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Outputs ``(n, n_outputs)``."""
-        return self.head(self.features(symbols, features, plan))
+        states = self.encoder.states(symbols, features, plan)
+        if self.per_node:
+            return plan.each(self.head, states.index_select(0, plan.results))
+        vectors = self.encoder.pool(states, plan)
+        if self.comparison is None:
+            return plan.each(self.head, vectors)
+        return plan.each(self._compare, vectors[0::2], vectors[1::2])
+
+    def _compare(self, a: Tensor, b: Tensor) -> Tensor:
+        """Outputs for pairs of vectors."""
+        both = torch.cat([a, b, (a - b).abs(), a * b], dim=1)
+        return self.head(self.comparison(both).tanh())  # type: ignore[misc]

@@ -1,21 +1,17 @@
-"""What a training step sees, and rows that are cut into whole batches by slicing."""
+"""Rows that can be taken by number: what a training step sees, and what inference runs over."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = [
-    "Batch",
-    "Rows",
-    "as_often_as_they_weigh",
-    "as_tensor",
-    "batches",
-    "mean_loss",
-]
+from sklseq.training.placement import as_tensor
+
+__all__ = ["Batch", "Rows", "Targets", "Tile", "batches", "mean_loss", "systematic_resampling"]
 
 
 class Batch(NamedTuple):
@@ -38,14 +34,128 @@ def mean_loss(losses: Tensor, batch: Batch) -> Tensor:
     return (losses * (batch.weight / batch.n_rows)).sum()
 
 
-class Rows(Protocol):
-    """Data whose rows can be taken by number."""
+class Targets(NamedTuple):
+    """What the rows of training data are to give, in numpy.
 
+    Parameters
+    ----------
+    weights : ndarray of shape (n_targets,) or (n_targets, n_outputs)
+        0 masks a target.
+    values : ndarray of shape (n_targets, ...) or None, default=None
+        None where rows are their own targets.
+    n_outputs : int, default=0
+        Outputs of the network for each target.
+    stratify : ndarray of shape (n_rows,) or None, default=None
+        Class of each row, for a hold-out with the classes in proportion.
+    """
+
+    weights: NDArray[np.float64]
+    values: NDArray[Any] | None = None
+    n_outputs: int = 0
+    stratify: NDArray[Any] | None = None
+
+    def counted(self) -> NDArray[np.bool_]:
+        """Which targets have weight, in one output at least."""
+        return np.any(self.weights.reshape(len(self.weights), -1) != 0, axis=1)
+
+
+class Tile(NamedTuple):
+    """Rows that inference computes in one call, always of the same shape.
+
+    The results of the first ``len(places)`` rows of the output belong at `places`; what comes
+    after them only fills the shape up.
+    """
+
+    inputs: tuple[Any, ...]
+    places: NDArray[np.int64] | slice
+    n_results: int
+
+
+class Rows(ABC):
+    """Data on its device whose rows can be taken by number.
+
+    A class gives `__len__`, `inputs`, `subset`, `tiles` and `n_results`; and, where targets belong
+    to parts of rows, `_target_index` and `has_target`.
+
+    Parameters
+    ----------
+    like : Tensor
+        A parameter of the module: its type and device are those of the data.
+    targets : Targets or None, default=None
+        For training; None for inference alone.
+    """
+
+    target: Tensor | None = None
+    weight: Tensor | None = None
+    per_part: bool = False
+    """Whether targets belong to parts of rows, steps or nodes."""
+    mean_weight: float = 1.0
+    """Mean of the user's weights, which `weight` is divided by."""
+
+    def _set_targets(self, like: Tensor, targets: Targets | None) -> None:
+        if targets is None:
+            return
+        if targets.values is not None:
+            self.target = as_tensor(targets.values, like)
+        self.weight = self._scaled(as_tensor(targets.weights, like))
+
+    def _scaled(self, weight: Tensor) -> Tensor:
+        """Weights that sum to the number of rows."""
+        mean = float(weight.sum()) / len(self)
+        if mean <= 0:
+            return weight
+        self.mean_weight *= mean
+        return weight * (len(self) / weight.sum())
+
+    @abstractmethod
     def __len__(self) -> int: ...
+
+    @abstractmethod
+    def inputs(self, rows: NDArray[np.int64]) -> tuple[Any, ...]:
+        """What the module takes of these rows."""
+
+    @abstractmethod
+    def subset(self, rows: NDArray[np.int64]) -> Self:
+        """These rows as data of their own, whose weights sum to their number."""
+
+    @abstractmethod
+    def tiles(self, module: nn.Module, per_part: bool) -> Iterator[Tile]:
+        """All rows, in tiles whose shape does not depend on how many rows there are.
+
+        Parameters
+        ----------
+        module : Module
+            Its size decides that of the tiles.
+        per_part : bool
+            Whether results are those of parts, steps or nodes, and not of rows.
+        """
+
+    @abstractmethod
+    def n_results(self, per_part: bool) -> int:
+        """Number of rows, or of their parts."""
+
+    def has_target(self, targets: Targets) -> NDArray[np.bool_]:
+        """Which rows have a target with weight."""
+        return targets.counted()
+
+    def split_end(self, targets: Targets, share: float) -> tuple[Self, Self] | None:
+        """One row that has to be cut, where there is no other to hold out; else None."""
+        return None
+
+    def _target_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where the targets of these rows stand."""
+        return rows
 
     def take(self, rows: NDArray[np.int64]) -> Batch:
         """The batch of these rows, in their order."""
-        ...
+        assert self.weight is not None
+        inputs, index = self.inputs(rows), self._index(self._target_index(rows))
+        target = inputs[0] if self.target is None else self.target.index_select(0, index)
+        return Batch(inputs, target, self.weight.index_select(0, index), len(rows))
+
+    def _index(self, index: NDArray[np.int64]) -> Tensor:
+        assert self.weight is not None
+        return torch.from_numpy(index).to(self.weight.device, non_blocking=True)
 
 
 def batches(rows: Rows, batch_size: int, rng: np.random.Generator | None) -> Iterator[Batch]:
@@ -59,20 +169,12 @@ def batches(rows: Rows, batch_size: int, rng: np.random.Generator | None) -> Ite
         yield rows.take(order[start : start + batch_size])
 
 
-def as_often_as_they_weigh(weights: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
-    """Numbers of as many rows, in random order, each as often as it weighs.
+def systematic_resampling(weights: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
+    """Numbers of as many rows, in random order, drawn in proportion to the weights.
 
-    Systematic resampling: of a row whose share of n draws is s there are s draws, rounded up or
-    down at random.
+    Of a row whose share of n draws is s there are s draws, rounded up or down at random.
     """
     rng = np.random.default_rng(seed)
     n = len(weights)
     ends = np.floor(np.cumsum(weights) * (n / weights.sum()) + rng.random())
     return rng.permutation(np.repeat(np.arange(n), np.diff(ends, prepend=0).astype(np.int64)))
-
-
-def as_tensor(values: NDArray[Any], like: Tensor) -> Tensor:
-    """On the device of `like`; real numbers in its type, integers as they are."""
-    dtype = like.dtype if values.dtype.kind == "f" else torch.int64
-    # Torch cannot share memory that must not be written to.
-    return torch.from_numpy(np.require(values, requirements=["C", "W"])).to(like.device, dtype)

@@ -1,54 +1,65 @@
 """Ragged sequences as rows."""
 
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any, Self
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from sklseq.training.rows.batch import Batch
+from sklseq.nn.ragged.packing import Lanes, Packing
+from sklseq.nn.recurrent.kernels.dispatch import lanes_for
+from sklseq.training.placement import as_tensor
+from sklseq.training.rows.batch import Rows, Targets, Tile
 
 __all__ = ["SequenceRows"]
 
+# Numbers in the widest activation of a tile: 32 MB in float32, and a few of them.
+_MAX_NUMBERS = 1 << 23
+# Sequences in a tile with lanes: whole dozens, see `dispatch`.
+_TILE_ROWS = 480
 
-class SequenceRows:
+
+class SequenceRows(Rows):
     """Ragged sequences, their targets and weights.
 
     Parameters
     ----------
-    steps : Tensor of shape (sum of lengths, n_features) or (sum of lengths,)
+    steps : ndarray or Tensor of shape (sum of lengths, n_features) or (sum of lengths,)
     lengths : ndarray of shape (n_sequences,)
         Stays on the CPU.
-    target : Tensor
-        One row for each sequence or for each step.
-    weight : Tensor
-        Weights of the targets, with as many rows; 0 masks a target. They are scaled so that
-        they sum to the number of sequences.
-    per_step : bool
-        Whether targets and weights belong to steps.
+    like : Tensor
+        A parameter of the module.
+    targets : Targets or None, default=None
+    per_step : bool, default=False
+        Whether targets belong to steps.
     """
 
     def __init__(
         self,
-        steps: Tensor,
+        steps: NDArray[Any] | Tensor,
         lengths: NDArray[np.int64],
-        target: Tensor,
-        weight: Tensor,
-        per_step: bool,
+        like: Tensor,
+        targets: Targets | None = None,
+        per_step: bool = False,
     ):
-        self.steps, self.lengths, self.per_step = steps, lengths, per_step
-        total = weight.sum()
-        self.total_weight = float(total)
-        self.target, self.weight = target, weight * (len(lengths) / total if total > 0 else 1)
+        self.steps, self.lengths, self.per_part = as_tensor(steps, like), lengths, per_step
+        self.like = like
         self._starts = np.cumsum(lengths) - lengths
+        self._set_targets(like, targets)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def subset(self, rows: NDArray[np.int64]) -> "SequenceRows":
-        """These rows as data of their own."""
-        batch = self.take(rows)
-        steps, lengths = batch.inputs
-        return SequenceRows(steps, lengths, batch.target, batch.weight, self.per_step)
+    def inputs(self, rows: NDArray[np.int64], lanes: Lanes | None = None) -> tuple[Tensor, Packing]:
+        """Stacked steps of these rows, and their packing; in lanes, filled up with empty ones."""
+        index = torch.from_numpy(self.step_index(rows)).to(self.steps.device, non_blocking=True)
+        lengths = self.lengths[rows]
+        if lanes is not None:
+            lengths = np.append(lengths, np.zeros(_TILE_ROWS - len(rows), dtype=np.int64))
+        return self.steps.index_select(0, index), Packing(lengths, self.steps.device, lanes)
 
     def step_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of all steps of these rows among the stacked steps."""
@@ -56,19 +67,73 @@ class SequenceRows:
         offsets = self._starts[rows] - (np.cumsum(lengths) - lengths)
         return np.repeat(offsets, lengths) + np.arange(lengths.sum())
 
-    def inputs(self, rows: NDArray[np.int64]) -> tuple[Tensor, NDArray[np.int64]]:
-        """Stacked steps and lengths of these rows."""
-        return self.steps.index_select(0, self._index(self.step_index(rows))), self.lengths[rows]
+    def _target_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return self.step_index(rows) if self.per_part else rows
 
-    def take(self, rows: NDArray[np.int64]) -> Batch:
-        """The batch of these rows, in their order."""
-        targets = self._index(self.step_index(rows) if self.per_step else rows)
-        return Batch(
-            self.inputs(rows),
-            self.target.index_select(0, targets),
-            self.weight.index_select(0, targets),
-            len(rows),
-        )
+    def has_target(self, targets: Targets) -> NDArray[np.bool_]:
+        """Which sequences have a target with weight, at some step at least."""
+        known = targets.counted()
+        return np.logical_or.reduceat(known, self._starts) if self.per_part else known
 
-    def _index(self, index: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(index).to(self.steps.device, non_blocking=True)
+    def subset(self, rows: NDArray[np.int64]) -> Self:
+        """These rows as data of their own, whose weights sum to their number."""
+        batch = self.take(rows)
+        part = type(self)(batch.inputs[0], self.lengths[rows], self.like, None, self.per_part)
+        part.target = None if self.target is None else batch.target
+        part.mean_weight = self.mean_weight
+        part.weight = part._scaled(batch.weight)
+        return part
+
+    def split_end(self, targets: Targets, share: float) -> tuple[Self, Self] | None:
+        """A single series with targets for its steps, cut where `share` of them is left.
+
+        Raises
+        ------
+        ValueError
+            If it has fewer than two targets.
+        """
+        if len(self) > 1 or not self.per_part:
+            return None
+        known = np.flatnonzero(targets.counted())
+        if len(known) < 2:
+            raise ValueError("early_stopping needs at least two targets; set it to False.")
+        cut = known[-int(np.clip(round(share * len(known)), 1, len(known) - 1))]
+        lengths = np.array([cut, len(self.steps) - cut])
+        both = type(self)(self.steps, lengths, self.like, None, True)
+        both.target, both.weight = self.target, self.weight
+        return both.subset(np.array([0])), both.subset(np.array([1]))
+
+    def n_results(self, per_part: bool) -> int:
+        """Number of sequences, or of steps."""
+        return len(self.steps) if per_part else len(self)
+
+    def tiles(self, module: nn.Module, per_part: bool) -> Iterator[Tile]:
+        """All rows in parts for inference, in which each is computed as if it were alone.
+
+        Sequences of similar length come together, in as many steps as memory allows. On the CPU
+        they are laid in lanes, so that the shapes of all calls follow from the module and the
+        sequence's own length.
+        """
+        max_steps = _MAX_NUMBERS // max(max(p.shape, default=1) for p in module.parameters())
+        for lanes, chosen in self._classes(module):
+            lengths = self.lengths[chosen]
+            size = len(chosen) if lanes is None else _TILE_ROWS
+            start = 0
+            while start < len(chosen):
+                end = start + min(size, max(1, max_steps // int(lengths[start])))
+                rows = chosen[start:end]
+                places = self.step_index(rows) if per_part else rows
+                yield Tile(self.inputs(rows, lanes), places, len(places))
+                start = end
+
+    def _classes(self, module: nn.Module) -> Iterator[tuple[Lanes | None, NDArray[np.int64]]]:
+        """Rows of one shape of lanes, longest first."""
+        order = np.argsort(-self.lengths, kind="stable")
+        descending = self.lengths[order]
+        ends = np.append(np.flatnonzero(np.diff(descending)), len(order) - 1)
+        start = 0
+        pairs = zip(lanes_for(module, descending[ends]), ends + 1, strict=True)
+        for lanes, group in groupby(pairs, key=lambda pair: pair[0]):
+            *_, (_, end) = group
+            yield lanes, order[start:end]
+            start = end

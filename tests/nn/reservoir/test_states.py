@@ -15,11 +15,12 @@ from sklseq.nn.reservoir import (
     final_states,
     free_run,
     input_weights,
-    map_states,
     orthogonal,
     recurrent_weights,
+    run_parts,
+    state_parts,
 )
-from sklseq.nn.reservoir.states import parallel_time
+from sklseq.nn.reservoir.states import parallel_time, parts
 from sklseq.nn.reservoir.states.kernel import Kernel
 from sklseq.ridge import RecursiveLeastSquares
 
@@ -51,6 +52,17 @@ def reservoir(units=30, n_inputs=2, topology="random", density=0.2, seed=0, **op
     options.setdefault("bias", rng.uniform(-0.2, 0.2, units))
     options.setdefault("leak_rate", 0.6)
     return Reservoir(weights, input_weights(units, n_inputs, seed=rng), **options)
+
+
+def from_blocks(function, r, steps, lengths=None, **options):
+    """What a function makes of the blocks of each part."""
+
+    def of_part(part):
+        for blocks in part.attempts():
+            result = function(blocks)
+        return result
+
+    return run_parts(of_part, state_parts(r, steps, lengths), **options)
 
 
 def steps(n, n_inputs=2, seed=1):
@@ -106,10 +118,8 @@ def test_any_batch_size_and_order(n, dtype):
 @pytest.fixture
 def chunked(monkeypatch):
     """Cut series of a thousand steps already."""
-    from sklseq.nn.reservoir.states import blocks as states
-
-    monkeypatch.setattr(states, "_LONG", 1000)
-    monkeypatch.setattr(states, "_SEGMENT", 2500)
+    monkeypatch.setattr(parts, "_LONG", 1000)
+    monkeypatch.setattr(parts, "_SEGMENT", 2500)
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [("float64", 1e-11), ("float32", 1e-5)])
@@ -134,9 +144,9 @@ def test_without_echo_states_the_run_is_from_left_to_right(chunked):
     got = all_states(r, u, initial_state=start)
     np.testing.assert_allclose(got[:40], loop(r, u[:40], start), atol=1e-9)
     # The dynamics are chaotic, so that only the very same operations agree over all steps.
-    for first in range(0, 3000, 750):
-        part = all_states(r, u[:750], initial_state=start)
-        np.testing.assert_array_equal(got[first : first + 750], part)
+    for first in range(0, 3000, 1000):
+        part = all_states(r, u[:1000], initial_state=start)
+        np.testing.assert_array_equal(got[first : first + 1000], part)
         start = part[-1]
     assert not all_states(r, u).any()
 
@@ -148,9 +158,7 @@ def test_echo_states_lost_in_the_middle_are_found_out(chunked, monkeypatch):
     u = np.zeros((4000, 1))
     u[:500] = 1.0
     u[500:1500] = -1.0
-    from sklseq.nn.reservoir.states import blocks as states
-
-    monkeypatch.setattr(states, "forgetting_time", lambda *args: 16)
+    monkeypatch.setattr(parts, "forgetting_time", lambda *args: 16)
     np.testing.assert_allclose(all_states(r, u), loop(r, u), atol=1e-11)
 
 
@@ -201,9 +209,9 @@ def test_workers_change_nothing(chunked, backend):
     def gram(blocks):
         return sum(states.T @ states for _, states in blocks)
 
-    alone = map_states(r, u, gram, lengths)
+    alone = from_blocks(gram, r, u, lengths)
     with parallel_config(backend=backend):
-        shared = map_states(r, u, gram, lengths, n_jobs=2)
+        shared = from_blocks(gram, r, u, lengths, n_jobs=2)
         np.testing.assert_array_equal(
             all_states(r, u, lengths, n_jobs=2), all_states(r, u, lengths)
         )
@@ -215,20 +223,20 @@ def test_workers_change_nothing(chunked, backend):
 def test_each_step_comes_once():
     r, lengths = reservoir(), [700, *range(100)]
     u = steps(sum(lengths))
-    parts = map_states(r, u, lambda blocks: [rows for rows, _ in blocks], lengths)
-    rows = np.concatenate([rows for part in parts for rows in part])
+    found = from_blocks(lambda blocks: [rows for rows, _ in blocks], r, u, lengths)
+    rows = np.concatenate([rows for part in found for rows in part])
     assert (np.sort(rows) == np.arange(len(u))).all()
 
 
 def test_blocks_do_not_grow_with_the_series():
     r, u = reservoir(units=20), steps(40_000)
-    sizes = map_states(r, u, lambda blocks: max(states.nbytes for _, states in blocks))
+    sizes = from_blocks(lambda blocks: max(states.nbytes for _, states in blocks), r, u)
     assert max(sizes) <= 4 * 2**20
 
 
 def test_an_early_stop_of_the_consumer_does_no_harm(chunked):
     r, u = reservoir(leak_rate=1.0), steps(6000)
-    seen = map_states(r, u, lambda blocks: len(next(iter(blocks))[0]))
+    seen = from_blocks(lambda blocks: len(next(iter(blocks))[0]), r, u)
     assert len(seen) == 2
     assert min(seen) > 0
 

@@ -146,7 +146,7 @@ def test_input_scaling_is_per_input():
         ({"spectral_radius": np.nan}, "spectral_radius=nan"),
         ({"density": 0}, "density=0"),
         ({"distribution": "cauchy"}, "distribution='cauchy'"),
-        ({"topology": "jumps", "jump": 10}, "jump=10"),
+        ({"topology": "jumps", "jump": 10}, "10 apart"),
         ({"topology": "hadamard"}, "power of two, got 10"),
         ({"topology": "blocks", "density": 0.9}, "density=0.9"),
         ({"density": 0.01}, "spectral radius 0"),

@@ -1,1 +1,1 @@
-"""Recurrent layers by the name of their cell."""
+"""Recurrent layers, each of one cell."""

@@ -5,29 +5,27 @@ each of them clear a buffer as large as the whole batch. Here a layer is one nod
 pass writes into preallocated slices, all that the gradient needs that does not depend on the
 recurrence is computed for all steps at once, and the weights' gradients are one product each.
 
-Arguments of all: ``x (n_steps, n_features)`` packed, the four parameters in torch's layout,
+Arguments of both nodes: ``x (n_steps, n_features)`` packed, the four parameters in torch's layout,
 ``h0 (n_sequences, hidden_size)`` in packed order, and the `Packing`.
 """
 
+from functools import partial
+from operator import methodcaller
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from sklseq.nn.ragged.packing import Packing
 
-__all__ = ["GRUKernel", "RNNKernel"]
+__all__ = ["GRUKernel", "RNNKernel", "gru", "rnn", "torch_weights"]
 
 
-def _slices(sizes: list[int], *tensors: Tensor) -> Any:
-    """Views of each step of the packed tensors, side by side."""
-    return zip(*(t.split(sizes) for t in tensors), strict=True)
-
-
-def _backward(sizes: list[int], *tensors: Tensor) -> Any:
-    return zip(*(reversed(t.split(sizes)) for t in tensors), strict=True)
+def torch_weights(rnn: Any) -> list[Tensor]:
+    """The parameters of one layer in one direction, without the search of `parameters`."""
+    return [rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0]
 
 
 def _parameter_gradients(
@@ -54,7 +52,7 @@ class RNNKernel(Function):
     ) -> Tensor:
         states = torch.addmm(b_ih + b_hh, x, w_ih.t())
         w_hh_t, h = w_hh.t().contiguous(), h0
-        for (state,) in _slices(packing.batch_sizes, states):
+        for (state,) in zip(states.split(packing.batch_sizes), strict=True):
             h = state.addmm_(h[: len(state)], w_hh_t).tanh_()
         ctx.save_for_backward(x, w_ih, w_hh, h0, states)
         ctx.packing = packing
@@ -66,7 +64,9 @@ class RNNKernel(Function):
         x, w_ih, w_hh, h0, states = ctx.saved_tensors
         d = grad.clone()
         d_h = d[:0] @ w_hh
-        for d_t, slope in _backward(ctx.packing.batch_sizes, d, 1 - states * states):
+        sizes = ctx.packing.batch_sizes
+        slopes = 1 - states * states
+        for d_t, slope in zip(d.split(sizes)[::-1], slopes.split(sizes)[::-1], strict=True):
             d_t[: len(d_h)] += d_h
             d_h = d_t.mul_(slope) @ w_hh
         before = torch.cat([h0, states.index_select(0, ctx.packing.previous)])
@@ -98,9 +98,10 @@ class GRUKernel(Function):
         w_hh_t, h = w_hh.t().contiguous(), h0
         r, z, n_h = gates.split(size, dim=1)
         views = (from_x[:, : 2 * size], from_x[:, 2 * size :], gates, gates[:, : 2 * size])
-        for x_rz, x_n, gate, rz, r_t, z_t, n_h_t, new_t, state in _slices(
-            packing.batch_sizes, *views, r, z, n_h, new, states
-        ):
+        tensors = (*views, r, z, n_h, new, states)
+        # Views of each step, side by side.
+        steps = zip(*map(methodcaller("split", packing.batch_sizes), tensors), strict=True)
+        for x_rz, x_n, gate, rz, r_t, z_t, n_h_t, new_t, state in steps:
             h = h[: len(state)]
             torch.addmm(b_hh, h, w_hh_t, out=gate)
             rz.add_(x_rz).sigmoid_()
@@ -127,11 +128,32 @@ class GRUKernel(Function):
         d_state = torch.empty_like(slopes)
         flat = d_state.view(len(x), 3 * size)
         d_h = d[:0]
-        for d_t, slope, d_state_t, flat_t, z_t in _backward(
-            ctx.packing.batch_sizes, d, slopes, d_state, flat, z
-        ):
+        split = methodcaller("split", ctx.packing.batch_sizes)
+        steps = zip(*map(reversed, map(split, (d, slopes, d_state, flat, z))), strict=True)
+        for d_t, slope, d_state_t, flat_t, z_t in steps:
             d_t[: len(d_h)] += d_h
             torch.mul(slope, d_t.unsqueeze(1), out=d_state_t)
             d_h = torch.mul(d_t, z_t).addmm_(flat_t, w_hh)
         d_input = torch.cat([flat[:, : 2 * size], slope_n.mul_(d)], dim=1)
         return *_parameter_gradients(ctx, d_input, flat, x, w_ih, before), d_h, None
+
+
+def _run(
+    kernel: type[Function],
+    rnn: nn.RNNBase,
+    x: Tensor,
+    packing: Packing,
+    state: Tensor | None,
+    need_last: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """A kernel with the arguments of `dispatch`."""
+    if state is None:
+        h0 = x.new_zeros(packing.batch_sizes[0], rnn.hidden_size)
+    else:
+        h0 = state.index_select(0, packing.order)
+    states = kernel.apply(x, *torch_weights(rnn), h0, packing)
+    return states, states.index_select(0, packing.last) if need_last else None
+
+
+rnn = partial(_run, RNNKernel)
+gru = partial(_run, GRUKernel)

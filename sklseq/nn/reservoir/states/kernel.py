@@ -1,11 +1,11 @@
-"""One time step of many reservoir states at once, in the fastest form for its matrix.
+"""Time steps of many reservoir states at once, in the fastest form for the matrix.
 
 A state is a tensor (units, batch), so that a step is one product of the recurrent matrix with
 all states.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sklseq.nn.reservoir.weights.structured import StructuredMatrix
+from sklseq.nn.reservoir.weights.structured import TRANSFORMS, StructuredMatrix
 
-__all__ = ["ACTIVATIONS", "Kernel", "Reservoir"]
+__all__ = ["RESERVOIR_ACTIVATIONS", "Array", "Kernel", "Reservoir"]
+
+Array = NDArray[Any]
 
 
 def _tanh_of_half(x: Tensor) -> Tensor:
@@ -28,7 +30,7 @@ def _tanh_of_half(x: Tensor) -> Tensor:
 
 _MINUS_ONE = torch.tensor(-1.0, dtype=torch.float64)
 # What is done to the sums, in place, and the factor that the weights carry for it.
-ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
+RESERVOIR_ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "tanh": (_tanh_of_half, 2.0),
     "relu": (torch.relu_, 1.0),
     "identity": (lambda x: x, 1.0),
@@ -37,6 +39,8 @@ ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
 _DENSE_ABOVE = {torch.float64: 0.25, torch.float32: 0.4}
 # Up to this batch torch's sparse product wins over an embedding bag in float32 (measured).
 _SMALL_BATCH = 16
+# Numbers in a row of memory are a multiple of this, which is one of all vector instructions.
+_ROW = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +108,10 @@ class Reservoir:
         leak = np.asarray(self.leak_rate)
         if leak.shape not in ((), (self.units,)) or not ((leak > 0) & (leak <= 1)).all():
             raise ValueError(f"leak_rate={self.leak_rate!r}; one number or one a unit, in (0, 1].")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation={self.activation!r}; allowed: {list(ACTIVATIONS)}.")
+        if self.activation not in RESERVOIR_ACTIVATIONS:
+            raise ValueError(
+                f"activation={self.activation!r}; allowed: {list(RESERVOIR_ACTIVATIONS)}."
+            )
         if self.dtype not in ("float64", "float32"):
             raise ValueError(f"dtype={self.dtype!r}; allowed: 'float64', 'float32'.")
 
@@ -115,43 +121,43 @@ class Reservoir:
         return int(self.recurrent_weights.shape[0])
 
 
-class _Product:
-    """``into += matrix @ x`` for tensors (units, batch), by the kernel that suits the matrix."""
+class _DenseProduct:
+    """``into += W x`` for tensors x (n_inputs, batch) and into (units, batch)."""
 
-    def __init__(self, matrix: Any, dtype: torch.dtype, device: torch.device):
-        self.dense: Tensor | None = None
-        self.sparse: Any = None
-        self.structured: StructuredMatrix | None = None
-        if isinstance(matrix, StructuredMatrix):
-            self.structured, self.multiplications = matrix, 40 * matrix.shape[0]
-            return
-        weights = sp.csr_array(matrix)
+    kind = "dense"
+
+    def __init__(self, weights: sp.csr_array, dtype: torch.dtype, device: torch.device):
+        # Column by column in memory: products with few states take half the time (measured).
+        columns = np.ascontiguousarray(weights.toarray().T)
+        self.weights = torch.as_tensor(columns, dtype=dtype, device=device).t()
         self.multiplications = weights.nnz
-        size = max(1, weights.shape[0] * weights.shape[1])
-        if weights.nnz > _DENSE_ABOVE[dtype] * size or device.type == "mps":
-            self.dense = torch.as_tensor(weights.toarray(), dtype=dtype, device=device)
-            return
-        ends, columns = (
-            torch.as_tensor(index.astype(np.int32), device=device)
-            for index in (weights.indptr, weights.indices)
-        )
+
+    def add(self, x: Tensor, into: Tensor) -> Tensor:
+        return into.addmm_(self.weights, x)
+
+
+class _SparseProduct:
+    """The same for a matrix of few weights that are not zero."""
+
+    kind = "sparse"
+
+    def __init__(self, weights: sp.csr_array, dtype: torch.dtype, device: torch.device):
+        ends = torch.as_tensor(weights.indptr.astype(np.int32), device=device)
+        columns = torch.as_tensor(weights.indices.astype(np.int32), device=device)
         values = torch.as_tensor(weights.data, dtype=dtype, device=device)
         self.bag = (columns, ends, values)
         self.bags_win = device.type == "cpu" and dtype == torch.float32
+        self.multiplications = weights.nnz
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sparse", category=UserWarning)
-            self.sparse = torch.sparse_csr_tensor(
+            self.weights = torch.sparse_csr_tensor(
                 ends, columns, values, size=weights.shape, check_invariants=False
             )
 
     def add(self, x: Tensor, into: Tensor) -> Tensor:
-        if self.dense is not None:
-            return into.addmm_(self.dense, x)
-        if self.structured is not None:
-            return into.add_(self.structured.dot(x))
         if x.shape[1] == 1:
             # Half the time of the matrix product for one state.
-            return into.add_(torch.mv(self.sparse, x[:, 0])[:, None])
+            return into.add_(torch.mv(self.weights, x[:, 0])[:, None])
         if self.bags_win and x.shape[1] > _SMALL_BATCH:
             # A CSR product is a weighted bag of rows of x a unit, and that kernel is twice as fast.
             columns, ends, values = self.bag
@@ -160,7 +166,36 @@ class _Product:
                 x, columns, ends, False, total, False, values, include_last_offset=True
             )
             return into.add_(rows)
-        return into.addmm_(self.sparse, x)
+        return into.addmm_(self.weights, x)
+
+
+class _StructuredProduct:
+    """The same for a product of signs and fast transforms."""
+
+    def __init__(self, matrix: StructuredMatrix, dtype: torch.dtype, device: torch.device):
+        self.kind = matrix.transform
+        self.transform, self.scale = TRANSFORMS[matrix.transform], matrix.scale
+        self.signs = torch.as_tensor(matrix.signs, dtype=dtype, device=device)[:, :, None]
+        self.multiplications = 40 * matrix.shape[0]
+
+    def add(self, x: Tensor, into: Tensor) -> Tensor:
+        for signs in self.signs:
+            x = self.transform(x * signs)
+        return into.add_(x * self.scale)
+
+
+_Product = _DenseProduct | _SparseProduct | _StructuredProduct
+
+
+def _product(matrix: Any, dtype: torch.dtype, device: torch.device) -> _Product:
+    """The product that suits the matrix."""
+    if isinstance(matrix, StructuredMatrix):
+        return _StructuredProduct(matrix, dtype, device)
+    weights = sp.csr_array(matrix)
+    size = max(1, weights.shape[0] * weights.shape[1])
+    if weights.nnz > _DENSE_ABOVE[dtype] * size or device.type == "mps":
+        return _DenseProduct(weights, dtype, device)
+    return _SparseProduct(weights, dtype, device)
 
 
 class Kernel:
@@ -176,61 +211,27 @@ class Kernel:
 
     def __init__(self, reservoir: Reservoir, feedback: bool):
         dtype, device = getattr(torch, reservoir.dtype), torch.device(reservoir.device)
-
-        def tensor(array: Any) -> Tensor:
-            return torch.as_tensor(np.asarray(array), dtype=dtype, device=device)
-
         inputs = reservoir.input_weights
         if feedback:
             stack = sp.hstack if sp.issparse(inputs) else np.hstack
             inputs = stack([inputs, np.asarray(reservoir.feedback_weights)])
         self.units, self.dtype, self.device = reservoir.units, dtype, device
-        self.activate, factor = ACTIVATIONS[reservoir.activation]
-        self.recurrent = _Product(reservoir.recurrent_weights * factor, dtype, device)
-        self.inputs = _Product(inputs * factor, dtype, device)
+        self.activate, factor = RESERVOIR_ACTIVATIONS[reservoir.activation]
+        self.recurrent = _product(reservoir.recurrent_weights * factor, dtype, device)
+        self.inputs = _product(inputs * factor, dtype, device)
         bias = np.zeros(self.units) if reservoir.bias is None else np.asarray(reservoir.bias)
-        self.bias = tensor(bias * factor)[:, None]
-        leak = reservoir.leak_rate
-        self.leak: Any = tensor(leak)[:, None] if np.ndim(leak) else float(leak)
+        self.bias = torch.as_tensor(bias * factor, dtype=dtype, device=device)[:, None]
+        rate = reservoir.leak_rate
+        self.leak: Any = (
+            torch.as_tensor(rate, dtype=dtype, device=device)[:, None] if np.ndim(rate) else rate
+        )
+        self.forgets_all = np.ndim(rate) == 0 and rate == 1
         self.rotation = None
         if reservoir.rotation is not None:
-            self.rotation = _Product(reservoir.rotation, dtype, device)
-        self._room = torch.empty(0, dtype=dtype, device=device)
-
-    def _tile(self, n_steps: int, batch: int) -> Tensor:
-        """Memory (n_steps, units, batch), each step laid out as the recurrent product likes it."""
-        size = n_steps * self.units * batch
-        if self._room.numel() < size:
-            self._room = self._room.new_empty(size)
-        room = self._room[:size]
-        if self.recurrent.dense is not None:
-            # A dense product is up to twice as fast with a state in one row of memory.
-            return room.view(n_steps, batch, self.units).transpose(1, 2)
-        return room.view(n_steps, self.units, batch)
-
-    def _drive(self, inputs: Tensor) -> Tensor:
-        """``W_in u + b`` of all steps: inputs (n_steps, n_inputs, batch)."""
-        n_steps, n_inputs, batch = inputs.shape
-        tile = self._tile(n_steps, batch)
-        if self.inputs.dense is None:
-            tile.zero_()
-            for into, u in zip(tile, inputs, strict=True):
-                self.inputs.add(u, into)
-        elif n_inputs == 1:
-            return torch.addcmul(self.bias, self.inputs.dense, inputs, out=tile)
-        else:
-            torch.matmul(self.inputs.dense, inputs, out=tile)
-        return tile.add_(self.bias)
-
-    def _step(self, x: Tensor, drive: Tensor) -> Tensor:
-        new = self.activate(self.recurrent.add(x, drive))
-        if self.rotation is not None:
-            kept = torch.zeros_like(x)
-            self.rotation.add(x, kept)
-            return torch.lerp(kept, new, self.leak, out=new)
-        if isinstance(self.leak, float) and self.leak == 1:
-            return new
-        return torch.lerp(x, new, self.leak, out=new)
+            self.rotation = _product(reservoir.rotation, dtype, device)
+        self._memory = torch.empty(0, dtype=dtype, device=device)
+        self._shape = (-1, -1)
+        self._views: tuple[Sequence[Tensor], Sequence[Tensor], Tensor] = (), (), self._memory
 
     def run(self, x: Tensor, inputs: Tensor) -> Tensor:
         """States (n_steps, units, batch) after x (units, batch); valid until the next run.
@@ -242,7 +243,57 @@ class Kernel:
         inputs : Tensor of shape (n_steps, n_inputs, batch)
             What drives them.
         """
-        states = self._drive(inputs)
-        for t in range(len(states)):
-            x = self._step(x, states[t])
-        return states
+        flat, states, all_steps = self._room(len(inputs), inputs.shape[2])
+        before, *rows, turned_row, leak = flat
+        start, *tiles, turned, leak_states = states
+        x = start.copy_(x)
+        if isinstance(self.leak, Tensor):
+            leak_states.copy_(self.leak)
+        else:
+            leak = self.leak
+        self._drive(inputs, all_steps)
+        for row, new in zip(rows, tiles, strict=True):
+            self.recurrent.add(x, new)
+            self.activate(row)
+            if self.rotation is not None:
+                self.rotation.add(x, turned.zero_())
+                torch.lerp(turned_row, row, leak, out=row)
+            elif not self.forgets_all:
+                torch.lerp(before, row, leak, out=row)
+            before, x = row, new
+        return all_steps
+
+    def _room(self, n_steps: int, batch: int) -> tuple[Sequence[Tensor], Sequence[Tensor], Tensor]:
+        """Memory for a state before the steps, for the steps, and for two more states.
+
+        As rows of numbers, as states (units, batch), and the steps as one (n_steps, units, batch).
+        Rows end in a few numbers without a meaning: so no element is the last of a vector
+        instruction that is computed in another way than the others.
+        """
+        if self._shape == (n_steps, batch):
+            return self._views
+        size = self.units * batch
+        row, n_rows = -(-size // _ROW) * _ROW, 1 + n_steps + 2
+        if self._memory.numel() < n_rows * row:
+            self._memory = self._memory.new_zeros(n_rows * row)
+        flat = self._memory[: n_rows * row].view(n_rows, row)
+        if self.recurrent.kind == "dense":
+            # A dense product is up to twice as fast with a state in one piece of memory.
+            states = flat[:, :size].view(n_rows, batch, self.units).transpose(1, 2)
+        else:
+            states = flat[:, :size].view(n_rows, self.units, batch)
+        self._shape, self._views = (n_steps, batch), (flat.unbind(), states.unbind(), states[1:-2])
+        return self._views
+
+    def _drive(self, inputs: Tensor, states: Tensor) -> None:
+        """Write ``W_in u + b`` of all steps: inputs (n_steps, n_inputs, batch)."""
+        if not isinstance(self.inputs, _DenseProduct):
+            states.zero_()
+            for into, u in zip(states, inputs, strict=True):
+                self.inputs.add(u, into)
+            states.add_(self.bias)
+        elif inputs.shape[1] == 1:
+            torch.addcmul(self.bias, self.inputs.weights, inputs, out=states)
+        else:
+            torch.matmul(self.inputs.weights, inputs, out=states)
+            states.add_(self.bias)

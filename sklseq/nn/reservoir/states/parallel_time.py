@@ -7,17 +7,19 @@ last state of the chunk to its left: where they differ, the chunks are run again
 warm-up and in the end one after the other.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.nn.reservoir.states.columns import Block, Columns
-from sklseq.nn.reservoir.states.kernel import Kernel
+from sklseq.nn.reservoir.states.columns import StateBlock, StateColumns
+from sklseq.nn.reservoir.states.kernel import Array, Kernel
+from sklseq.nn.reservoir.states.threads import one_thread
 
-__all__ = ["Segment", "forgetting_time", "meet", "run_segment", "width"]
+__all__ = ["Segment", "chunk_width", "forgetting_time", "slim_width"]
 
 # Two states have met if they differ by less than this times the larger of 1 and their size.
 # The warm-up aims lower than the check, so that it is seldom repeated.
@@ -29,21 +31,105 @@ _PROBES, _PROBE_STEPS = 4, 16
 _CALL, _MULTIPLY, _ACTIVATE = 12e-6, 0.25e-9, 4e-9
 _CACHE_BYTES = 160 * 1024
 
-Consume = Callable[[Iterable[Block]], Any]
 
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Segment:
-    """Steps `first` to `stop` of one series of the table that begins at row `origin`."""
+    """Consecutive steps of one long series, as many chunks side by side.
 
+    Parameters
+    ----------
+    data : Prepared
+        The table of steps.
+    origin, first, stop : int
+        Rows of the table: the first of the series, and those that the segment lies between.
+    warm_up : int or None
+        Steps before a chunk's first one; None runs from left to right.
+    start : ndarray of shape (units,) or None
+        The state before the first step; None is found by warming up.
+    """
+
+    data: Any
     origin: int
     first: int
     stop: int
+    warm_up: int | None
+    start: Array | None
+    # The states that the last attempt began and ended with, and whether its chunks met.
+    begun: Array | None = field(default=None, init=False)
+    ended: Array | None = field(default=None, init=False)
+    _chunks_meet: bool = field(default=False, init=False)
+
+    def attempts(self) -> Iterator[Iterator[StateBlock]]:
+        """As of `StatePart`: another attempt follows where chunks did not meet."""
+        with one_thread():
+            kernels = self.data.kernels()
+            inputs, n_steps, guess = self.data.inputs, self.stop - self.first, self.start
+            while self.warm_up is not None:
+                n_chunks = _n_chunks(kernels, n_steps, self.warm_up)
+                if n_chunks < 2:
+                    break
+                bounds = np.linspace(self.first, self.stop, n_chunks + 1).astype(int)
+                begin = np.maximum(bounds[:-1] - self.warm_up, self.origin)
+                zero = np.zeros((n_chunks, sum(k.units for k in kernels)), inputs.dtype)
+                starts = _final_states(kernels, inputs, begin, bounds[:-1], zero)
+                if self.start is not None:
+                    starts[0] = self.start
+                yield from self._attempt(kernels, bounds[:-1], bounds[1:], starts)
+                if self._chunks_meet:
+                    self.data.give_back(kernels)
+                    return
+                guess, self.warm_up = starts[0], 2 * self.warm_up
+            if guess is None:
+                raise ValueError("A segment without a start state is too short for its warm-up.")
+            whole = np.array([self.first]), np.array([self.stop])
+            yield from self._attempt(kernels, *whole, guess[None])
+            self.data.give_back(kernels)
+
+    def starts_elsewhere(self, before: Any) -> bool:
+        """Whether it has to run again, from where the segment before it ended."""
+        if self.first == self.origin or not isinstance(before, Segment):
+            return False
+        assert before.ended is not None
+        assert self.begun is not None
+        if _meet(before.ended, self.begun):
+            return False
+        self.start, self.warm_up = before.ended, None
+        return True
+
+    def _attempt(
+        self,
+        kernels: Sequence[Kernel],
+        first: NDArray[np.int64],
+        stop: NDArray[np.int64],
+        starts: Array,
+    ) -> Iterator[Iterator[StateBlock]]:
+        order = np.argsort(first - stop, kind="stable")
+        columns = StateColumns(
+            kernels, self.data.inputs, first[order], (stop - first)[order], starts[order]
+        )
+        blocks = columns.blocks()
+        yield blocks
+        for _ in blocks:
+            pass  # The last states are needed even if the consumer stopped early.
+        ends = columns.final[np.argsort(order)]
+        self.begun, self.ended = starts[0], ends[-1]
+        self._chunks_meet = _meet(ends[:-1], starts[1:])
 
 
-def width(kernels: Sequence[Kernel]) -> int:
+def slim_width(kernels: Sequence[Kernel]) -> int:
+    """How many long series run side by side, where a step of one alone would cost about as much.
+
+    For series that cannot be cut into chunks as the reservoir does not forget how it started.
+    """
+    units = max(k.units for k in kernels)
+    if any(k.recurrent.kind != "sparse" for k in kernels) or units > 700:
+        return 1
+    return int(2 ** np.clip(np.round(np.log2(2000 / units)), 2, 4))
+
+
+def chunk_width(kernels: Sequence[Kernel]) -> int:
     """How many columns make a step's work cheapest for each."""
-    if any(k.recurrent.sparse is None for k in kernels):
+    if any(k.recurrent.kind != "sparse" for k in kernels):
         return 64
     units = max(k.units * k.dtype.itemsize for k in kernels)
     # All states should stay in the cache of one core while the matrix streams by.
@@ -55,7 +141,7 @@ def _narrow(kernels: Sequence[Kernel]) -> int:
     return 128 // int(kernels[0].dtype.itemsize)
 
 
-def meet(left: NDArray[Any], right: NDArray[Any], bounds: dict[str, float] = _CHECK) -> bool:
+def _meet(left: Array, right: Array, bounds: dict[str, float] = _CHECK) -> bool:
     """Whether two arrays of states are equal within the tolerance of their dtype."""
     size = max(1.0, float(np.abs(left).max(initial=0.0)))
     # Written so that NaN does not meet.
@@ -63,7 +149,7 @@ def meet(left: NDArray[Any], right: NDArray[Any], bounds: dict[str, float] = _CH
 
 
 def forgetting_time(
-    kernels: Sequence[Kernel], inputs: NDArray[Any], origin: int, stop: int, limit: int
+    kernels: Sequence[Kernel], inputs: Array, origin: int, stop: int, limit: int
 ) -> int | None:
     """Steps after which the start does not matter, or None where they exceed the limit.
 
@@ -83,103 +169,34 @@ def forgetting_time(
     """
     units = sum(k.units for k in kernels)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (_PROBES, units))
-    states = np.concatenate([np.zeros_like(signs), signs]).astype(_dtype(kernels))
+    states = np.concatenate([np.zeros_like(signs), signs]).astype(inputs.dtype)
     places = np.tile(np.linspace(origin, stop - limit, _PROBES).astype(int), 2)
     for done in range(0, limit, _PROBE_STEPS):
         now = places + done
-        states = _run(kernels, inputs, now, now + _PROBE_STEPS, states)[1]
+        states = _final_states(kernels, inputs, now, now + _PROBE_STEPS, states)
         zero, random = np.split(states, 2)
-        if meet(zero, random, _AIM):
+        if _meet(zero, random, _AIM):
             return done + _PROBE_STEPS
     return None
 
 
-def run_segment(
-    kernels: Sequence[Kernel],
-    inputs: NDArray[Any],
-    segment: Segment,
-    consume: Consume,
-    start: NDArray[Any] | None,
-    warm_up: int | None,
-) -> tuple[Any, NDArray[Any], NDArray[Any]]:
-    """Run a segment and give its blocks to `consume`.
-
-    Parameters
-    ----------
-    kernels : sequence of Kernel
-        Layers of the reservoir.
-    inputs : ndarray of shape (n_rows, n_inputs)
-        All steps, stacked.
-    segment : Segment
-        Where the steps are.
-    consume : callable
-        Called with an iterator of blocks; again from the beginning if chunks did not meet.
-    start : ndarray of shape (units,) or None
-        The state before the first step; None is found by warming up.
-    warm_up : int or None
-        Steps before a chunk's first one; None runs from left to right.
-
-    Returns
-    -------
-    result : object
-        Of `consume`.
-    start, end : ndarray of shape (units,)
-        The states before the first step and after the last.
-    """
-    n_steps, guess = segment.stop - segment.first, start
-    while warm_up is not None and (n_chunks := _n_chunks(kernels, n_steps, warm_up)) > 1:
-        bounds = np.linspace(segment.first, segment.stop, n_chunks + 1).astype(int)
-        first, stop = bounds[:-1], bounds[1:]
-        starts = _finals(kernels, inputs, np.maximum(first - warm_up, segment.origin), first)
-        starts[0] = starts[0] if start is None else start
-        result, ends = _run(kernels, inputs, first, stop, starts, consume)
-        if meet(ends[:-1], starts[1:]):
-            return result, starts[0], ends[-1]
-        guess, warm_up = starts[0], 2 * warm_up
-    if guess is None:
-        raise ValueError("A segment without a start state is too short for its warm-up.")
-    whole = np.array([segment.first]), np.array([segment.stop])
-    result, ends = _run(kernels, inputs, *whole, guess[None], consume)
-    return result, guess, ends[0]
-
-
 def _n_chunks(kernels: Sequence[Kernel], n_steps: int, warm_up: int) -> int:
-    """Chunks that minimise the time: few calls against few steps of warm-up."""
+    """Chunks that minimize the time: few calls against few steps of warm-up."""
     column = sum(_MULTIPLY * k.recurrent.multiplications + _ACTIVATE * k.units for k in kernels)
     column *= (kernels[0].dtype.itemsize / 8) ** 2
     best = np.sqrt(_CALL * len(kernels) / column * n_steps / warm_up)
-    return int(min(max(best, _narrow(kernels)), width(kernels), n_steps // (2 * warm_up)))
+    return int(min(max(best, _narrow(kernels)), chunk_width(kernels), n_steps // (2 * warm_up)))
 
 
-def _finals(
-    kernels: Sequence[Kernel], inputs: NDArray[Any], first: NDArray[Any], stop: NDArray[Any]
-) -> NDArray[Any]:
-    """States after rows `first` to `stop` of each column, from zero."""
-    zero = np.zeros((len(first), sum(k.units for k in kernels)), _dtype(kernels))
-    return _run(kernels, inputs, first, stop, zero)[1]
-
-
-def _run(
+def _final_states(
     kernels: Sequence[Kernel],
-    inputs: NDArray[Any],
-    first: NDArray[Any],
-    stop: NDArray[Any],
-    starts: NDArray[Any],
-    consume: Consume | None = None,
-) -> tuple[Any, NDArray[Any]]:
-    """What `consume` makes of these columns, in any order of length, and their last states."""
+    inputs: Array,
+    first: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    starts: Array,
+) -> Array:
+    """States after rows `first` to `stop` of each column, in any order of length."""
     order = np.argsort(first - stop, kind="stable")
-    columns = Columns(kernels, inputs, first[order], (stop - first)[order], starts[order])
-    result = None
-    if consume is None:
-        columns.finish()
-    else:
-        blocks = iter(columns)
-        result = consume(blocks)
-        for _ in blocks:
-            pass  # The last states are needed even if the consumer stopped early.
-    return result, columns.final[np.argsort(order)]
-
-
-def _dtype(kernels: Sequence[Kernel]) -> str:
-    return str(kernels[0].dtype).removeprefix("torch.")
+    columns = StateColumns(kernels, inputs, first[order], (stop - first)[order], starts[order])
+    deque(columns.blocks(needed=False), maxlen=0)
+    return columns.final[np.argsort(order)]

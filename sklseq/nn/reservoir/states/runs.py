@@ -1,16 +1,15 @@
 """Whole runs of reservoirs: all states, the last ones, and runs on their own output."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from joblib import parallel_config
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from sklseq.nn.reservoir.states.blocks import Layers, map_states, one_thread, prepare
-from sklseq.nn.reservoir.states.columns import Block, split_layers
-from sklseq.nn.reservoir.states.kernel import Reservoir
+from sklseq.nn.reservoir.states.columns import split_layers
+from sklseq.nn.reservoir.states.kernel import Array, Reservoir
+from sklseq.nn.reservoir.states.parts import Layers, StatePart, prepare, run_parts, state_parts
+from sklseq.nn.reservoir.states.threads import one_thread
 
 __all__ = ["all_states", "final_states", "free_run"]
 
@@ -23,13 +22,15 @@ def all_states(
     feedback: ArrayLike | None = None,
     initial_state: ArrayLike | None = None,
     n_jobs: int | None = None,
-) -> NDArray[Any]:
+) -> Array:
     """All states, in the order of the steps.
 
     Parameters
     ----------
-    layers, steps, lengths, feedback, initial_state, n_jobs
-        As of `map_states`.
+    layers, steps, lengths, feedback, initial_state
+        As of `state_parts`.
+    n_jobs : int or None, default=None
+        As of `run_parts`.
 
     Returns
     -------
@@ -46,21 +47,8 @@ def all_states(
     stack = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
     out = np.empty((len(np.asarray(steps)), sum(r.units for r in stack)), dtype=stack[0].dtype)
 
-    def write(blocks: Iterable[Block]) -> None:
-        for rows, block in blocks:
-            out[rows] = block
-
-    # Workers of another process would write to a copy.
-    with parallel_config(backend="threading"):
-        map_states(
-            stack,
-            steps,
-            write,
-            lengths,
-            feedback=feedback,
-            initial_state=initial_state,
-            n_jobs=n_jobs,
-        )
+    parts = state_parts(stack, steps, lengths, feedback=feedback, initial_state=initial_state)
+    run_parts(_write, parts, out, n_jobs=n_jobs)
     return out
 
 
@@ -71,14 +59,17 @@ def final_states(
     *,
     feedback: ArrayLike | None = None,
     initial_state: ArrayLike | None = None,
+    one_width: bool = True,
     n_jobs: int | None = None,
-) -> NDArray[Any]:
+) -> Array:
     """The state after the last step of each sequence.
 
     Parameters
     ----------
-    layers, steps, lengths, feedback, initial_state, n_jobs
-        As of `map_states`.
+    layers, steps, lengths, feedback, initial_state, one_width
+        As of `state_parts`.
+    n_jobs : int or None, default=None
+        As of `run_parts`.
 
     Returns
     -------
@@ -102,35 +93,42 @@ def final_states(
         raise ValueError(f"Sequence {int(np.argmin(sizes))} has no step and so no final state.")
     sequence_of = np.full(n_steps, -1)
     sequence_of[np.cumsum(sizes) - 1] = np.arange(len(sizes))
-
-    def last(blocks: Iterable[Block]) -> list[Block]:
-        found = []
-        for rows, block in blocks:
-            ending = sequence_of[rows] >= 0
-            found.append((sequence_of[rows[ending]], block[ending]))
-        return found
-
-    parts = map_states(
-        layers,
+    stack = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
+    out = np.empty((len(sizes), sum(r.units for r in stack)), dtype=stack[0].dtype)
+    parts = state_parts(
+        stack,
         steps,
-        last,
         lengths,
         feedback=feedback,
         initial_state=initial_state,
-        n_jobs=n_jobs,
+        one_width=one_width,
     )
-    sequences, found = zip(*(pair for part in parts for pair in part), strict=True)
-    return np.concatenate(found)[np.argsort(np.concatenate(sequences))]
+    run_parts(write_chosen, parts, sequence_of, out, n_jobs=n_jobs)
+    return out
+
+
+def _write(part: StatePart, out: Array) -> None:
+    for blocks in part.attempts():
+        for rows, states in blocks:
+            out[rows] = states
+
+
+def write_chosen(part: StatePart, place: Array, out: Array) -> None:
+    """Write the state of each step to row ``place[step]``, where that is not negative."""
+    for blocks in part.attempts():
+        for rows, states in blocks:
+            chosen = place[rows]
+            out[chosen[chosen >= 0]] = states[chosen >= 0]
 
 
 def free_run(
     layers: Layers,
-    readout: Callable[[NDArray[Any]], ArrayLike],
+    readout: Callable[[Array], ArrayLike],
     state: ArrayLike,
     output: ArrayLike,
     n_steps: int,
     inputs: ArrayLike | None = None,
-) -> tuple[NDArray[Any], NDArray[Any]]:
+) -> tuple[Array, Array]:
     """Let reservoirs run on their own output.
 
     Parameters

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["StructuredMatrix"]
+__all__ = ["TRANSFORMS", "StructuredMatrix"]
 
 
 def _hadamard(x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ def _cosine(x: Tensor) -> Tensor:
     return y
 
 
-_TRANSFORMS = {"cosine": _cosine, "hadamard": _hadamard}
+TRANSFORMS = {"cosine": _cosine, "hadamard": _hadamard}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +74,8 @@ class StructuredMatrix:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.transform not in _TRANSFORMS:
-            raise ValueError(f"transform={self.transform!r}; allowed: {sorted(_TRANSFORMS)}.")
+        if self.transform not in TRANSFORMS:
+            raise ValueError(f"transform={self.transform!r}; allowed: {sorted(TRANSFORMS)}.")
         units = self.signs.shape[1]
         if self.transform == "hadamard" and units & (units - 1):
             raise ValueError(f"A Hadamard transform needs a power of two, got {units} units.")
@@ -90,7 +90,7 @@ class StructuredMatrix:
 
     def dot(self, x: Tensor) -> Tensor:
         """The product ``W @ x`` for a tensor of shape (units, batch)."""
-        transform = _TRANSFORMS[self.transform]
+        transform = TRANSFORMS[self.transform]
         for signs in torch.as_tensor(self.signs, dtype=x.dtype, device=x.device):
             x = transform(x * signs[:, None])
         return x * self.scale

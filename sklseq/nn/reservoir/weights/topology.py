@@ -1,6 +1,7 @@
-"""Recurrent and input weights of a reservoir: who listens to whom, and how loudly.
+"""Recurrent and input weights of a reservoir: connection patterns and strengths.
 
-Recurrent matrices have shape (units, units) and act on columns: row i holds what unit i hears.
+Recurrent matrices have shape (units, units) and act on columns: row i holds the weights into
+unit i.
 Every function draws from the generator it is given and from nothing else.
 """
 
@@ -26,7 +27,7 @@ _DISTRIBUTIONS: dict[str, Callable[[np.random.Generator, Any], NDArray[np.float6
 }
 
 
-def _draw(rng: np.random.Generator, size: Any, distribution: str) -> NDArray[np.float64]:
+def _random_values(rng: np.random.Generator, size: Any, distribution: str) -> NDArray[np.float64]:
     if distribution not in _DISTRIBUTIONS:
         raise ValueError(f"distribution={distribution!r}; allowed: {sorted(_DISTRIBUTIONS)}.")
     return _DISTRIBUTIONS[distribution](rng, size)
@@ -42,7 +43,7 @@ def _random(
 ) -> sp.csr_array:
     count = round(density * units * units)
     cells = np.sort(rng.choice(units * units, size=count, replace=False))
-    return _csr(_draw(rng, count, distribution), cells // units, cells % units, units)
+    return _csr(_random_values(rng, count, distribution), cells // units, cells % units, units)
 
 
 def _ring(rng: np.random.Generator, units: int, **_: Any) -> sp.csr_array:
@@ -102,16 +103,16 @@ def _small_world(
     rewiring: float,
     **_: Any,
 ) -> sp.csr_array:
-    neighbours = min(max(1, round(density * units)), units - 1)
-    offsets = np.r_[1 : neighbours // 2 + 1, -((neighbours + 1) // 2) : 0]
-    rows = np.repeat(np.arange(units), neighbours)
+    neighbors = min(max(1, round(density * units)), units - 1)
+    offsets = np.r_[1 : neighbors // 2 + 1, -((neighbors + 1) // 2) : 0]
+    rows = np.repeat(np.arange(units), neighbors)
     columns = (rows + np.tile(offsets, units)) % units
     for unit in range(units):
-        mine = columns[unit * neighbours : (unit + 1) * neighbours]
-        moved = rng.random(neighbours) < rewiring
+        mine = columns[unit * neighbors : (unit + 1) * neighbors]
+        moved = rng.random(neighbors) < rewiring
         free = np.setdiff1d(np.arange(units), np.r_[mine[~moved], unit], assume_unique=True)
         mine[moved] = rng.choice(free, size=moved.sum(), replace=False)
-    return _csr(_draw(rng, len(rows), distribution), rows, columns, units)
+    return _csr(_random_values(rng, len(rows), distribution), rows, columns, units)
 
 
 def _blocks(
@@ -126,13 +127,13 @@ def _blocks(
     within = density * n_blocks / (1 + (n_blocks - 1) * coupling)
     if within > 1:
         raise ValueError(
-            f"density={density} does not fit into n_blocks={n_blocks} with coupling={coupling}: "
-            f"the blocks themselves would need a density of {within:.3g}."
+            f"density={density} is too high for topology='blocks': with {n_blocks} blocks it is at "
+            f"most {density / within:.3g}."
         )
     block = np.arange(units) * n_blocks // units
     chance = np.where(block[:, None] == block, within, within * coupling)
     rows, columns = np.nonzero(rng.random((units, units)) < chance)
-    return _csr(_draw(rng, len(rows), distribution), rows, columns, units)
+    return _csr(_random_values(rng, len(rows), distribution), rows, columns, units)
 
 
 def _structured(transform: str) -> Callable[..., StructuredMatrix]:
@@ -177,21 +178,21 @@ def recurrent_weights(
         Number of units N.
     topology : str, default="random"
         - ``"random"``: ``density * N^2`` weights at random places.
-        - ``"ring"``: unit i hears unit i-1 (simple cycle reservoir, Rodan & Tino 2011).
+        - ``"ring"``: unit i receives from unit i-1 (simple cycle reservoir, Rodan & Tino 2011).
         - ``"delay_line"``: a ring that is cut; its spectral radius is 0 and cannot be scaled, so
           `spectral_radius` is its weight (Rodan & Tino 2011).
-        - ``"jumps"``: a ring with two-way links between each `jump`-th unit (Rodan & Tino 2012).
+        - ``"jumps"``: a ring; each `jump`-th unit is also joined both ways (Rodan & Tino 2012).
         - ``"orthogonal"``: uniform over orthogonal matrices, dense.
-        - ``"small_world"``: each unit hears ``density * N`` neighbours on a ring, each link moved
-          to a random unit with probability `rewiring` (Watts & Strogatz 1998).
-        - ``"blocks"``: `n_blocks` clusters; links between them `coupling` times as dense.
+        - ``"small_world"``: each unit receives from ``density * N`` neighbors on a ring, each
+          connection moved to a random unit with probability `rewiring` (Watts & Strogatz 1998).
+        - ``"blocks"``: `n_blocks` clusters; connections between them `coupling` times as dense.
         - ``"cosine"``, ``"hadamard"``: random orthogonal `StructuredMatrix`, O(N log N) a step.
     spectral_radius : float, default=0.9
         Largest modulus of the eigenvalues of the result, exact.
     density : float, default=0.1
         Share of weights that are not zero ("random", "small_world", "blocks").
     distribution : {"normal", "uniform", "bernoulli"}, default="normal"
-        Of those weights: standard normal, uniform on [-1, 1], or -1 and 1.
+        Distribution of those weights: standard normal, uniform on [-1, 1], or -1 and 1.
     jump : int, default=10
         Units between two ends of a jump.
     jump_weight : float, default=0.5
@@ -213,7 +214,7 @@ def recurrent_weights(
     Raises
     ------
     ValueError
-        If a value is out of its range, or a radius above 0 is asked of a draw whose radius is 0.
+        If a value is out of its range, or the drawn weights have radius 0 and cannot be scaled.
 
     Examples
     --------
@@ -229,7 +230,10 @@ def recurrent_weights(
     if not 0 < density <= 1:
         raise ValueError(f"density={density}; it must be in (0, 1].")
     if topology == "jumps" and not 1 <= jump < units:
-        raise ValueError(f"jump={jump}; it must be at least 1 and less than units={units}.")
+        raise ValueError(
+            f"topology='jumps' connects units that are {jump} apart, so it needs more than {jump} "
+            f"units, got {units}."
+        )
     _check_radius(spectral_radius)
     matrix = TOPOLOGIES[topology](
         np.random.default_rng(seed),
@@ -269,8 +273,8 @@ def rescaled(weights: Matrix, spectral_radius: float) -> Matrix:
     Raises
     ------
     ValueError
-        If the radius is negative or not finite, or the weights' own radius is 0 (all zero, or no
-        unit hears itself through others) and `spectral_radius` is not.
+        If the radius is negative or not finite, or the weights' own radius is 0 (all zero, or a
+        graph without a cycle) and `spectral_radius` is not.
 
     Examples
     --------
@@ -283,7 +287,8 @@ def rescaled(weights: Matrix, spectral_radius: float) -> Matrix:
     if own == 0 and spectral_radius > 0:
         raise ValueError(
             f"The recurrent weights have spectral radius 0 and cannot be scaled to "
-            f"{spectral_radius}: no unit hears itself through others. Raise density or units."
+            f"{spectral_radius}: the graph of connections has no cycle. Raise the density or the "
+            "number of units."
         )
     return weights * (spectral_radius / own if own else 0.0)
 
@@ -336,7 +341,7 @@ def input_weights(
             f"inputs, got {scaling!r}."
         )
     rng = np.random.default_rng(seed)
-    weights = _draw(rng, (units, n_inputs), distribution)
+    weights = _random_values(rng, (units, n_inputs), distribution)
     if density < 1:
         weights *= rng.random(weights.shape) < density
     return scale * weights

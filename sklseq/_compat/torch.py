@@ -1,0 +1,39 @@
+"""What torch keeps private or undocumented, in this one place; nn may import this file alone."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "lerp_all_",
+    "relu_backward_",
+    "segment_max",
+    "sigmoid_backward",
+    "tanh_backward",
+    "tanh_backward_",
+]
+
+# Gradients of activations from the gradient of their values and the values themselves, in one pass.
+sigmoid_backward: Any = torch.ops.aten.sigmoid_backward
+tanh_backward: Any = torch.ops.aten.tanh_backward
+
+
+def relu_backward_(grad: Tensor, value: Tensor) -> Tensor:
+    """The gradient before ReLU, written over the one after it."""
+    return torch.ops.aten.threshold_backward.grad_input(grad, value, 0, grad_input=grad)
+
+
+def tanh_backward_(grad: Tensor, value: Tensor) -> Tensor:
+    """The gradient before tanh, written over the one after it."""
+    return torch.ops.aten.tanh_backward.grad_input(grad, value, grad_input=grad)
+
+
+def lerp_all_(tensors: list[Tensor], ends: list[Tensor], weight: float) -> None:
+    """Move all tensors toward `ends` by the same share of the way, in one call."""
+    torch._foreach_lerp_(tensors, ends, weight)
+
+
+def segment_max(values: Tensor, lengths: Tensor) -> Tensor:
+    """Maximum over each segment of rows; that the lengths add up to all rows is not checked."""
+    return torch.segment_reduce(values, "max", lengths=lengths, axis=0, unsafe=True)

@@ -1,0 +1,63 @@
+"""Reading X where a row is a sample of fixed shape."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import validate_data
+
+from sklseq.base.estimator import Estimator
+from sklseq.base.targets import TargetRows
+
+__all__ = ["check_finite_rows", "of_table", "read_table"]
+
+
+def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
+    """Validate a table and set, or compare with, what `fit` of `model` has seen.
+
+    Returns
+    -------
+    ndarray of float32 or float64 of shape (n_samples, n_features)
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the row and feature at fault.
+    """
+    if len(shape := getattr(X, "shape", ())) > 2:
+        raise ValueError(
+            f"Found array with dim {len(shape)}, but {type(model).__name__} takes one row for "
+            "each sample. Flatten images: X.reshape(len(X), -1)."
+        )
+    X = validate_data(
+        model, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
+    )
+    return check_finite_rows(X)
+
+
+def check_finite_rows(X: NDArray[Any], name: str = "X") -> NDArray[Any]:
+    """X, which the user knows by this name, if all of it is finite.
+
+    Raises
+    ------
+    ValueError
+        Naming the first row and feature that is not.
+    """
+    if np.isfinite(X.sum(dtype=np.float64)) or (finite := np.isfinite(X)).all():
+        return X
+    place = np.argwhere(~finite)[0]
+    what = "NaN" if np.isnan(X[tuple(place)]) else "infinity"
+    where = ", ".join(f"index {i}" for i in place[1:]) if X.ndim > 2 else f"feature {place[1]}"
+    raise ValueError(
+        f"Input {name} contains {what} at row {place[0]}, {where}: fill it in first, for example "
+        "with SimpleImputer, or leave out the row."
+    )
+
+
+def of_table(n_rows: int) -> TargetRows:
+    """Rows of a table, which have no parts with targets of their own."""
+
+    def stack(values: Any, name: str) -> NDArray[Any]:
+        raise AssertionError("rows have no parts")
+
+    return TargetRows("row", "value", np.ones(n_rows, dtype=np.int64), False, stack)

@@ -1,0 +1,1 @@
+"""Displays: what a fitted estimator holds, drawn with matplotlib; one a file."""

@@ -1,0 +1,1 @@
+"""Diagnostics of reservoirs: dynamics and memory."""

@@ -1,0 +1,33 @@
+"""Recurrent layers by the name of their cell."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from sklseq.nn.recurrent.cells.any_cell import AnyCell
+from sklseq.nn.recurrent.cells.leaky import Leaky
+from sklseq.nn.recurrent.cells.torch_layers import GRU, LSTM, RNN
+from sklseq.nn.recurrent.layer import Layer
+
+__all__ = ["CELLS", "make_layer"]
+
+CELLS: dict[str, Callable[..., Layer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU, "leaky": Leaky}
+
+
+def make_layer(
+    cell: str | type[nn.Module],
+    input_size: int,
+    hidden_size: int,
+    cell_options: dict[str, Any] | None = None,
+) -> Layer:
+    """One recurrent layer in one direction, of a named cell or a cell class."""
+    options = cell_options or {}
+    if not isinstance(cell, str):
+        return AnyCell(cell, input_size, hidden_size, **options)
+    try:
+        return CELLS[cell](input_size, hidden_size, **options)
+    except TypeError as error:
+        raise ValueError(
+            f"cell_options={options!r} does not suit cell={cell!r}: {error}."
+        ) from error

@@ -1,0 +1,76 @@
+"""Layers with the equations and the parameters of torch's own: RNN, GRU, LSTM."""
+
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.recurrent.kernels.cpu import torch_weights
+from sklseq.nn.recurrent.kernels.dispatch import kernel_for
+from sklseq.nn.recurrent.layer import Layer, State
+
+__all__ = ["GRU", "LSTM", "RNN", "LSTMState"]
+
+
+class TorchLayer(Layer):
+    """Parameters of torch's layer, run by the kernel that fits device and type."""
+
+    torch_layer: ClassVar[Any]
+    cell: ClassVar[str]
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.rnn = self.torch_layer(input_size, hidden_size)
+        self.hidden_size = hidden_size
+
+    def forward(
+        self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True
+    ) -> tuple[Tensor, State | None]:
+        return kernel_for(self.cell, x, packing)(self.rnn, x, packing, state, need_last)
+
+    def zero_state(self, x_t: Tensor) -> Tensor:
+        return x_t.new_zeros(len(x_t), self.hidden_size)
+
+
+class RNN(TorchLayer):
+    """Elman network with tanh units."""
+
+    torch_layer, cell = nn.RNN, "rnn"
+
+    def step(self, x_t: Tensor, state: State | None = None) -> State:
+        h = self.zero_state(x_t) if state is None else state
+        return torch.rnn_tanh_cell(x_t, h, *torch_weights(self.rnn))
+
+
+class GRU(TorchLayer):
+    """Gated recurrent unit."""
+
+    torch_layer, cell = nn.GRU, "gru"
+
+    def step(self, x_t: Tensor, state: State | None = None) -> State:
+        h = self.zero_state(x_t) if state is None else state
+        return torch.gru_cell(x_t, h, *torch_weights(self.rnn))
+
+
+class LSTMState(NamedTuple):
+    """State of long short-term memory."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
+class LSTM(TorchLayer):
+    """Long short-term memory; its state is an `LSTMState`."""
+
+    torch_layer, cell = nn.LSTM, "lstm"
+
+    def forward(
+        self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True
+    ) -> tuple[Tensor, State | None]:
+        states, last = super().forward(x, packing, state, need_last)
+        return states, None if last is None else LSTMState(*last)
+
+    def step(self, x_t: Tensor, state: State | None = None) -> State:
+        pair = (self.zero_state(x_t),) * 2 if state is None else state
+        return LSTMState(*torch.lstm_cell(x_t, pair, *torch_weights(self.rnn)))

@@ -1,0 +1,81 @@
+"""Which kernel runs a layer: by cell, number type, device and packing.
+
+A kernel takes ``(rnn, x, packing, state, need_last)``, torch's layer with the parameters and then
+what `Layer.forward` takes, and gives what that gives.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklseq.nn.ragged.packing import Lanes, Packing
+from sklseq.nn.recurrent.kernels import cpu, lanes, lstm
+from sklseq.nn.recurrent.kernels.cuda import cudnn
+
+__all__ = ["kernel_for", "lanes_for"]
+
+LayerKernel = Callable[..., tuple[Tensor, Any]]
+
+CPU: dict[str, LayerKernel] = {"rnn": cpu.rnn, "gru": cpu.gru, "lstm": lstm.rectangles}
+ONE_DNN: dict[str, LayerKernel] = {"lstm": lstm.folded}
+LANES: dict[str, LayerKernel] = {
+    "rnn": lanes.rnn_in_lanes,
+    "gru": lanes.gru_in_lanes,
+    "lstm": lstm.lanes,
+}
+
+
+def kernel_for(cell: str, x: Tensor, packing: Packing) -> LayerKernel:
+    """The kernel for packed steps of one of torch's cells."""
+    if packing.lanes is not None:
+        return LANES[cell]
+    if x.is_cuda:
+        return cudnn
+    return ONE_DNN.get(cell, CPU[cell]) if _has_one_dnn(x.dtype) else CPU[cell]
+
+
+def _has_one_dnn(dtype: torch.dtype) -> bool:
+    return dtype == torch.float32 and torch.backends.mkldnn.is_available()
+
+
+# Numbers that a sequence may take in one activation: 128 MB in float32, of which inference in
+# lanes keeps only a few.
+_MAX_NUMBERS = 1 << 25
+# Products have whole dozens of rows, or one: MKL's kernels for AVX2 take six rows at a time, those
+# for SSE twelve, and round the rows that are left over in their own way.
+
+
+def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | None]:
+    """Shape of the kernel calls by which a module runs a sequence of each length in inference.
+
+    It depends on nothing else, so that results do not depend on other sequences. Few rows make
+    one sequence alone fast, many rows make many fast (measured); None is for accelerators, which
+    take all at once. Very long sequences have fewer rows, as memory allows.
+    """
+    parameters = list(module.parameters())
+    if parameters[0].device.type != "cpu":
+        return [None] * len(lengths)
+    rnns = [m for m in module.modules() if isinstance(m, nn.RNNBase)]
+    units = max((m.hidden_size for m in rnns), default=0)
+    one_dnn = _has_one_dnn(parameters[0].dtype) and any(isinstance(m, nn.LSTM) for m in rnns)
+    if one_dnn:
+        # It takes long to begin and likes calls of about 1000 cells.
+        small, medium, large = Lanes(16, 32, gap=1), Lanes(16, 64, gap=1), Lanes(8, 128, gap=1)
+        shapes = [small if n <= 32 else medium if n <= 64 else large for n in lengths.tolist()]
+    elif any(isinstance(m, nn.LSTM) for m in rnns):
+        shapes = [Lanes(48, 48, gap=1)] * len(lengths)
+    elif any(isinstance(m, nn.GRU) for m in rnns):
+        shapes = [Lanes(48 if units <= 64 else 24, 24, grid=4)] * len(lengths)
+    else:
+        shapes = [Lanes(96 if units <= 32 else 48, 24, grid=4)] * len(lengths)
+    widest = max(max(p.shape, default=1) for p in parameters)
+    fitting = _MAX_NUMBERS // widest // np.maximum(lengths, 1)
+    fewer = (8, 4, 2, 1) if one_dnn else (48, 24, 12, 1)
+    return [
+        lanes if lanes.rows <= n else lanes._replace(rows=next((r for r in fewer if r <= n), 1))
+        for lanes, n in zip(shapes, fitting.tolist(), strict=True)
+    ]

@@ -1,0 +1,253 @@
+"""An echo state network with a trained readout: a ridge, or any estimator of scikit-learn."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from sklseq._compat.sklearn import HasMethods
+from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base.targets import TargetRows, read_weights
+from sklseq.data import Sequences
+from sklseq.reservoir._base import BaseESN
+from sklseq.reservoir._features import PooledFeatures, write
+from sklseq.reservoir._layers import same_weights
+from sklseq.reservoir._pooling import POOLING_UFUNCS, Pooling
+from sklseq.reservoir._readouts import GivenReadout, ReadoutTargets, RidgeReadout
+from sklseq.reservoir._shared_work import is_sharing, shared_slot
+from sklseq.reservoir._threads import one_blas_thread
+
+__all__ = ["ESNPredictor"]
+
+Array = NDArray[Any]
+
+
+@estimator
+class ESNPredictor(BaseESN):
+    """Echo state network with a trained readout."""
+
+    bidirectional: bool = param(
+        False,
+        "Whether a second reservoir reads each sequence backward. Per step, the prediction then "
+        "depends on later steps too.",
+        "boolean",
+    )
+    pooling: str = param(
+        "last",
+        "Summary of the features of a sequence's steps: those of the 'last' step read, their "
+        "'mean' or 'max'. Not used with target='step'.",
+        choice(*POOLING_UFUNCS),
+    )
+    n_slices: int = param(
+        1,
+        "Slices of equal length that are pooled each on its own, side by side. Not used with "
+        "target='step'.",
+        integer(1),
+    )
+    dtype: str = param(
+        "float64",
+        "Type of the states; the readout is always solved in float64.",
+        choice("float64", "float32"),
+    )
+    alpha: Any = param(
+        0.1,
+        "Ridge penalty: the squared error, summed over rows, plus `alpha` times the squared "
+        "coefficients is minimized. An array chooses the best of several by exact leave-one-out, "
+        "which runs the reservoir twice with target='step'; 'gcv' chooses among 33 from 1e-12 "
+        "(49 from 1e-20 with ``solver='qr'``) to 1e4 by generalized cross-validation, which costs "
+        "nothing.",
+        real(0),
+        "array-like",
+        choice("gcv"),
+    )
+    solver: str = param(
+        "eigen",
+        "Solver of the ridge: 'eigen' adds up products of the features, which is fast but "
+        "squares their condition number, so that penalties below about 1e-14 of their sum of "
+        "squares have no effect; 'qr' updates a triangle instead, for three to four times the work "
+        "and twice the digits: for targets that can be predicted to more than six digits.",
+        choice("eigen", "qr"),
+    )
+    readout: Any = param(
+        None,
+        "A scikit-learn estimator fitted on the features instead of the ridge. It is cloned, not "
+        "changed; `fit` gives it the features of all rows in one array.",
+        HasMethods(["fit", "predict"]),
+        None,
+    )
+
+    _attributes = {
+        "alpha_": attribute("float", "The ridge penalty used."),
+        "readout_": attribute("estimator", "The fitted `readout`, where one was given."),
+    }
+
+    if TYPE_CHECKING:  # not annotations at run time: they would become parameters
+        coef_: Any
+        intercept_: Any
+        readout_: Any
+        _learned: Any  # RidgeReadout or GivenReadout
+
+    @property
+    def _dtype(self) -> str:
+        return self.dtype
+
+    @property
+    def _n_directions(self) -> int:
+        return 1 + self.bidirectional
+
+    @property
+    def _pooling(self) -> Pooling | None:
+        if self._per_step:
+            return None
+        return Pooling(self.pooling, self.washout, self.n_slices)
+
+    # -- fitting ---------------------------------------------------------------------------
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, method: str, classes: Any = None) -> Self:
+        """Draw the reservoir, unless more is to be learned with it, and fit the readout."""
+        fresh = method == "fit" or not self._goes_on()
+        with self._fitting(X, y, sample_weight=sample_weight), one_blas_thread():
+            sequences = self._read_training(X, fresh)
+            weights = read_weights(sample_weight, self._target_rows(sequences))
+            values, weights = self._read_targets(y, sequences, weights, fresh, classes)
+            source = self._source(sequences, training=True)
+            targets = ReadoutTargets(values, self._without_washout(weights, sequences))
+            if self.readout is None:
+                before = None if fresh else self._learned.sums
+                data = sequences.steps, sequences.lengths, values, weights
+                known = shared_slot(self, "sums", data) if fresh else None
+                ridge = RidgeReadout(self.alpha, self.solver, before)
+                self._keep_ridge(ridge.fit(source, targets, known))
+            else:
+                self._keep_given(self._new_readout(method).fit(source, targets))
+        return self
+
+    def _read_targets(
+        self, y: Any, X: Sequences, weights: Array, fresh: bool, classes: Any
+    ) -> tuple[Array, Array]:
+        """Targets of rows as the readout wants them, and weights, 0 where there is none.
+
+        The ridge wants values (n_rows, n_outputs).
+        """
+        raise NotImplementedError
+
+    def _new_readout(self, method: str, **more: Any) -> GivenReadout:
+        """The given readout; to learn more, a copy of what it has learned."""
+        if method == "partial_fit" and hasattr(self, "readout_"):
+            return GivenReadout(deepcopy(self.readout_), method, **more)
+        return GivenReadout(clone(self.readout), method, **more)
+
+    def _keep_ridge(self, ridge: RidgeReadout) -> None:
+        self._learned, self.alpha_ = ridge, ridge.alpha_
+        self.coef_, self.intercept_ = ridge.coef, ridge.intercept
+        self.__dict__.pop("readout_", None)
+
+    def _keep_given(self, given: GivenReadout) -> None:
+        self._learned, self.readout_ = given, given.estimator
+        for name in ("coef_", "intercept_", "alpha_", "target_mean_", "target_scale_"):
+            self.__dict__.pop(name, None)
+
+    def _can_partial_fit(self) -> bool:
+        return self.readout is None or hasattr(self.readout, "partial_fit")
+
+    def _goes_on(self) -> bool:
+        """Whether there is a fitted readout of the kind asked for that can learn more."""
+        return hasattr(self, "coef_" if self.readout is None else "readout_")
+
+    # -- merging ---------------------------------------------------------------------------
+
+    def merge(self, other: Any) -> Self:
+        """Learn what another model has learned, as if this one had been fitted to both's rows.
+
+        Parameters
+        ----------
+        other : estimator
+            Of the same class, fitted with the same reservoir: give both the same integer as
+            `random_state`. It is not changed.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If the two do not share reservoir, features and targets, or the readout cannot be
+            merged: only a ridge with one `alpha` or 'gcv' can.
+        """
+        check_is_fitted(self)
+        check_is_fitted(other)
+        self._check_mergeable(other)
+        with self._all_or_nothing():
+            ridge = RidgeReadout(self.alpha, self.solver, self._learned.sums)
+            self._keep_ridge(ridge.merge(other._learned))
+        return self
+
+    def _check_mergeable(self, other: Any) -> None:
+        name = type(self).__name__
+        if type(other) is not type(self):
+            raise ValueError(f"A {type(other).__name__} cannot be merged into a {name}.")
+        if not hasattr(self, "coef_") or not hasattr(other, "coef_"):
+            raise ValueError("Only models with a ridge readout can be merged.")
+        mine = [*self.layers_, *(self.backward_layers_ or [])]
+        theirs = [*other.layers_, *(other.backward_layers_ or [])]
+        if len(mine) != len(theirs) or not all(map(same_weights, mine, theirs)):
+            raise ValueError(
+                f"The two {name} have different reservoirs: give both the same parameters and the "
+                "same integer as random_state."
+            )
+        for what in ("solver", "target", "features", "pooling", "n_slices", "washout"):
+            if getattr(self, what) != getattr(other, what):
+                raise ValueError(f"The two {name} differ in {what}.")
+        n_mine, n_theirs = np.size(self.intercept_), np.size(other.intercept_)
+        if n_mine != n_theirs:
+            raise ValueError(f"The two {name} have {n_mine} and {n_theirs} outputs.")
+
+    # -- predicting ------------------------------------------------------------------------
+
+    def _outputs(self, X: Any, method: str = "predict") -> tuple[Sequences, Array]:
+        """X as read, and what a method of the readout gives for its rows.
+
+        That of the ridge has shape (n_rows, n_outputs).
+        """
+        check_is_fitted(self)
+        if not hasattr(self, "readout_"):
+            return self._map_rows(X, self._learned.predict, np.size(self.intercept_), np.float64)
+        # The result for any row has the right shape.
+        example = self._learned.predict(np.zeros((1, self._n_columns), dtype=self.dtype), method)
+
+        def function(features: Array) -> Array:
+            return np.reshape(self._learned.predict(features, method), (len(features), -1))
+
+        sequences, values = self._map_rows(X, function, example[0].size, example.dtype)
+        return sequences, values[:, 0] if example.ndim == 1 else values
+
+    def _map_rows(
+        self, X: Any, function: Callable[[Array], Array], width: int, dtype: Any
+    ) -> tuple[Sequences, Array]:
+        """X as read, and a function (n_rows, width) of the features (n_rows, n_features)."""
+        sequences = self._read_steps(X, reset=False)
+        with one_blas_thread():
+            source = self._source(sequences)
+            shape = source.n_rows, source.n_features
+            if self._per_step and is_sharing(self, shape):
+                known = shared_slot(self, "features", (sequences.steps, sequences.lengths))
+                if known.value is None:
+                    known.value = write(source, np.asarray, np.empty(shape, dtype=self.dtype))
+                source = PooledFeatures(known.value, self.dtype)
+            return sequences, write(source, function, np.empty((shape[0], width), dtype=dtype))
+
+    # -- scoring ---------------------------------------------------------------------------
+
+    def _score_rows(self, X: Any, sample_weight: Any) -> tuple[TargetRows, Array]:
+        """Rows to score, and their weights: 0 in the washout of steps, where nothing was fitted."""
+        sequences = self._read_steps(X, reset=False)
+        rows = self._target_rows(sequences)
+        weights = self._without_washout(read_weights(sample_weight, rows), sequences)
+        if not weights.any() and self.washout:
+            raise ValueError(f"X has no step to score after the washout of {self.washout}.")
+        return rows, weights

@@ -1,0 +1,81 @@
+"""Rows to train on, and rows held out to stop training by."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from sklseq.training.rows.batch import Rows, Targets
+
+__all__ = ["hold_out"]
+
+
+def hold_out(
+    rows: Rows,
+    targets: Targets,
+    share: float,
+    seed: int,
+    *,
+    groups: NDArray[Any] | None = None,
+    held: NDArray[np.int64] | None = None,
+) -> tuple[Rows, Rows]:
+    """Split the rows that have a target with weight in two; the others are left out.
+
+    Parameters
+    ----------
+    rows : Rows
+    targets : Targets
+        Of all rows. Classes are kept in proportion where they can be.
+    share : float
+        Of the rows that have a target.
+    seed : int
+    groups : ndarray of shape (n_rows,) or None, default=None
+        Rows of a group stay together.
+    held : ndarray of int or None, default=None
+        Numbers of the rows to hold out, where the user chose them.
+
+    Returns
+    -------
+    train, validation : Rows
+
+    Raises
+    ------
+    ValueError
+        If fewer than two rows have a target.
+    """
+    if held is not None:
+        return rows.subset(np.setdiff1d(np.arange(len(rows)), held)), rows.subset(np.sort(held))
+    if (ends := rows.split_end(targets, share)) is not None:
+        return ends
+    candidates = np.flatnonzero(rows.has_target(targets))
+    if len(candidates) < 2:
+        raise ValueError(
+            "early_stopping holds out a part of the rows that have a target and weight, but X has "
+            f"{len(candidates)} of them: set it to False."
+        )
+    n_held = int(np.clip(np.ceil(share * len(candidates)), 1, len(candidates) - 1))
+    if groups is not None:
+        splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
+        parts = next(splitter.split(candidates, groups=groups[candidates]))
+        train, validation = (candidates[part] for part in parts)
+    else:
+        train, validation = train_test_split(
+            candidates,
+            test_size=n_held,
+            random_state=seed,
+            stratify=_strata(targets.stratify, candidates, n_held),
+        )
+    return rows.subset(np.sort(train)), rows.subset(np.sort(validation))
+
+
+def _strata(
+    classes: NDArray[Any] | None, candidates: NDArray[np.int64], n_held: int
+) -> NDArray[Any] | None:
+    """Classes of the candidates, if each part can have every class."""
+    if classes is None:
+        return None
+    of_candidates = classes[candidates]
+    sizes = np.unique(of_candidates, return_counts=True)[1]
+    smaller_part = min(n_held, len(candidates) - n_held)
+    return of_candidates if sizes.min() >= 2 and smaller_part >= len(sizes) else None

@@ -1,0 +1,43 @@
+"""What stands beside a DataFrame belongs to its rows: by position, never by names out of order."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklseq.base.index import check_index
+
+NAMES = [f"r{i}" for i in range(6)]
+TABLE = pd.DataFrame(np.zeros((6, 2)), index=NAMES)
+PANEL = pd.DataFrame(np.zeros((6, 2)), index=pd.MultiIndex.from_product([["b", "a"], range(3)]))
+
+
+@pytest.mark.parametrize("per_step", [True, False])
+def test_names_in_another_order_are_refused(per_step):
+    y = pd.Series(np.arange(6), index=NAMES)
+    check_index(TABLE, per_step, y=y)
+    with pytest.raises(ValueError, match="y and X have different indices"):
+        check_index(TABLE, per_step, y=y[::-1])
+
+
+@pytest.mark.parametrize("per_step", [True, False])
+def test_numbers_of_the_values_say_nothing(per_step):
+    check_index(TABLE, per_step, y=pd.Series(np.arange(6)), sample_weight=np.ones(6), other=None)
+    check_index(np.zeros((6, 2)), per_step, y=pd.Series(np.arange(6), index=NAMES))
+
+
+def test_some_other_steps_are_refused():
+    """Targets of the step before, or after, have most names in common."""
+    hours = pd.date_range("2024", periods=7, freq="h")
+    X = pd.DataFrame(np.zeros((6, 1)), index=hours[:6])
+    with pytest.raises(ValueError, match=r"y\.loc\[X\.index\]"):
+        check_index(X, True, y=pd.Series(np.zeros(6), index=hours[1:]))
+
+
+def test_rows_of_a_panel_are_its_sequences_or_its_steps():
+    of_sequences = pd.Series([1, 2], index=["b", "a"])
+    check_index(PANEL, False, y=of_sequences)
+    check_index(PANEL, True, y=PANEL[0], sample_weight=of_sequences)
+    with pytest.raises(ValueError, match=r"unique\(level=0\)"):
+        check_index(PANEL, False, y=of_sequences[::-1])
+    with pytest.raises(ValueError, match="have different indices"):
+        check_index(PANEL, True, y=PANEL[0].sort_index())
