@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,6 @@ __all__ = ["BaseESN"]
 
 _DISTRIBUTIONS = ("normal", "uniform", "bernoulli")
 _ROTATIONS = ("orthogonal", "ring", "cosine", "hadamard")
-
-
-# Parameters that decide which features a fitted readout takes of a row.
-_OF_FEATURES = ("target", "features", "pooling", "n_slices", "washout")
 
 
 @estimator
@@ -156,10 +152,19 @@ class BaseESN(SequenceEstimator):
         """How the steps of a sequence become one row; None if a row is a step."""
         return None
 
+    _of_features: ClassVar[tuple[str, ...]] = (
+        "target",
+        "features",
+        "pooling",
+        "n_slices",
+        "washout",
+    )
+    """Parameters that decide which features a fitted readout takes of a row."""
+
     # -- reading and drawing ---------------------------------------------------------------
 
     def _read_steps(self, X: Any, reset: bool) -> Sequences:
-        settings = {name: getattr(self, name, None) for name in _OF_FEATURES}
+        settings = {name: getattr(self, name, None) for name in self._of_features}
         if reset:
             self._fitted_settings = settings
         for name, value in settings.items():

@@ -1,7 +1,7 @@
 """Echo state networks that predict how a series goes on, and run on their own output."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,9 @@ class ESNForecaster(BaseESN):
 
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         _learned: RidgeReadout
+
+    # A series is one whether it came as a row or as a table of steps.
+    _of_features: ClassVar[tuple[str, ...]] = ("features",)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:

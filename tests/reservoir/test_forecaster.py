@@ -312,3 +312,10 @@ def test_a_partial_fit_on_other_features_changes_nothing():
     with pytest.raises(ValueError, match="1 features, but ESNForecaster is expecting 2"):
         model.partial_fit([np.zeros((30, 1))])
     assert model.__dict__ == before
+
+
+def test_series_are_forecast_as_rows_and_as_tables_of_steps():
+    X = np.sin(0.3 * np.arange(200))[:, None]
+    model = ESNForecaster(target="step", reservoir_size=30, random_state=0).fit(X)
+    one = model.forecast(5, X)
+    np.testing.assert_allclose(model.set_params(target="sequence").forecast(5, X[None])[0], one)
