@@ -1,7 +1,7 @@
 """Echo state networks that predict how a series goes on, and run on their own output."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,10 @@ from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
 from sklseq.nn.reservoir import input_weights
 from sklseq.reservoir._base import BaseESN
-from sklseq.reservoir._features import write
 from sklseq.reservoir._feedback import OutputFeedback, teacher_forcing
+from sklseq.reservoir._layers import checked_scaling
 from sklseq.reservoir._predictor import ESNPredictor
-from sklseq.reservoir._readouts import ReadoutTargets, RidgeReadout
+from sklseq.reservoir._readouts import RidgeReadout
 from sklseq.reservoir._shared_work import shared_slot
 from sklseq.reservoir._threads import one_blas_thread
 from sklseq.training.placement import resolve_device
@@ -85,9 +85,6 @@ class ESNForecaster(BaseESN):
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         _learned: RidgeReadout
 
-    # A series is one whether it came as a row or as a table of steps.
-    _of_features: ClassVar[tuple[str, ...]] = ("features",)
-
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:
         """Learn to predict each step of the series from those before.
@@ -95,10 +92,7 @@ class ESNForecaster(BaseESN):
         Parameters
         ----------
         X : sequences
-            The series: ``(n_series, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_series, n_steps)`` array;
-            DataFrame with a (series, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series.
+            {{X: sequences}} {{X: one series}}
         y : Ignored
             Not used, present for API consistency.
         exogenous : sequences or None, default=None
@@ -142,7 +136,7 @@ class ESNForecaster(BaseESN):
             series = self._read_steps(X, reset=fresh)
             self._layout = forecast_layout(X, series)
             if fresh:
-                outside = read_exogenous(exogenous, series.lengths, self._layout, self._dtype)
+                outside = read_exogenous(exogenous, series.lengths, self._layout, self.dtype)
                 self.n_exogenous_ = outside.shape[1]
                 self._draw_layers(self.n_exogenous_)
                 self._draw_feedback(series.steps.shape[1])
@@ -157,9 +151,8 @@ class ESNForecaster(BaseESN):
                 drive[:, self.n_exogenous_ :] += self._noise(drive)
             known = shared_slot(self, "sums", (drive, lengths, following)) if fresh else None
             ridge = RidgeReadout(self.alpha, self.solver, None if fresh else self._learned.sums)
-            targets = ReadoutTargets(following, self._after_washout(lengths))
             source = feedback.forced(drive, lengths, training=True)
-            self._learned = ridge.fit(source, targets, known)
+            self._learned = ridge.fit(source, following, self._after_washout(lengths), known)
             self.coef_, self.intercept_, self.alpha_ = ridge.coef, ridge.intercept, ridge.alpha_
         return self
 
@@ -266,12 +259,7 @@ class ESNForecaster(BaseESN):
         return OutputFeedback.of(self._state_features())
 
     def _draw_feedback(self, n_features: int) -> None:
-        scaling = np.asarray(self.feedback_scaling, dtype=np.float64)
-        if scaling.shape not in ((), (n_features,)) or not (scaling >= 0).all():
-            raise ValueError(
-                f"feedback_scaling={self.feedback_scaling!r}: it must be one number, or one for "
-                f"each of the {n_features} features, at least 0."
-            )
+        scaling = checked_scaling("feedback_scaling", self.feedback_scaling, n_features)
         # Generators of their own: exogenous inputs and noise do not change what is drawn.
         seed = draw_seed(self.random_state)
         weights = input_weights(
@@ -295,7 +283,7 @@ class ESNForecaster(BaseESN):
         """One-step predictions after each step: (n_rows, n_features)."""
         with one_blas_thread():
             source = self._feedback().forced(drive, lengths)
-            return write(source, self._learned.predict, np.empty((len(drive), len(self.coef_))))
+            return source.table(self._learned.predict, len(self.coef_))
 
     # -- checks ----------------------------------------------------------------------------
 
@@ -319,7 +307,7 @@ class ESNForecaster(BaseESN):
         )
 
     def _known_exogenous(self, exogenous: Any, lengths: NDArray[np.int64], layout: str) -> Array:
-        outside = read_exogenous(exogenous, lengths, layout, self._dtype)
+        outside = read_exogenous(exogenous, lengths, layout, self.dtype)
         if outside.shape[1] != self.n_exogenous_:
             raise ValueError(
                 f"exogenous has {outside.shape[1]} inputs, but {type(self).__name__} was fitted "

@@ -67,17 +67,7 @@ def is_sharing(model: Any, shape: tuple[int, ...]) -> bool:
 
 
 def shared_slot(model: Any, what: str, data: Any) -> Slot:
-    """A place for a result that may be there, from the same reservoir and data.
-
-    Parameters
-    ----------
-    model : estimator
-        With a reservoir.
-    what : str
-        Name of the result.
-    data : object
-        What it is computed from, beside the reservoir: arrays, numbers, strings.
-    """
+    """A place for the result `what`, which may be there, from the same reservoir and data."""
     work = _current.get()
     slots = None if work is None else work.of(model)
     return Slot() if slots is None else slots.setdefault((what, joblib.hash(data)), Slot())
