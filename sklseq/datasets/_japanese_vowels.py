@@ -11,7 +11,6 @@ from sklearn.utils import Bunch
 from sklseq.datasets._common import object_array, split_steps
 
 _SUBSETS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
-_FEATURE_NAMES = [f"lpc_cepstrum_{i}" for i in range(1, 13)]
 
 
 def load_japanese_vowels(
@@ -86,7 +85,7 @@ def load_japanese_vowels(
     return Bunch(
         data=data,
         target=target,
-        feature_names=list(_FEATURE_NAMES),
+        feature_names=[f"lpc_cepstrum_{i}" for i in range(1, 13)],
         target_names=np.array([f"speaker {i}" for i in range(1, 10)]),
         subset=subset,
         DESCR=_resource("japanese_vowels.rst").read_text(encoding="utf-8"),
