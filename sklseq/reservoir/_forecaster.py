@@ -149,8 +149,9 @@ class ESNForecaster(BaseESN):
             self._end_values = series.steps[np.cumsum(series.lengths) - 1]
             if self.feedback_noise:
                 drive[:, self.n_exogenous_ :] += self._noise(drive)
-            known = shared_slot(self, "sums", (drive, lengths, following)) if fresh else None
             ridge = RidgeReadout(self.alpha, self.solver, None if fresh else self._learned.sums)
+            data = drive, lengths, following, ridge.by_gcv
+            known = shared_slot(self, "sums", data) if fresh else None
             source = feedback.forced(drive, lengths, training=True)
             self._learned = ridge.fit(source, following, self._after_washout(lengths), known)
             self.coef_, self.intercept_, self.alpha_ = ridge.coef, ridge.intercept, ridge.alpha_

@@ -36,7 +36,7 @@ class ESNPredictor(PoolingESN):
         "coefficients is minimized. An array chooses the best of several by exact leave-one-out, "
         "which runs the reservoir twice with target='step'; 'gcv' chooses among 33 from 1e-12 "
         "(49 from 1e-20 with ``solver='qr'``) to 1e4 by generalized cross-validation, which costs "
-        "nothing.",
+        "nothing, and by exact leave-one-out where there are at most 4 rows for each feature.",
         real(0),
         "array-like",
         choice("gcv"),
@@ -118,7 +118,13 @@ class ESNPredictor(PoolingESN):
             weights = self._without_washout(weights, sequences)
             if self.readout is None:
                 before = None if fresh else self._learned.sums
-                data = sequences.steps, sequences.lengths, values, weights
+                data = (
+                    sequences.steps,
+                    sequences.lengths,
+                    values,
+                    weights,
+                    isinstance(self.alpha, str),
+                )
                 known = shared_slot(self, "sums", data) if fresh else None
                 ridge = RidgeReadout(self.alpha, self.solver, before)
                 self._keep_ridge(ridge.fit(source, values, weights, known))

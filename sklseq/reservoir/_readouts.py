@@ -9,7 +9,7 @@ from sklearn.utils.validation import has_fit_parameter
 from sklseq.reservoir._features import FeatureSource
 from sklseq.reservoir._shared_work import Slot
 from sklseq.reservoir._sums import RidgeSums, RidgeTargets, leave_one_out
-from sklseq.ridge import RidgePath
+from sklseq.ridge import RidgePath, validation_errors
 
 __all__ = ["GivenReadout", "RidgeReadout"]
 
@@ -58,7 +58,7 @@ class RidgeReadout:
         """
         known, targets = known or Slot(), RidgeTargets(values, weights)
         if known.value is None:
-            sums = RidgeSums.of(source, targets, self.solver)
+            sums = RidgeSums.of(source, targets, self.solver, self.by_gcv)
             sums = sums if self.sums is None else self.sums.merged(sums)
             known.value = sums, sums.paths()
         self.sums, paths = known.value
@@ -94,8 +94,7 @@ class RidgeReadout:
         """Coefficients of the sums, for the alpha with the smallest error."""
         assert self.sums is not None
         if self.by_gcv:
-            found = [p.generalized_cross_validation(self.alphas).sum(axis=1) for p in paths]
-            errors = np.sum(found, axis=0)
+            errors = np.sum([validation_errors(p, self.alphas).sum(axis=1) for p in paths], axis=0)
         if errors is None:
             self.alpha_ = float(self.alphas)
         else:

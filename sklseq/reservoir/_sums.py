@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklseq.reservoir._features import FeatureSource
-from sklseq.ridge import LeaveOneOut, RidgePath, RidgeStatistics, RidgeTriangle, merged
+from sklseq.ridge import KeptRows, LeaveOneOut, RidgePath, RidgeStatistics, RidgeTriangle, merged
 
 __all__ = ["STATISTICS", "RidgeSums", "RidgeTargets", "leave_one_out"]
+
+# Rows for each feature up to which generalized cross-validation is not to be relied on.
+_FEW = 4
 
 STATISTICS: dict[str, Any] = {"eigen": RidgeStatistics, "qr": RidgeTriangle}
 
@@ -52,12 +55,17 @@ class RidgeSums:
         self.outputs, self.statistics = outputs, statistics
 
     @classmethod
-    def of(cls, source: FeatureSource, targets: RidgeTargets, solver: str) -> "RidgeSums":
-        """The sums over all rows of a source."""
+    def of(
+        cls, source: FeatureSource, targets: RidgeTargets, solver: str, keep_few: bool
+    ) -> "RidgeSums":
+        """The sums over all rows of a source; with `keep_few` also the rows, if they are few."""
         outputs, kind = [group for group, _ in targets.groups], STATISTICS[solver]
-        parts = source.fold(
-            targets.update, lambda: [kind(source.n_features, len(group)) for group in outputs]
-        )
+        n, limit = source.n_features, _FEW * source.n_features
+
+        def start() -> list[Any]:
+            return [kind(n, len(group), KeptRows(limit) if keep_few else None) for group in outputs]
+
+        parts = source.fold(targets.update, start)
         return cls(outputs, [merged(group) for group in zip(*parts, strict=True)])
 
     @property
