@@ -11,7 +11,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
-from sklseq.ridge.ridge import RidgePath, checked_rows
+from sklseq.ridge.ridge import RidgePath, check_mergeable, checked_rows
 
 __all__ = ["RidgeTriangle", "TrianglePath"]
 
@@ -66,9 +66,7 @@ class RidgeTriangle:
 
     def merge(self, other: "RidgeTriangle") -> "RidgeTriangle":
         """Add the rows of another triangle; both as if seen at once, to rounding."""
-        mine, theirs = (self.n_features, self.n_targets), (other.n_features, other.n_targets)
-        if mine != theirs:
-            raise ValueError(f"Triangles of {mine} and {theirs} features and targets.")
+        check_mergeable(self, other, "Triangles")
         return self._add(other.factor.copy(), other.n_rows)
 
     def select(self, outputs: NDArray[np.int64]) -> "RidgeTriangle":
