@@ -13,6 +13,7 @@ from sklseq.base import attribute, estimator, other_default, param, real
 from sklseq.base.exogenous import first_steps, forecast_layout, read_exogenous, without_first
 from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
+from sklseq.data import Sequences
 from sklseq.nn.reservoir import input_weights
 from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._feedback import OutputFeedback, teacher_forcing
@@ -175,8 +176,7 @@ class ESNForecaster(BaseESN):
             of step t + 1.
         """
         check_is_fitted(self)
-        series = self._read_steps(X, reset=False)
-        outside = self._known_exogenous(exogenous, series.lengths + 1, forecast_layout(X, series))
+        series, outside = self._read_known(X, exogenous, beyond=1)
         following = outside[without_first(series.lengths + 1)]
         predicted = self._predicted(np.hstack([following, series.steps]), series.lengths)
         if self._per_step:
@@ -211,12 +211,10 @@ class ESNForecaster(BaseESN):
             raise ValueError(f"n_steps={n_steps!r}: it must be an int of at least 1.")
         if X is None:
             states, last, layout = self._end_states, self._end_values, self._layout
-            n_known = np.zeros(len(last), dtype=np.int64)
-            outside = self._known_exogenous(exogenous, n_known + n_steps, layout)
+            outside = self._known_exogenous(exogenous, np.full(len(last), n_steps), layout)
         else:
-            series = self._read_steps(X, reset=False)
+            series, outside = self._read_known(X, exogenous, beyond=n_steps)
             layout, n_known = forecast_layout(X, series), series.lengths
-            outside = self._known_exogenous(exogenous, n_known + n_steps, layout)
             known = first_steps(n_known + n_steps, n_known)
             drive, _ = teacher_forcing(series, outside[known])
             states = self._feedback().final_states(drive, series.lengths - 1)
@@ -247,14 +245,11 @@ class ESNForecaster(BaseESN):
         """
         check_is_fitted(self)
         check_index(X, True, exogenous=exogenous)
-        series = self._read_steps(X, reset=False)
+        series, outside = self._read_known(X, exogenous)
         self._check_lengths(series.lengths)
-        outside = self._known_exogenous(exogenous, series.lengths, forecast_layout(X, series))
         drive, following = teacher_forcing(series, outside)
         predicted = self._predicted(drive, series.lengths - 1)
         return r2_score(following, predicted, sample_weight=self._after_washout(series.lengths - 1))
-
-    # -- feedback --------------------------------------------------------------------------
 
     def _feedback(self) -> OutputFeedback:
         return OutputFeedback.of(self._state_features())
@@ -306,6 +301,12 @@ class ESNForecaster(BaseESN):
             "Every series has one step (a table with n_features = 1): there is no next step to "
             "learn from. For one series of many steps in a table set target='step'."
         )
+
+    def _read_known(self, X: Any, exogenous: Any, beyond: int = 0) -> tuple[Sequences, Array]:
+        """Series as read, and what is known from outside, for some steps beyond their end too."""
+        series = self._read_steps(X, reset=False)
+        layout = forecast_layout(X, series)
+        return series, self._known_exogenous(exogenous, series.lengths + beyond, layout)
 
     def _known_exogenous(self, exogenous: Any, lengths: NDArray[np.int64], layout: str) -> Array:
         outside = read_exogenous(exogenous, lengths, layout, self.dtype)

@@ -76,13 +76,7 @@ def _draw_layer(
 
 
 def spread_leak_rates(leak_rate: Any, units: int) -> float | NDArray[np.float64]:
-    """One leak rate, or as many time scales as there are numbers, each for as many units.
-
-    Raises
-    ------
-    ValueError
-        If a number is outside (0, 1], or there are more of them than units.
-    """
+    """One leak rate, or as many time scales as there are numbers, each for as many units."""
     rates = np.asarray(leak_rate, dtype=np.float64)
     if rates.ndim > 1 or rates.size == 0 or not ((rates > 0) & (rates <= 1)).all():
         raise ValueError(

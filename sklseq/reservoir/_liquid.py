@@ -14,14 +14,6 @@ from sklseq.base.randomness import draw_seed
 from sklseq.base.sequences import SequenceEstimator, SequenceTransformer
 from sklseq.data import Sequences
 from sklseq.nn.reservoir.liquid import Liquid, liquid_traces, liquid_weights
-from sklseq.reservoir._pooling import (
-    POOLING_UFUNCS,
-    FeatureBlock,
-    Pooling,
-    add_to_groups,
-    combined,
-    slice_of_steps,
-)
 
 __all__ = ["LiquidStateTransformer"]
 
@@ -119,7 +111,7 @@ class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
         "last",
         "Summary of a sequence's traces: the 'last', their 'mean' or 'max'. Not used "
         "with target='step'.",
-        choice(*POOLING_UFUNCS),
+        choice("last", "mean", "max"),
     )
     random_state: Any = param(
         None, "Seed of synapses, input weights, bias currents and Poisson spikes.", "random_state"
@@ -235,11 +227,20 @@ class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
         return np.clip((sequences.steps / 2 - low / 2) / width, 0, 1)
 
     def _pooled(self, sequences: Sequences, blocks: Any) -> NDArray[np.float64]:
-        pooling, found = Pooling(self.pooling, 0, 1), list[FeatureBlock]()
-        sequence_of = slice_of_steps(sequences.lengths, pooling)
-        for rows, traces in blocks:
-            add_to_groups(found, rows, traces, sequence_of, pooling.kind)
-        return combined(found, sequence_of, (len(sequences), self.liquid_.units), pooling)
+        of_step = np.repeat(np.arange(len(sequences)), sequences.lengths)
+        # Traces are not negative: zero starts a sum and a maximum.
+        pooled = np.zeros((len(sequences), self.liquid_.units))
+        for rows, block in blocks:
+            here = of_step[rows]  # each sequence at most once
+            if self.pooling == "last":
+                pooled[here] = block
+            elif self.pooling == "mean":
+                pooled[here] += block
+            else:
+                pooled[here] = np.maximum(pooled[here], block)
+        if self.pooling == "mean":
+            pooled /= sequences.lengths[:, None]
+        return pooled
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -42,7 +42,7 @@ def check_washout(lengths: NDArray[np.int64], washout: int, n_slices: int = 1) -
 
 
 def slice_of_steps(
-    lengths: NDArray[np.int64], pooling: Pooling, backward: bool = False
+    lengths: NDArray[np.int64], pooling: Pooling, backward: bool
 ) -> NDArray[np.int64]:
     """The slice ``n_slices * sequence + slice`` that each step is pooled into; -1 where it is not.
 

@@ -17,7 +17,7 @@ from scipy.special import xlogy
 
 from sklseq.ridge.rows import KeptRows, joined
 
-__all__ = ["RidgePath", "RidgeStatistics", "checked_rows", "merged"]
+__all__ = ["RidgePath", "RidgeStatistics", "check_mergeable", "checked_rows", "merged"]
 
 FloatArray = NDArray[np.float64]
 
@@ -136,7 +136,7 @@ class RidgeStatistics:
         -------
         self : RidgeStatistics
         """
-        self._check(other)
+        check_mergeable(self, other, "Statistics")
         self.products += other.products
         self.cross += other.cross
         self.squares += other.squares
@@ -182,11 +182,6 @@ class RidgeStatistics:
         source = self if fit_intercept else self.uncentered()
         values, vectors = scipy.linalg.eigh(source.products, driver="evd", check_finite=True)
         return RidgePath(source, np.maximum(values, 0), vectors, fit_intercept)
-
-    def _check(self, other: "RidgeStatistics") -> None:
-        mine, theirs = (self.n_features, self.n_targets), (other.n_features, other.n_targets)
-        if mine != theirs:
-            raise ValueError(f"Statistics of {mine} and {theirs} features and targets.")
 
     def _join(
         self, n_rows: int, weight: float, x_mean: FloatArray, y_mean: FloatArray
@@ -323,13 +318,7 @@ class RidgePath:
 def checked_rows(
     statistic: Any, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Copies of rows, of the columns that a statistic has, and their weights.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or a weight is negative.
-    """
+    """Copies of rows and their weights; ValueError where they do not fit the statistic."""
     x, y = np.array(features, dtype=np.float64), np.array(targets, dtype=np.float64)
     n, p, k = len(x), statistic.n_features, statistic.n_targets
     if x.shape != (n, p) or y.shape != (n, k):
@@ -340,6 +329,13 @@ def checked_rows(
     if w.shape != (n,) or (w < 0).any():
         raise ValueError("The weights must be one number at least 0 for each row.")
     return x, y, w
+
+
+def check_mergeable(one: Any, other: Any, kind: str) -> None:
+    """Whether two statistics have the same columns; else ValueError."""
+    mine, theirs = (one.n_features, one.n_targets), (other.n_features, other.n_targets)
+    if mine != theirs:
+        raise ValueError(f"{kind} of {mine} and {theirs} features and targets.")
 
 
 def merged(parts: Iterable[Any]) -> Any:

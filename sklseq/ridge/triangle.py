@@ -12,7 +12,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
 
-from sklseq.ridge.ridge import RidgePath, checked_rows
+from sklseq.ridge.ridge import RidgePath, check_mergeable, checked_rows
 from sklseq.ridge.rows import KeptRows, joined
 
 __all__ = ["RidgeTriangle", "TrianglePath"]
@@ -77,9 +77,7 @@ class RidgeTriangle:
 
     def merge(self, other: "RidgeTriangle") -> "RidgeTriangle":
         """Add the rows of another triangle; both as if seen at once, to rounding."""
-        mine, theirs = (self.n_features, self.n_targets), (other.n_features, other.n_targets)
-        if mine != theirs:
-            raise ValueError(f"Triangles of {mine} and {theirs} features and targets.")
+        check_mergeable(self, other, "Triangles")
         self.weight_logs += other.weight_logs
         self.rows = joined(self.rows, other.rows)
         return self._add(other.factor.copy(), other.n_rows)
