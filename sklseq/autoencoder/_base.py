@@ -14,7 +14,7 @@ from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.tables import of_table, read_table
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 from sklseq.nn.codes.autoencoder import LOSSES
 from sklseq.parts.compression import Quantizer
 from sklseq.parts.fit import NeuralEstimator

@@ -33,7 +33,9 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
         return False
 
     @contextmanager
-    def _fitting(self, X: Any, y: Any = None, *, n_epochs: int = 0, **beside: Any) -> Iterator[Fit]:
+    def _fitting(
+        self, X: Any, y: Any = None, *, n_epochs: int = 0, **metadata: Any
+    ) -> Iterator[Fit]:
         """The outer half of every fit: all or nothing, rows in one order, callbacks notified.
 
         Parameters
@@ -42,13 +44,18 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
             As the user gave them.
         n_epochs : int, default=0
             What callbacks will see of subtasks.
-        **beside : object
+        **metadata : object
             Other arguments of the fit, such as ``sample_weight``.
         """
         with self._all_or_nothing():
-            check_index(X, self._per_step, y=y, sample_weight=beside.get("sample_weight"))
+            if y is None and self.__sklearn_tags__().target_tags.required:
+                raise ValueError(
+                    f"{type(self).__name__} requires y to be passed, but the target y is None: "
+                    f"give one for each {getattr(self, 'target', 'row')}."
+                )
+            check_index(X, self._per_step, y=y, sample_weight=metadata.get("sample_weight"))
             context = self._init_callback_context(max_subtasks=n_epochs)
-            fit = Fit(context, {"X": X, "y": y, "metadata": beside})
+            fit = Fit(context, {"X": X, "y": y, "metadata": metadata})
             context.call_on_fit_task_begin(estimator=self, **fit.data)
             yield fit
             running = callback_attributes(self)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from sklseq._compat.sklearn import check_feature_names, output_container
 from sklseq.base.estimator import Estimator
 from sklseq.base.parameters import choice, estimator, param
-from sklseq.base.targets import TargetRows, of_sequences
+from sklseq.base.target_rows import TargetRows
 from sklseq.data import (
     Sequences,
     as_container,
@@ -21,6 +21,7 @@ from sklseq.data import (
     is_nested_table,
     is_table,
     read_sequences,
+    stack_steps,
 )
 
 __all__ = [
@@ -134,7 +135,13 @@ class SequenceEstimator(Estimator):
 
     def _target_rows(self, data: Sequences) -> TargetRows:
         """What targets and weights belong to."""
-        return of_sequences(data, self._per_step)
+        return TargetRows(
+            "sequence",
+            "step",
+            data.lengths,
+            self._per_step,
+            lambda values, name: stack_steps(values, data, name),
+        )
 
     def _restore(self, X: Sequences, values: NDArray[Any]) -> NDArray[Any]:
         """Values of rows in the container of the input, where a row is a step."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
 from sklseq.base.estimator import Estimator
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 
 __all__ = ["check_finite_rows", "of_table", "read_table"]
 
@@ -56,8 +56,4 @@ def check_finite_rows(X: NDArray[Any], name: str = "X") -> NDArray[Any]:
 
 def of_table(n_rows: int) -> TargetRows:
     """Rows of a table, which have no parts with targets of their own."""
-
-    def stack(values: Any, name: str) -> NDArray[Any]:
-        raise AssertionError("rows have no parts")
-
-    return TargetRows("row", "value", np.ones(n_rows, dtype=np.int64), False, stack)
+    return TargetRows("row", "value", np.ones(n_rows, dtype=np.int64))

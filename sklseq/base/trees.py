@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.utils.validation import validate_data
 
 from sklseq.base.tables import check_finite_rows
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 from sklseq.data import (
     Forest,
     Vocabulary,

@@ -17,7 +17,7 @@ from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator, param
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.tables import check_finite_rows, of_table
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 from sklseq.nn.layers.randomness import drawing_from
 from sklseq.parts.conditions import (
     CONDITION_ATTRIBUTES,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
 from sklseq.base.estimator import Fit
 from sklseq.base.randomness import draw_seed
-from sklseq.base.targets import TargetRows, read_weights
+from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.training.context import seeded_construction
 from sklseq.training.engine import Result, StopTraining, Trainer
 from sklseq.training.hold_out import hold_out
@@ -173,14 +173,22 @@ class NeuralEstimator(Estimator):
         n_epochs = 1 if partial else self.max_epochs
         with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight) as fit:
             data = self._read(X, fresh)
-            weights = read_weights(sample_weight, self._target_rows(data))
+            target_rows = self._target_rows(data)
+            weights = read_weights(sample_weight, target_rows)
             targets = self._read_targets(y, data, weights, fresh, **known)
             module = self._start_module(fresh, self._settings(data, targets))
             rows = self._rows(data, parameter_of(module), targets)
             train, validation = rows, None
             # A single epoch of partial_fit has nothing to stop.
             if self.early_stopping and not partial:
-                train, validation = hold_out(rows, targets, self.validation_fraction, self._seed)
+                train, validation = hold_out(
+                    rows,
+                    targets,
+                    self.validation_fraction,
+                    self._seed,
+                    estimator=type(self).__name__,
+                    unit=target_rows.whole,
+                )
             if fresh:
                 with torch.no_grad():
                     self._initialize(module, train)
@@ -328,6 +336,10 @@ class NeuralEstimator(Estimator):
         """X of a fitted estimator."""
         check_is_fitted(self)
         return self._read(X, fresh=False)
+
+    def _restore(self, data: Any, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of rows in the container of X."""
+        return values
 
     def _float_type(self, fresh: bool) -> str:
         """Type in which X is read: that of the weights, whatever `dtype` says since."""

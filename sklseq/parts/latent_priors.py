@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
 from sklseq.base.tables import of_table
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 from sklseq.nn.flows.coupling_flow import CouplingFlow
 from sklseq.parts.conditions import OneHot, rows_and_classes, with_classes
 from sklseq.parts.fit import NeuralEstimator

@@ -1,12 +1,13 @@
 """What classifiers and regressors of trees share."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
 from sklseq.data import Forest, without_subtrees
 from sklseq.nn.trees.network import RecursiveNetwork
@@ -40,6 +41,36 @@ class SupervisedRecursive(BaseRecursive):
     )
 
     _network: ClassVar[type[nn.Module]] = RecursiveNetwork
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : trees
+            A list, or 1-D object array, of trees in any form that `reader` knows; with
+            ``pairs=True`` of pairs of trees; a table ``(n_rows, n_steps)`` or an array
+            ``(n_sequences, n_steps, n_features)``, composed as balanced binary trees.
+        y : array-like
+            Of a classifier a label for each tree or pair, ``(n_trees,)``; of a regressor a value,
+            or ``(n_trees, n_outputs)``. With ``target="node"``, for each tree nested tuples of
+            labels or values in its shape, or a list with one (or n_outputs) for each node, parents
+            before their children and subtree after subtree; for sequences one for each step.
+            None, NaN and, among labels, -1 are nodes without a target.
+        sample_weight : array-like or None, default=None
+            Weight of each tree or pair, or as y of each node.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            {{unchanged}}
+        """
+        return self._fit(X, y, sample_weight)
 
     @property
     def _per_node(self) -> bool:

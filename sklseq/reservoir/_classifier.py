@@ -137,8 +137,7 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
             self._target_rows(X),
             weights,
             class_weight=self.class_weight,
-            announced=classes,
-            known=None if fresh else self.classes_,
+            classes=classes if fresh else self.classes_,
         )
         self.classes_ = labels.classes
         codes = labels.codes
@@ -249,4 +248,4 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
         """
         check_index(X, self._per_step, y=y, sample_weight=sample_weight)
         predicted, rows, weights = self.predict(X), *self._score_rows(X, sample_weight)
-        return score_labels(y, predicted, rows, weights)
+        return score_labels(y, rows.stacked(predicted), rows, weights)

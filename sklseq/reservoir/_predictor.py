@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import HasMethods
 from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.base.targets import TargetRows, read_weights
+from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.data import Sequences
 from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._features import PooledFeatures, write

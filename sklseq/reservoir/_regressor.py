@@ -198,7 +198,7 @@ class ESNRegressor(RegressorMixin, ESNPredictor):
         """
         check_index(X, self._per_step, y=y, sample_weight=sample_weight)
         predicted, rows, weights = self.predict(X), *self._score_rows(X, sample_weight)
-        return score_values(y, predicted, rows, weights)
+        return score_values(y, rows.stacked(predicted), rows, weights)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -96,7 +96,9 @@ class SequenceRows(Rows):
             return None
         known = np.flatnonzero(targets.counted())
         if len(known) < 2:
-            raise ValueError("early_stopping needs at least two targets; set it to False.")
+            raise ValueError(
+                "early_stopping=True needs two steps that have a target; set it to False."
+            )
         cut = known[-int(np.clip(round(share * len(known)), 1, len(known) - 1))]
         lengths = np.array([cut, len(self.steps) - cut])
         both = type(self)(self.steps, lengths, self.like, None, True)
