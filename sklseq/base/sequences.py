@@ -64,10 +64,7 @@ class SequenceEstimator(Estimator):
     ) -> Sequences:
         """Validate X and set, or compare with, what `fit` has seen.
 
-        Raises
-        ------
-        ValueError
-            Naming the sequence, step and feature at fault.
+        An error names the sequence, step and feature at fault.
         """
         X = as_container(X)
         if is_table(X) or (not self._per_step and not symbolic and self._spells_table(X, reset)):
@@ -189,13 +186,7 @@ def unpacked(X: Sequences, steps: NDArray[Any], flat: bool) -> NDArray[Any]:
 
 
 def check_lengths(lengths: Any, n: int) -> NDArray[np.int64]:
-    """Lengths that a user asks for.
-
-    Raises
-    ------
-    ValueError
-        If they are not `n` whole numbers of at least 1.
-    """
+    """The lengths that a user asks for, if they are `n` whole numbers of at least 1."""
     counts = np.asarray(lengths)
     if counts.shape != (n,) or counts.dtype.kind not in "iu" or counts.min() < 1:
         raise ValueError(f"lengths must be {n} whole numbers of at least 1.")

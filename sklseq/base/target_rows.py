@@ -56,13 +56,7 @@ class TargetRows:
 
 
 def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
-    """Weight of each target; weights of wholes hold for all their parts.
-
-    Raises
-    ------
-    ValueError
-        If there is another number of weights than of targets, or one is negative.
-    """
+    """Weight of each target; weights of wholes hold for all their parts."""
     if sample_weight is None:
         return np.ones(len(rows))
     if hasattr(sample_weight, "__array__") and not hasattr(sample_weight, "__len__"):

@@ -63,7 +63,7 @@ def read_labels(
     class_weight: Any = None,
     classes: Any = None,
 ) -> Labels:
-    """Codes, weights and classes of labels.
+    """Codes, weights and classes of labels; an error names the label or the place at fault.
 
     Parameters
     ----------
@@ -74,11 +74,6 @@ def read_labels(
     class_weight : dict, "balanced" or None, default=None
     classes : array-like or None, default=None
         All classes, where y need not hold them all: given by the user or by an earlier fit.
-
-    Raises
-    ------
-    ValueError
-        Naming the label or the place at fault.
     """
     y = _label_of_each(y, rows)
     labeled = ~unlabeled(y) if rows.per_part else np.ones(len(y), dtype=bool)
@@ -104,14 +99,9 @@ def read_labels(
 def check_partial_classes(
     classes: Any, known: NDArray[Any] | None, class_weight: Any = None
 ) -> None:
-    """Refuse arguments `classes` with which `partial_fit` cannot go on.
+    """Refuse an argument `classes` with which `partial_fit` cannot go on.
 
-    Parameters
-    ----------
-    classes : array-like or None
-    known : ndarray or None
-        The classes so far; None in the first call.
-    class_weight : dict, "balanced" or None, default=None
+    The classes so far are `known`, None in the first call.
     """
     if known is None and classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
@@ -130,16 +120,7 @@ def check_partial_classes(
 def score_labels(
     y: Any, predicted: NDArray[Any], rows: TargetRows, weights: NDArray[np.float64]
 ) -> float:
-    """Mean accuracy over all targets that have a label.
-
-    Parameters
-    ----------
-    y : array-like
-        As in `read_labels`.
-    predicted : ndarray of shape (n_targets,)
-    rows : TargetRows
-    weights : ndarray of shape (n_targets,)
-    """
+    """Mean accuracy over all targets that have a label, given `predicted` of all targets."""
     if rows.per_part:
         true = _column(rows.stacked(y), rows)
         known = ~unlabeled(true)
@@ -243,19 +224,9 @@ class Values(NamedTuple):
 
 
 def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Values:
-    """Real targets of rows.
+    """Real targets: one value (or k) for each target, NaN for a part without one.
 
-    Parameters
-    ----------
-    y : array-like
-        One value (or k) for each target; NaN is a part without a target.
-    rows : TargetRows
-    weights : ndarray of shape (n_targets,)
-
-    Raises
-    ------
-    ValueError
-        If y does not fit, or has no value with weight.
+    Raises ValueError if y does not fit, or has no value with weight.
     """
     if rows.per_part:
         y = rows.stacked(y)
@@ -286,13 +257,7 @@ def score_values(
 ) -> float:
     """Coefficient of determination over all targets that have a value.
 
-    Parameters
-    ----------
-    y : array-like
-        As in `read_values`.
-    predicted : ndarray of shape (n_targets,) or (n_targets, n_outputs)
-    rows : TargetRows
-    weights : ndarray of shape (n_targets,)
+    `predicted` is ``(n_targets,)`` or ``(n_targets, n_outputs)``, `weights` ``(n_targets,)``.
     """
     if not rows.per_part:
         return r2_score(y, predicted, sample_weight=weights)

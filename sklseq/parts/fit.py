@@ -154,20 +154,8 @@ class NeuralEstimator(Estimator):
     ) -> Self:
         """Fit, or with `partial` train for one epoch more: the template of every family.
 
-        What differs between families stands in these hooks, called in this order:
-
-        1. ``_read(X, fresh) -> data``: validated X; a fresh fit learns what X looks like.
-        2. ``_target_rows(data) -> TargetRows``: what targets and weights belong to.
-        3. ``_read_targets(y, data, weights, fresh, **known) -> Targets``
-        4. ``_settings(data, targets) -> dict``: what `_network` is made with.
-        5. ``_rows(data, like, targets) -> Rows``: training data on the device of `like`.
-        6. ``_initialize(module, rows)``: what a new module takes from its training rows.
-        7. ``_phases() -> list of Phase``: parts trained against each other; none by default.
-        8. ``_training_rows(rows) -> Rows``: what epochs go through; the training rows by default.
-        9. ``_objective(module, batch) -> loss``: of each training step, and of held-out rows.
-        10. ``_finish(data, targets)``: what is computed from the trained network.
-
-        Whatever fails on the way leaves the estimator as it was before.
+        What differs between families stands in the hooks below, which are called in their order;
+        ``known`` goes to `_read_targets`. A fit that fails leaves the estimator as it was before.
         """
         fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
         n_epochs = 1 if partial else self.max_epochs
@@ -204,8 +192,13 @@ class NeuralEstimator(Estimator):
             try:
                 self._finish(data, targets)
             except KeyboardInterrupt:
-                # Once more, so that the model is kept.
-                warnings.warn(_interrupted(self), ConvergenceWarning, stacklevel=2)
+                warnings.warn(
+                    f"Interrupted after {type(self).__name__} was trained: what is computed from "
+                    "the trained network is computed once more, to keep the model. Interrupt again "
+                    "to give it up.",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
                 self._finish(data, targets)
         return self
 
@@ -317,15 +310,9 @@ class NeuralEstimator(Estimator):
     # -- inference -------------------------------------------------------------------------
 
     def _run(self, function: str, data: Any, *, per_part: bool | None = None) -> NDArray[Any]:
-        """Outputs of a method of the trained module for all rows, or parts of rows, of read data.
+        """Outputs of a method of the trained module for what `_read` gave.
 
-        Parameters
-        ----------
-        function : str
-        data : object
-            As `_read` gives it.
-        per_part : bool or None, default=None
-            Whether the method gives results of steps or nodes; None if targets are theirs.
+        `per_part` says whether they are those of steps or nodes; None if targets are theirs.
         """
         rows = self._rows(data, parameter_of(self.module_))
         method = getattr(self.module_, function)
@@ -340,6 +327,14 @@ class NeuralEstimator(Estimator):
     def _restore(self, data: Any, values: NDArray[Any]) -> NDArray[Any]:
         """Values of rows in the container of X."""
         return values
+
+    def _check_as_fitted(self, name: str, fitted: Any) -> None:
+        """Refuse a parameter that was set anew since the fit, though the network depends on it."""
+        if (now := getattr(self, name)) != fitted:
+            raise ValueError(
+                f"{name}={now!r}, but {type(self).__name__} was fitted with {name}={fitted!r}: set "
+                "it back, or fit again."
+            )
 
     def _float_type(self, fresh: bool) -> str:
         """Type in which X is read: that of the weights, whatever `dtype` says since."""
@@ -356,18 +351,15 @@ class NeuralEstimator(Estimator):
         """Plain numpy arrays instead of torch objects: safe to read, on any machine."""
         state = super().__getstate__()
         if (module := state.get("module_")) is not None:
-            state["module_"] = _to_arrays(module.state_dict())
+            state["module_"] = _converted(module.state_dict())
         if state.get("_optimizer_state") is not None:
-            state["_optimizer_state"] = _to_arrays(state["_optimizer_state"])
+            state["_optimizer_state"] = _converted(state["_optimizer_state"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Rebuild the module from what it was made with, and load its weights strictly.
 
-        Raises
-        ------
-        ValueError
-            If the stored weights do not fit the module.
+        Raises ValueError if the stored weights do not fit the module.
         """
         state = dict(state)
         if (arrays := state.get("module_")) is not None:
@@ -375,10 +367,10 @@ class NeuralEstimator(Estimator):
                 module = self._network(**state["_module_kwargs"])
             _check_shapes(type(self).__name__, module, arrays)
             # Assigned, so that the weights keep their type: the parameter may be set anew.
-            module.load_state_dict(_to_tensors(arrays), assign=True)
+            module.load_state_dict(_converted(arrays), assign=True)
             state["module_"] = module.to(device_or_cpu(state["device"])).eval()
         if state.get("_optimizer_state") is not None:
-            state["_optimizer_state"] = _to_tensors(state["_optimizer_state"])
+            state["_optimizer_state"] = _converted(state["_optimizer_state"])
         super().__setstate__(state)
 
 
@@ -387,13 +379,6 @@ def _differ(new: Any, old: Any) -> bool:
         return bool(new != old)
     except (ValueError, RuntimeError):  # arrays among a cell's options
         return joblib.hash(new) != joblib.hash(old)
-
-
-def _interrupted(model: Estimator) -> str:
-    return (
-        f"Interrupted after {type(model).__name__} was trained: what is computed from the trained "
-        "network is computed once more, to keep the model. Interrupt again to give it up."
-    )
 
 
 class _EpochReporter(Callback):
@@ -421,20 +406,15 @@ class _EpochReporter(Callback):
         return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
 
 
-def _to_arrays(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
+def _converted(value: Any) -> Any:
+    """Tensors in dicts and lists as arrays, or arrays as tensors."""
+    if isinstance(value, Tensor):
         return np.asarray(value.detach().cpu().numpy(), order="C")
-    if isinstance(value, dict):
-        return {k: _to_arrays(v) for k, v in value.items()}
-    return [_to_arrays(v) for v in value] if isinstance(value, list) else value
-
-
-def _to_tensors(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return torch.from_numpy(value.copy())
     if isinstance(value, dict):
-        return {k: _to_tensors(v) for k, v in value.items()}
-    return [_to_tensors(v) for v in value] if isinstance(value, list) else value
+        return {k: _converted(v) for k, v in value.items()}
+    return [_converted(v) for v in value] if isinstance(value, list) else value
 
 
 def _check_shapes(name: str, module: nn.Module, arrays: dict[str, np.ndarray]) -> None:

@@ -75,19 +75,10 @@ def fit_latent_prior(
     device: str = "cpu",
     n_threads: int | None = None,
 ) -> LatentDistribution | None:
-    """Fit a distribution to latent codes.
+    """Fit a distribution to latent codes ``(n, n_components)``; `kind` None fits nothing.
 
-    Parameters
-    ----------
-    kind : {"normal", "gmm", "flow"} or None
-        None fits nothing.
-    codes : ndarray of shape (n, n_components)
-    weights : ndarray of shape (n,)
-    classes : ndarray of shape (n, n_classes) or None, default=None
-        One-hot classes, each of which gets a distribution of its own.
-    seed : int
-    dtype, device, n_threads
-        As in `NeuralEstimator`, for a flow.
+    Each of the one-hot `classes` ``(n, n_classes)`` gets a distribution of its own. `dtype`,
+    `device` and `n_threads` are those of a flow.
     """
     if kind is None:
         return None

@@ -126,12 +126,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _read_fitted(self, X: Any) -> Sequences:
         sequences = super()._read_fitted(X)
         network: Any = self.module_
-        if (network.pooling is None) != self._per_step:
-            fitted = "step" if network.pooling is None else "sequence"
-            raise ValueError(
-                f"target={self.target!r}, but {type(self).__name__} was fitted with "
-                f"target={fitted!r}: set it back, or fit again."
-            )
+        self._check_as_fitted("target", "step" if network.pooling is None else "sequence")
         return sequences
 
     # -- training --------------------------------------------------------------------------

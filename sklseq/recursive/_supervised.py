@@ -88,17 +88,8 @@ class SupervisedRecursive(BaseRecursive):
     def _read_fitted(self, X: Any) -> Forest:
         forest = super()._read_fitted(X)
         network: Any = self.module_
-        if network.per_node != self._per_node:
-            fitted = "node" if network.per_node else "tree"
-            raise ValueError(
-                f"target={self.target!r}, but {type(self).__name__} was fitted with "
-                f"target={fitted!r}: set it back, or fit again."
-            )
-        if (pairs := self._module_kwargs["pairs"]) != self.pairs:
-            raise ValueError(
-                f"pairs={self.pairs}, but {type(self).__name__} was fitted with "
-                f"pairs={pairs}: set it back, or fit again."
-            )
+        self._check_as_fitted("target", "node" if network.per_node else "tree")
+        self._check_as_fitted("pairs", self._module_kwargs["pairs"])
         return forest
 
     def _settings(self, data: Forest, targets: Targets) -> dict[str, Any]:
@@ -117,11 +108,7 @@ class SupervisedRecursive(BaseRecursive):
     def _explained(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
         """What importances explain: a number (or several) for each row of `outputs`.
 
-        Parameters
-        ----------
-        whole : ndarray of shape (1, n_outputs)
-            Output for the whole tree.
-        outputs : ndarray of shape (n, n_outputs)
+        `whole` ``(1, n_outputs)`` is the output for the whole tree.
         """
 
     def subtree_importances(self, X: Any) -> NDArray[np.object_]:

@@ -38,15 +38,6 @@ def hold_out(
         Numbers of the rows to hold out, where the user chose them.
     estimator, unit : str
         What messages call the estimator and a row.
-
-    Returns
-    -------
-    train, validation : Rows
-
-    Raises
-    ------
-    ValueError
-        If fewer than two rows have a target.
     """
     if held is not None:
         return rows.subset(np.setdiff1d(np.arange(len(rows)), held)), rows.subset(np.sort(held))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
 from sklseq.nn.flows import Flow
+from sklseq.utils._bad_input_checks import assert_refuses
 from sklseq.utils._check_data import fresh
 from sklseq.utils._frame_checks import (
     check_frames_and_arrays_of_whole_numbers,
@@ -159,7 +160,7 @@ def check_number_of_samples(estimator: Any) -> None:
     """Fewer than one sample, or part of one, is refused by name."""
     model = _fit(estimator, _table())
     for n in (0, -1, 1.5, "two"):
-        _assert_refuses(partial(model.sample, n), "n_samples")
+        assert_refuses(partial(model.sample, n), "n_samples")
 
 
 def check_fewer_rows_than_a_batch(estimator: Any) -> None:
@@ -245,12 +246,12 @@ def check_bad_classes(estimator: Any) -> None:
     """Classes never seen, of another number than the rows, or not there at all are refused."""
     X, y = _classes(40)
     model = _fit(estimator, X, y, conditional=True, max_epochs=1)
-    _assert_refuses(partial(model.sample, 3, y="unheard of"), "unheard of", "rare")
-    _assert_refuses(partial(model.sample, 3, y=["rare", "rare"]), "shape", "3")
-    _assert_refuses(partial(_fit, estimator, X, conditional=True), "requires y")
-    _assert_refuses(partial(_fit, estimator, X, y[:-1], conditional=True), "inconsistent")
+    assert_refuses(partial(model.sample, 3, y="unheard of"), "unheard of", "rare")
+    assert_refuses(partial(model.sample, 3, y=["rare", "rare"]), "shape", "3")
+    assert_refuses(partial(_fit, estimator, X, conditional=True), "requires y")
+    assert_refuses(partial(_fit, estimator, X, y[:-1], conditional=True), "inconsistent")
     plain = _fit(estimator, X, y, conditional=False, max_epochs=1)
-    _assert_refuses(partial(plain.sample, 3, y="rare"), "conditional=True")
+    assert_refuses(partial(plain.sample, 3, y="rare"), "conditional=True")
 
 
 def check_scores_of_classes(estimator: Any) -> None:
@@ -261,14 +262,3 @@ def check_scores_of_classes(estimator: Any) -> None:
         return
     joint = [model.score_samples(X, y=c) + np.log(p) for c, p in (("rare", 0.25), ("usual", 0.75))]
     assert_allclose(np.logaddexp(*joint), model.score_samples(X))
-
-
-def _assert_refuses(call: Callable[[], Any], *words: str) -> None:
-    message = None
-    try:
-        call()
-    except (ValueError, TypeError) as error:
-        message = str(error)
-    assert message is not None, f"bad input was accepted; expected an error that says {words}"
-    missing = [word for word in words if word not in message]
-    assert not missing, f"the message does not say {missing}: {message}"

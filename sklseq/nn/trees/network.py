@@ -43,7 +43,7 @@ class TreeEncoder(nn.Module):
         As in `TreeCell`.
     direction : {"up", "down", "both"}
         States from subtrees, from ancestors, or both: then those from ancestors are computed
-        from inputs beside states from subtrees, so that each sees the whole tree.
+        from inputs and states from subtrees, so that each sees the whole tree.
     dropout : float, default=0.0
         Share of the inputs and of the states dropped in training.
     """

@@ -87,10 +87,7 @@ class SequenceRows(Rows):
     def split_end(self, targets: Targets, share: float) -> tuple[Self, Self] | None:
         """A single series with targets for its steps, cut where `share` of them is left.
 
-        Raises
-        ------
-        ValueError
-            If it has fewer than two targets.
+        Raises ValueError if it has fewer than two targets.
         """
         if len(self) > 1 or not self.per_part:
             return None
