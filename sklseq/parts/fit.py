@@ -19,8 +19,10 @@ from sklseq.base import Estimator, attribute, choice, estimator, integer, param,
 from sklseq.base.estimator import Fit
 from sklseq.base.randomness import draw_seed
 from sklseq.base.target_rows import TargetRows, read_weights
+from sklseq.parts.epochs import EpochReporter
+from sklseq.parts.storage import converted, load_weights
 from sklseq.training.context import seeded_construction
-from sklseq.training.engine import Result, StopTraining, Trainer
+from sklseq.training.engine import Result, Trainer
 from sklseq.training.hold_out import hold_out
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
 from sklseq.training.phases import Phase
@@ -288,7 +290,7 @@ class NeuralEstimator(Estimator):
             "batch_size": n_rows if self.solver == "lbfgs" else self.batch_size,
             "seed": self._seed,
             "epochs_done": self.n_iter_,
-            "callbacks": [_EpochReporter(self, fit), *callbacks],
+            "callbacks": [EpochReporter(self, fit), *callbacks],
             "phases": self._phases(),
         }
         parameters = self.get_params(deep=False)
@@ -351,9 +353,9 @@ class NeuralEstimator(Estimator):
         """Plain numpy arrays instead of torch objects: safe to read, on any machine."""
         state = super().__getstate__()
         if (module := state.get("module_")) is not None:
-            state["module_"] = _converted(module.state_dict())
+            state["module_"] = converted(module.state_dict())
         if state.get("_optimizer_state") is not None:
-            state["_optimizer_state"] = _converted(state["_optimizer_state"])
+            state["_optimizer_state"] = converted(state["_optimizer_state"])
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -365,12 +367,10 @@ class NeuralEstimator(Estimator):
         if (arrays := state.get("module_")) is not None:
             with seeded_construction(0):
                 module = self._network(**state["_module_kwargs"])
-            _check_shapes(type(self).__name__, module, arrays)
-            # Assigned, so that the weights keep their type: the parameter may be set anew.
-            module.load_state_dict(_converted(arrays), assign=True)
+            load_weights(module, arrays, type(self).__name__)
             state["module_"] = module.to(device_or_cpu(state["device"])).eval()
         if state.get("_optimizer_state") is not None:
-            state["_optimizer_state"] = _converted(state["_optimizer_state"])
+            state["_optimizer_state"] = converted(state["_optimizer_state"])
         super().__setstate__(state)
 
 
@@ -379,50 +379,3 @@ def _differ(new: Any, old: Any) -> bool:
         return bool(new != old)
     except (ValueError, RuntimeError):  # arrays among a cell's options
         return joblib.hash(new) != joblib.hash(old)
-
-
-class _EpochReporter(Callback):
-    """Reports each epoch to scikit-learn's callbacks."""
-
-    def __init__(self, owner: NeuralEstimator, fit: Fit):
-        self.owner, self.fit = owner, fit
-
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        self.epoch = self.fit.context.subcontext(task_name="epoch")
-        self.epoch.call_on_fit_task_begin(estimator=self.owner, **self._task(net))
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        if self.epoch.call_on_fit_task_end(estimator=self.owner, **self._task(net)):
-            raise StopTraining
-
-    def _task(self, net: Any) -> dict[str, Any]:
-        def as_if_stopped_here() -> dict[str, Any]:  # called only where a callback asks for it
-            return {
-                "module_": deepcopy(net.module_).eval(),
-                "n_iter_": net.epoch,
-                "loss_curve_": self.owner.loss_curve_ + net.losses["train"],
-            }
-
-        return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
-
-
-def _converted(value: Any) -> Any:
-    """Tensors in dicts and lists as arrays, or arrays as tensors."""
-    if isinstance(value, Tensor):
-        return np.asarray(value.detach().cpu().numpy(), order="C")
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value.copy())
-    if isinstance(value, dict):
-        return {k: _converted(v) for k, v in value.items()}
-    return [_converted(v) for v in value] if isinstance(value, list) else value
-
-
-def _check_shapes(name: str, module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
-    expected = {k: tuple(v.shape) for k, v in module.state_dict().items()}
-    found = {k: v.shape for k, v in arrays.items()}
-    if expected != found:
-        wrong = sorted(k for k in expected.keys() | found if expected.get(k) != found.get(k))
-        raise ValueError(
-            f"The stored weights of this {name} do not fit its network: "
-            + "; ".join(f"{k} is {found.get(k)}, expected {expected.get(k)}" for k in wrong[:3])
-        )
