@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
 from sklseq.base.estimator import Fit
 from sklseq.base.randomness import draw_seed
+from sklseq.base.tables import of_table
 from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.parts.epochs import EpochReporter
 from sklseq.parts.storage import converted, load_weights
@@ -208,9 +209,9 @@ class NeuralEstimator(Estimator):
     def _read(self, X: Any, fresh: bool) -> Any:
         """Validated X; a fresh fit learns what X looks like, others compare with that."""
 
-    @abstractmethod
     def _target_rows(self, data: Any) -> TargetRows:
-        """What targets and weights belong to."""
+        """What targets and weights belong to; by default the rows of a table."""
+        return of_table(len(data))
 
     def _read_targets(
         self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
@@ -229,17 +230,17 @@ class NeuralEstimator(Estimator):
     def _initialize(self, module: Any, rows: Any) -> None:
         """Set what a new module takes from its training rows; called without gradients."""
 
-    @abstractmethod
-    def _objective(self, module: Any, batch: Batch) -> Tensor:
-        """Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
+    def _phases(self) -> list[Phase]:
+        """Parts that are trained against each other, each by its own loss; none by default."""
+        return []
 
     def _training_rows(self, rows: Rows) -> Rows:
         """The rows that epochs go through, once the module was initialized from `rows`."""
         return rows
 
-    def _phases(self) -> list[Phase]:
-        """Parts that are trained against each other, each by its own loss; none by default."""
-        return []
+    @abstractmethod
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
+        """Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
 
     def _finish(self, data: Any, targets: Targets) -> None:
         """What is left to learn once the network is trained."""

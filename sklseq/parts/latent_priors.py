@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
-from sklseq.base.tables import of_table
-from sklseq.base.target_rows import TargetRows
 from sklseq.nn.flows.coupling_flow import CouplingFlow
 from sklseq.parts.conditions import OneHot, rows_and_classes, with_classes
 from sklseq.parts.fit import NeuralEstimator
@@ -183,9 +181,6 @@ class _FlowPrior(NeuralEstimator):
         noise = np.random.default_rng(0).standard_normal(X.shape)
         scale = X.std(axis=0)
         return X + _JITTER * np.where(scale > 0, scale, 1) * noise
-
-    def _target_rows(self, data: NDArray[Any]) -> TargetRows:
-        return of_table(len(data))
 
     def _read_targets(
         self, y: OneHot, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
