@@ -108,8 +108,7 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
             self._target_rows(X),
             weights,
             class_weight=self.class_weight,
-            announced=classes,
-            known=None if fresh else self.classes_,
+            classes=classes if fresh else self.classes_,
         )
         self.classes_ = labels.classes
         codes = labels.codes

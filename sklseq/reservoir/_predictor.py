@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import attribute, choice, estimator, param, real
 from sklseq.base.index import check_index
-from sklseq.base.targets import TargetRows, read_weights
+from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.data import Sequences
 from sklseq.reservoir._base import PoolingESN
 from sklseq.reservoir._features import PooledFeatures
@@ -282,4 +282,4 @@ class ESNPredictor(PoolingESN):
         weights = self._without_washout(read_weights(sample_weight, rows), sequences)
         if not weights.any() and self.washout:
             raise ValueError(f"X has no step to score after the washout of {self.washout}.")
-        return self._score(y, predicted, rows, weights)
+        return self._score(y, rows.stacked(predicted), rows, weights)
