@@ -167,6 +167,8 @@ class NeuralEstimator(Estimator):
             target_rows = self._target_rows(data)
             weights = read_weights(sample_weight, target_rows)
             targets = self._read_targets(y, data, weights, fresh, **known)
+            if fresh:
+                self._learn_scale(data, targets)
             module = self._start_module(fresh, self._settings(data, targets))
             rows = self._rows(data, parameter_of(module), targets)
             train, validation = rows, None
@@ -218,6 +220,9 @@ class NeuralEstimator(Estimator):
     ) -> Targets:
         """What rows are to give; by default themselves."""
         return Targets(weights)
+
+    def _learn_scale(self, data: Any, targets: Targets) -> None:
+        """Set by what the values in data are scaled, where the network does not do it."""
 
     @abstractmethod
     def _settings(self, data: Any, targets: Targets) -> dict[str, Any]:
@@ -318,8 +323,11 @@ class NeuralEstimator(Estimator):
         `per_part` says whether they are those of steps or nodes; None if targets are theirs.
         """
         rows = self._rows(data, parameter_of(self.module_))
+        return self._run_rows(function, rows, rows.per_part if per_part is None else per_part)
+
+    def _run_rows(self, function: str, rows: Rows, per_part: bool = False) -> NDArray[Any]:
+        """Outputs of a method of the trained module for rows of its own inputs."""
         method = getattr(self.module_, function)
-        per_part = rows.per_part if per_part is None else per_part
         return run(method, self.module_, rows, per_part=per_part, n_threads=self.n_threads)
 
     def _read_fitted(self, X: Any) -> Any:

@@ -14,6 +14,7 @@ from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, mean_weights, scaled_steps
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -63,7 +64,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         None,
     )
 
-    _attributes = {
+    _attributes = SCALE_ATTRIBUTES | {
         "vocabulary_": attribute("ndarray of str or int", "The known symbols, where X has symbols.")
     }
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
@@ -108,7 +109,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         """X as the network takes it; a fresh fit learns the symbols."""
         known = None if fresh else getattr(self, "vocabulary_", None)
         symbolic = self.embedding_size is not None if fresh else known is not None
-        sequences = self._read_X(X, reset=fresh, dtype=self._float_type(fresh), symbolic=symbolic)
+        sequences = self._read_X(X, reset=fresh, symbolic=symbolic)
         if fresh:
             self.__dict__.pop("vocabulary_", None)
             if sequences.symbolic:
@@ -131,6 +132,13 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
 
     # -- training --------------------------------------------------------------------------
 
+    def _learn_scale(self, data: Sequences, targets: Targets) -> None:
+        weights = targets.weights
+        if self._per_step:
+            weights = mean_weights(weights, data.lengths)
+        if data.steps.ndim == 2:
+            learn_scale(self, data.steps, data.lengths, weights)
+
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         symbolic = data.steps.ndim == 1
         return {
@@ -147,6 +155,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         }
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        if data.steps.ndim == 2:
+            data = scaled_steps(self, data, like)
         return SequenceRows(data.steps, data.lengths, like, targets, self._per_step)
 
 

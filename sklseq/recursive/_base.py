@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,6 +21,7 @@ from sklseq.data import READERS, Forest
 from sklseq.nn.trees.cells import COMPOSITIONS
 from sklseq.nn.trees.levels import ENGINES
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, mean_weights, scaled
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.forests import ForestRows
 
@@ -78,7 +80,7 @@ class BaseRecursive(NeuralEstimator):
         integer(1),
     )
 
-    _attributes = {
+    _attributes = SCALE_ATTRIBUTES | {
         "vocabulary_": attribute("ndarray of str or int", "The known symbols, where X has symbols.")
     }
     _network: ClassVar[type[nn.Module]]
@@ -103,9 +105,7 @@ class BaseRecursive(NeuralEstimator):
         """X as trees; a fresh fit learns the symbols and the largest number of children."""
         check_reader(self.reader)
         pairs = self._trees_per_row == 2
-        forest = read_trees(
-            self, X, reset=fresh, reader=self.reader, dtype=self._float_type(fresh), pairs=pairs
-        )
+        forest = read_trees(self, X, reset=fresh, reader=self.reader, pairs=pairs)
         if fresh:
             self._arity = forest.arity
             self.__dict__.pop("vocabulary_", None)
@@ -145,6 +145,16 @@ class BaseRecursive(NeuralEstimator):
 
     # -- training --------------------------------------------------------------------------
 
+    def _learn_scale(self, data: Forest, targets: Targets) -> None:
+        if data.features is None:
+            return
+        weights = np.repeat(targets.weights, self._trees_per_row)
+        if self._per_node:
+            weights = mean_weights(weights, data.n_results)
+        numeric = np.add.reduceat(data.has_features.astype(np.int64), data.starts)
+        some = numeric > 0
+        learn_scale(self, data.features[data.has_features], numeric[some], weights[some])
+
     def _settings(self, data: Forest, targets: Targets) -> dict[str, Any]:
         return {
             "n_symbols": 0 if self._vocabulary is None else len(self._vocabulary) + 2,
@@ -159,7 +169,7 @@ class BaseRecursive(NeuralEstimator):
 
     def _rows(self, data: Forest, like: Tensor, targets: Targets | None = None) -> ForestRows:
         return ForestRows(
-            data,
+            self._scaled(data, like),
             index_of_symbols(data, self._vocabulary),
             like,
             targets,
@@ -167,3 +177,10 @@ class BaseRecursive(NeuralEstimator):
             trees_per_row=self._trees_per_row,
             engine=self.engine,
         )
+
+    def _scaled(self, data: Forest, like: Tensor) -> Forest:
+        """Trees whose numbers are as the network reads them."""
+        if data.features is None:
+            return data
+        values = scaled(self, data.features, like)
+        return data.with_features(np.where(data.has_features[:, None], values, 0))
