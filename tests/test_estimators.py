@@ -722,3 +722,38 @@ def test_import_is_light():
         "import sys, sklseq; assert 'torch' not in sys.modules; assert 'sklearn' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -- offsets and scales --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("offset", "scale"), [(1e3, 1), (1e6, 1), (1e9, 1), (0, 1e-6), (0, 1e6)])
+@each
+def test_offsets_and_scales_change_nothing_or_warn(cls, offset, scale):
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 2
+    X = (2 * rng.normal(size=(60, 6)) + y[:, None]).round(2)
+    if cls.__name__ == "ConvolutionalAutoencoder":
+        X = np.repeat(X, 6, axis=1).reshape(60, 6, 6)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        plain = quick(cls).fit(X, y)
+    assert not [w for w in found if "tandard" in str(w.message)]
+    moved = X * scale + offset
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model = quick(cls).fit(moved, y)
+    if any(re.search(r"feature 0 has mean .*StandardScaler", str(w.message)) for w in found):
+        return
+    for method in results_of(plain):
+        a, b = getattr(plain, method)(X), getattr(model, method)(moved)
+        if cls.__name__ == "ESNForecaster":
+            b = (b - offset) / scale  # in the units of X
+        if method == "score_samples" and not isinstance(plain, NeuralEstimator):
+            continue
+        if a.dtype.kind == "f" and method == "score_samples":
+            # A density is per unit of X.
+            a, b = a - a.mean(), b - b.mean()
+        np.testing.assert_allclose(
+            np.asarray(b, dtype=float), np.asarray(a, dtype=float), rtol=0.05, atol=0.05
+        )

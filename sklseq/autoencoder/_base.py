@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param
 from sklseq.base.outliers import OutlierDetector
+from sklseq.base.scale_warnings import warn_of_scales
 from sklseq.base.tables import read_table
 from sklseq.nn.codes.autoencoder import LOSSES
 from sklseq.parts.compression import Quantizer
@@ -70,6 +71,10 @@ class BaseAutoencoder(
         if self.loss == "bce":
             self._check_unit_range(data)
         return Targets(weights)
+
+    def _learn_scale(self, data: NDArray[Any], weights: NDArray[np.float64]) -> None:
+        # Errors are in the units of X, as those of PCA: nothing is scaled behind the user's back.
+        warn_of_scales(data.reshape(len(data), -1), type(self).__name__)
 
     def _rows(self, data: NDArray[Any], like: Tensor, targets: Targets | None = None) -> DenseRows:
         return DenseRows((data,), like, targets)

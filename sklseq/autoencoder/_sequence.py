@@ -92,8 +92,8 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
             self._flat = holds_vectors(X)
         return sequences
 
-    def _learn_scale(self, data: Sequences, targets: Targets) -> None:
-        learn_scale(self, data.steps, data.lengths, targets.weights)
+    def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
+        learn_scale(self, data.steps, data.lengths, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")

@@ -191,8 +191,8 @@ class SequenceVAE(
             )
         return super()._read_targets(y, data, weights, fresh)
 
-    def _learn_scale(self, data: Sequences, targets: Targets) -> None:
-        learn_scale(self, data.steps, data.lengths, targets.weights)
+    def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
+        learn_scale(self, data.steps, data.lengths, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")

@@ -166,9 +166,9 @@ class NeuralEstimator(Estimator):
             data = self._read(X, fresh)
             target_rows = self._target_rows(data)
             weights = read_weights(sample_weight, target_rows)
-            targets = self._read_targets(y, data, weights, fresh, **known)
             if fresh:
-                self._learn_scale(data, targets)
+                self._learn_scale(data, weights)
+            targets = self._read_targets(y, data, weights, fresh, **known)
             module = self._start_module(fresh, self._settings(data, targets))
             rows = self._rows(data, parameter_of(module), targets)
             train, validation = rows, None
@@ -215,14 +215,14 @@ class NeuralEstimator(Estimator):
         """What targets and weights belong to; by default the rows of a table."""
         return of_table(len(data))
 
+    def _learn_scale(self, data: Any, weights: NDArray[np.float64]) -> None:
+        """Set by what the values in data are scaled, where the network does not do it."""
+
     def _read_targets(
         self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
         """What rows are to give; by default themselves."""
         return Targets(weights)
-
-    def _learn_scale(self, data: Any, targets: Targets) -> None:
-        """Set by what the values in data are scaled, where the network does not do it."""
 
     @abstractmethod
     def _settings(self, data: Any, targets: Targets) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sklseq.base import attribute
+from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences, check_finite
 
-__all__ = ["SCALE_ATTRIBUTES", "learn_scale", "mean_weights", "scaled", "scaled_steps", "unscaled"]
+__all__ = ["SCALE_ATTRIBUTES", "learn_scale", "scaled", "scaled_steps", "unscaled"]
 
 SCALE_ATTRIBUTES = {
     "feature_mean_": attribute(
@@ -32,20 +33,13 @@ def learn_scale(
 ) -> None:
     """Set mean and deviation of features ``(sum of lengths, n_features)``.
 
-    `weights` are those of sequences or trees, each of which counts alike whatever its length.
+    Each sequence or tree counts alike whatever its length; `weights` are theirs or, of their
+    targets, those of the rows.
     """
-    weights = np.repeat(weights / (lengths * weights.sum()), lengths)
-    mean = weights @ rows
-    # Where values are large and alike, that is the mean to its rounding only.
-    mean = mean + weights @ (rows - mean)
-    scale = np.sqrt(weights @ np.square(rows - mean))
-    constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-    model.feature_mean_, model.feature_scale_ = mean, np.where(constant, 1.0, scale)
-
-
-def mean_weights(weights: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean weight of the parts of each sequence or tree."""
-    return np.asarray(np.add.reduceat(weights, np.cumsum(lengths) - lengths) / lengths)
+    if len(weights) != len(lengths):
+        weights = np.add.reduceat(weights, np.cumsum(lengths) - lengths) / lengths
+    of_rows = np.repeat(weights / lengths, lengths)
+    model.feature_mean_, model.feature_scale_ = weighted_scale(rows, of_rows[:, None])
 
 
 def scaled(model: Any, values: NDArray[Any], like: Tensor) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, mean_weights, scaled_steps
+from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, scaled_steps
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -132,10 +132,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
 
     # -- training --------------------------------------------------------------------------
 
-    def _learn_scale(self, data: Sequences, targets: Targets) -> None:
-        weights = targets.weights
-        if self._per_step:
-            weights = mean_weights(weights, data.lengths)
+    def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
         if data.steps.ndim == 2:
             learn_scale(self, data.steps, data.lengths, weights)
 

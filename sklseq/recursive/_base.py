@@ -21,7 +21,7 @@ from sklseq.data import READERS, Forest
 from sklseq.nn.trees.cells import COMPOSITIONS
 from sklseq.nn.trees.levels import ENGINES
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, mean_weights, scaled
+from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, scaled
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.forests import ForestRows
 
@@ -145,14 +145,13 @@ class BaseRecursive(NeuralEstimator):
 
     # -- training --------------------------------------------------------------------------
 
-    def _learn_scale(self, data: Forest, targets: Targets) -> None:
+    def _learn_scale(self, data: Forest, weights: NDArray[np.float64]) -> None:
         if data.features is None:
             return
-        weights = np.repeat(targets.weights, self._trees_per_row)
         if self._per_node:
-            weights = mean_weights(weights, data.n_results)
+            weights = np.add.reduceat(weights, np.cumsum(data.n_results) - data.n_results)
         numeric = np.add.reduceat(data.has_features.astype(np.int64), data.starts)
-        some = numeric > 0
+        weights, some = np.repeat(weights, self._trees_per_row), numeric > 0
         learn_scale(self, data.features[data.has_features], numeric[some], weights[some])
 
     def _settings(self, data: Forest, targets: Targets) -> dict[str, Any]:

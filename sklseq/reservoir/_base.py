@@ -8,6 +8,7 @@ import numpy as np
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.randomness import draw_seed
+from sklseq.base.scale_warnings import warn_of_offsets
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences
 from sklseq.nn.reservoir import RESERVOIR_ACTIVATIONS, TOPOLOGIES
@@ -245,6 +246,7 @@ class PoolingESN(BaseESN):
         sequences = self._read_steps(X, reset=fresh)
         if fresh:
             self._draw_layers(sequences.steps.shape[1])
+            warn_of_offsets(sequences.steps, self.input_scaling, type(self).__name__)
         if self._per_step:
             check_washout(sequences.lengths, self.washout * (1 + self.bidirectional))
         return sequences

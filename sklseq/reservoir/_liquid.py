@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.randomness import draw_seed
+from sklseq.base.scale_warnings import warn_of_offsets
 from sklseq.base.sequences import SequenceEstimator, SequenceTransformer
 from sklseq.data import Sequences
 from sklseq.nn.reservoir.liquid import Liquid, liquid_traces, liquid_weights
@@ -153,6 +154,8 @@ class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
             steps = self._read_numbers(X, reset=True).steps
             self.input_range_ = np.stack([steps.min(axis=0), steps.max(axis=0)])
             self.liquid_ = self._draw_liquid(steps.shape[1])
+            if self.encoding == "current":
+                warn_of_offsets(steps, self.input_scaling, type(self).__name__)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
