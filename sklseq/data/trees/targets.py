@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklseq.data.trees.containers import as_items
 from sklseq.data.trees.forest import Forest
 from sklseq.data.trees.readers import walk_tuples
+from sklseq.data.trees.values import as_array
 
 __all__ = ["flatten_labels"]
 
@@ -27,7 +29,7 @@ def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
     ValueError
         Where the values of a tree do not fit it; tree and node are named.
     """
-    items = list(y) if hasattr(y, "__iter__") else []
+    items = _items(y, name)
     if len(items) != len(X):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {name} has {len(items)} "
@@ -43,11 +45,12 @@ def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
             _check_shape(nodes.parents, shape, place)
             values: Any = nodes.values
         else:
-            values = list(item) if np.ndim(item) else [item]
+            item = as_array(item)
+            values = list(item) if _has_length(item) else [item]
         if len(values) != count:
             raise ValueError(f"{place} has {len(values)} values, but X has {count} nodes there.")
         stacked.extend(values)
-    return _as_labels(stacked)
+    return _as_labels(stacked, name)
 
 
 def _check_shape(found: NDArray[np.int64], shape: NDArray[np.int64], place: str) -> None:
@@ -58,10 +61,27 @@ def _check_shape(found: NDArray[np.int64], shape: NDArray[np.int64], place: str)
         raise ValueError(f"{place} has another shape than the tree of X, from node {node} on.")
 
 
-def _as_labels(values: list[Any]) -> NDArray[Any]:
+def _items(y: Any, name: str) -> list[Any]:
+    """What each tree has: of a table of numbers a row, else what the container holds."""
+    if isinstance(y, dict) or not hasattr(y, "__iter__"):
+        return []
+    items = as_items(y, name=name)
+    return list(np.asarray(y)) if items is None else items
+
+
+def _has_length(values: Any) -> bool:
+    return isinstance(values, (list, tuple)) or getattr(values, "ndim", 0) > 0
+
+
+def _as_labels(values: list[Any], name: str) -> NDArray[Any]:
     """An array of labels; beside strings, None and NaN stay what they are."""
     if any(isinstance(v, str) for v in values) and not all(isinstance(v, str) for v in values):
         array = np.empty(len(values), dtype=object)
         array[:] = values
         return array
-    return np.array(values)
+    try:
+        return np.array(values)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} has nodes with different numbers of values: give each node as many."
+        ) from error
