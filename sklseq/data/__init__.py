@@ -16,6 +16,7 @@ from sklseq.data.tables.column_values import kind_of
 from sklseq.data.tables.columns import Columns, is_frame
 from sklseq.data.tables.normal_scale import NormalScale
 from sklseq.data.trees.balanced import balanced_forest
+from sklseq.data.trees.brackets import parse_brackets
 from sklseq.data.trees.containers import as_items, check_no_times
 from sklseq.data.trees.forest import Forest, Levels
 from sklseq.data.trees.occlusion import without_subtrees
@@ -45,6 +46,7 @@ __all__ = [
     "is_table",
     "kind_of",
     "missing",
+    "parse_brackets",
     "read_forest",
     "read_sequences",
     "read_steps",

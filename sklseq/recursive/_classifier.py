@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator
 from sklseq.base.index import check_index
+from sklseq.base.leaked_labels import warn_labels_as_symbols
 from sklseq.base.targets import (
     check_partial_classes,
     class_weight_param,
@@ -124,6 +125,10 @@ class RecursiveClassifier(ClassifierMixin, SupervisedRecursive):
             known=None if fresh else self.classes_,
         )
         self.classes_ = labels.classes
+        if fresh and not self.pairs:
+            named = labels.classes.astype(object)[labels.codes]
+            named[labels.weights == 0] = None
+            warn_labels_as_symbols(data, named, self._per_node)
         stratify = None if self._per_node else labels.codes
         return Targets(labels.weights, labels.codes, len(labels.classes), stratify)
 
@@ -144,6 +149,23 @@ class RecursiveClassifier(ClassifierMixin, SupervisedRecursive):
         forest = self._read_fitted(X)
         logits = self._run("forward", forest, per_part=self._per_node)
         return self._restore(forest, softmax(logits, axis=1))
+
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
+        """Logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : trees
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_trees, n_classes)
+            With ``target="node"`` nested as in `predict_proba`.
+        """
+        forest = self._read_fitted(X)
+        logits = self._run("forward", forest, per_part=self._per_node)
+        return self._restore(forest, log_softmax(logits, axis=1))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.
