@@ -1,5 +1,6 @@
 """Reading X where a row is a tree or a pair of trees, and what targets of trees belong to."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -205,8 +206,11 @@ def vocabulary_of(forest: Forest, min_count: int) -> NDArray[Any] | None:
     found = [s for s in forest.symbols if s is not None]
     if not found:
         return np.array([], dtype=str)
-    known, counts = np.unique(np.array(found), return_counts=True)
-    return known[counts >= min_count]
+    counts = Counter(found)
+    known = sorted(symbol for symbol, count in counts.items() if count >= min_count)
+    array = np.array(known, dtype=str if isinstance(found[0], str) else np.int64)
+    # numpy drops null characters at the end of a str.
+    return array if array.tolist() == known else np.array(known, dtype=object)
 
 
 def index_of_symbols(forest: Forest, vocabulary: NDArray[Any] | None) -> NDArray[np.int64] | None:
@@ -246,7 +250,7 @@ def check_symbols(
     is_word = isinstance(symbols[node], str)
     if vocabulary is None:
         fitted = "without symbols"
-    elif not len(vocabulary) or is_word == (vocabulary.dtype.kind == "U"):
+    elif not len(vocabulary) or is_word == (vocabulary.dtype.kind in "UO"):
         found = np.array([symbol for symbol in symbols if symbol is not None], dtype=object)
         is_known = Vocabulary(vocabulary.tolist()).encode(found) > 0
         warn_unknown_symbols(found, is_known, vocabulary, name, "Write trees as in fit.")

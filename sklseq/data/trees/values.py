@@ -1,7 +1,7 @@
 """Trees as read from any form, and what their nodes' values are: symbols, vectors or both."""
 
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -203,9 +203,12 @@ def _no_value(value: Any) -> str:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    for part in value.ravel() if isinstance(value, np.ndarray) else value:
-        if isinstance(part, (tuple, list, np.ndarray)):
+    """What a value is made of, at any depth."""
+    for part in value:
+        if isinstance(part, (tuple, list)):
             yield from _parts(part)
+        elif hasattr(part, "detach") or getattr(part, "ndim", 0):
+            yield from _parts(as_array(part).ravel())
         else:
             yield part
 
@@ -216,7 +219,7 @@ def _hint(value: Any) -> str:
         return " Decode bytes first."
     if isinstance(value, (complex, np.complexfloating)):
         return " Give a complex number as the vector [z.real, z.imag]."
-    if isinstance(value, (date, timedelta, np.datetime64, np.timedelta64)):
+    if isinstance(value, (date, time, timedelta, np.datetime64, np.timedelta64)):
         return " Give a time as a number, such as seconds or days since a start."
     if isinstance(value, Integral) and int(value).bit_length() > 1023:
         return " An integer is too large for a float."
@@ -244,5 +247,6 @@ def _check_finite(
     what = "NaN" if np.isnan(features[node, feature]) else "infinity"
     raise ValueError(
         f"Input X contains {what}: {name_of(tree).lower()}, node {node - starts[tree]}, feature "
-        f"{feature} (or a value too large for {features.dtype}). A node without a value has None."
+        f"{feature} (or a value too large for {features.dtype}: scale it). A node "
+        "without a value has None."
     )
