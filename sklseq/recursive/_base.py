@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.leaked_labels import warn_ratings_as_symbols
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 from sklseq.base.trees import (
     check_reader,
     check_symbols,

@@ -41,7 +41,7 @@ def read_json(tree: Any, place: str) -> Nodes:
             tree = _parse(tree)
         except ValueError as error:
             raise ValueError(f"{place} is not JSON: {error}.") from error
-    return walk(tree, _visit, place)._replace(may_mix=True)
+    return walk(tree, place, _visit)._replace(may_mix=True)
 
 
 def _visit(node: Any) -> tuple[Any, Iterable[Any]]:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterable
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -29,7 +30,7 @@ def _visit_tuple(node: Any) -> tuple[Any, Iterable[Any]]:
 
 def walk_tuples(tree: Any, place: str) -> Nodes:
     """Nodes of nested tuples in preorder."""
-    return walk(tree, _visit_tuple, place)
+    return walk(tree, place, _visit_tuple)
 
 
 def _visit_dict(node: Any) -> tuple[Any, Iterable[Any]]:
@@ -69,7 +70,7 @@ def _read_ast(tree: Any, place: str) -> Nodes:
     if not isinstance(tree, ast.AST):
         raise TypeError(f"{place} is {kind_of_item(tree)}, not Python source or an ast.AST.")
     # ast shares the nodes of contexts and operators: they are leaves, so there is no cycle.
-    return walk(tree, _visit_ast, place)
+    return walk(tree, place, _visit_ast)
 
 
 def _read_parents(tree: Any, place: str) -> Nodes:
@@ -78,7 +79,7 @@ def _read_parents(tree: Any, place: str) -> Nodes:
         raise TypeError(f"{place} is {kind_of_item(tree)}, not a dict with 'parents'.")
     if unknown := tree.keys() - {"parents", "symbols", "features"}:
         raise ValueError(
-            f"{place} has the key {min(map(repr, unknown))}: beside 'parents' there may be "
+            f"{place} has the key {min(map(repr, unknown))}: 'parents' may come with "
             "'symbols' and 'features'."
         )
     parents = _parent_numbers(tree["parents"], place)
@@ -143,14 +144,10 @@ def _read_sequence(steps: Any, place: str) -> Nodes:
     return Nodes(parents, values, nested=False, is_result=is_leaf)
 
 
-def _walker(visit: Visit) -> Callable[[Any, str], Nodes]:
-    return lambda tree, place: walk(tree, visit, place)
-
-
 READERS: dict[str, Callable[[Any, str], Nodes]] = {
     "tuples": walk_tuples,
-    "dicts": _walker(_visit_dict),
-    "nltk": _walker(_visit_labeled),
+    "dicts": partial(walk, visit=_visit_dict),
+    "nltk": partial(walk, visit=_visit_labeled),
     "brackets": _read_brackets,
     "ast": _read_ast,
     "json": read_json,
@@ -188,18 +185,16 @@ def _recognize(tree: Any, place: str) -> str:
     )
 
 
-def _tree(i: int) -> str:
-    return f"Tree {i}"
-
-
 def read_forest(
     X: Iterable[Any],
     *,
     reader: Any = "auto",
     dtype: DTypeLike = np.float64,
-    name_of: Callable[[int], str] = _tree,
+    name_of: Callable[[int], str] = "Tree {}".format,
 ) -> Forest:
     """Read trees.
+
+    Raises ValueError or TypeError, naming the tree and the node at fault.
 
     Parameters
     ----------
@@ -220,11 +215,6 @@ def read_forest(
     -------
     Forest
 
-    Raises
-    ------
-    ValueError, TypeError
-        Naming the tree and the node at fault.
-
     Examples
     --------
     >>> forest = read_forest([("max", "3", ("min", "1", "2")), ("7",)])
@@ -238,11 +228,11 @@ def read_forest(
             chosen = _recognize(tree, place) if reader == "auto" else reader
             trees.append(READERS[chosen](tree, place))
         else:
-            trees.append(walk(tree, _user_visit(*reader), place))
+            trees.append(walk(tree, place, _visit_by(*reader)))
     if not trees:
         raise ValueError("Found array with 0 sample(s): X holds no tree; 1 is required.")
     return stack_nodes(trees, dtype, name_of)
 
 
-def _user_visit(value_of: Callable[[Any], Any], children_of: Callable[[Any], Any]) -> Visit:
+def _visit_by(value_of: Callable[[Any], Any], children_of: Callable[[Any], Any]) -> Visit:
     return lambda node: (value_of(node), children_of(node))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklseq.data.sequences.targets import as_labels
 from sklseq.data.trees.containers import as_items
 from sklseq.data.trees.forest import Forest
 from sklseq.data.trees.readers import walk_tuples
@@ -16,18 +17,8 @@ __all__ = ["flatten_labels"]
 def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
     """Values per node stacked in the order of the nodes of X that get results.
 
-    Parameters
-    ----------
-    y : sequence
-        For each tree nested tuples of its shape, or a list or array with a value for each node.
-    X : Forest
-    name : str, default="y"
-        Name of the values in messages.
-
-    Raises
-    ------
-    ValueError
-        Where the values of a tree do not fit it; tree and node are named.
+    y has for each tree nested tuples of its shape, or a list or array with a value for each node.
+    Where values do not fit, tree and node are named.
     """
     items = _items(y, name)
     if len(items) != len(X):
@@ -50,7 +41,12 @@ def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
         if len(values) != count:
             raise ValueError(f"{place} has {len(values)} values, but X has {count} nodes there.")
         stacked.extend(values)
-    return _as_labels(stacked, name)
+    try:
+        return as_labels(stacked)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} has nodes with different numbers of values: give each node as many."
+        ) from error
 
 
 def _check_shape(found: NDArray[np.int64], shape: NDArray[np.int64], place: str) -> None:
@@ -71,17 +67,3 @@ def _items(y: Any, name: str) -> list[Any]:
 
 def _has_length(values: Any) -> bool:
     return isinstance(values, (list, tuple)) or getattr(values, "ndim", 0) > 0
-
-
-def _as_labels(values: list[Any], name: str) -> NDArray[Any]:
-    """An array of labels; beside strings, None and NaN stay what they are."""
-    if any(isinstance(v, str) for v in values) and not all(isinstance(v, str) for v in values):
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
-        return array
-    try:
-        return np.array(values)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} has nodes with different numbers of values: give each node as many."
-        ) from error

@@ -33,10 +33,7 @@ class Nodes(NamedTuple):
 def stack_nodes(trees: list[Nodes], dtype: DTypeLike, name_of: Callable[[int], str]) -> Forest:
     """A forest of these trees.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If the values do not go together, naming the tree and the node.
+    Raises ValueError or TypeError if the values do not go together, naming the tree and the node.
     """
     sizes = np.array([len(t.values) for t in trees])
     starts = np.cumsum(sizes) - sizes
@@ -207,7 +204,7 @@ def _parts(value: Any) -> Iterator[Any]:
     for part in value:
         if isinstance(part, (tuple, list)):
             yield from _parts(part)
-        elif hasattr(part, "detach") or getattr(part, "ndim", 0):
+        elif hasattr(part, "detach") or getattr(part, "ndim", 0) > 0:
             yield from _parts(as_array(part).ravel())
         else:
             yield part

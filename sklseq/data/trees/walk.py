@@ -23,7 +23,7 @@ _MANY, _MAX_SHARED = 10_000, 1 << 22
 _OFTEN = 10
 
 
-def walk(root: Any, visit: Visit, place: str) -> Nodes:
+def walk(root: Any, place: str, visit: Visit) -> Nodes:
     """Nodes in preorder, without recursion.
 
     Raises
