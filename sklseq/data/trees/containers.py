@@ -37,6 +37,8 @@ def as_items(X: Any, width: int = 1, *, numbers: bool = False, name: str = "X") 
     """
     if hasattr(X, "toarray"):
         return None
+    if hasattr(X, "__array__") and not hasattr(X, "shape"):
+        X = np.asarray(X)
     alone = isinstance(X, (str, bytes, bytearray, dict, set, frozenset))
     if alone or not hasattr(X, "__iter__"):
         raise TypeError(f"{name} is a {type(X).__name__}, not a list of trees.")

@@ -14,7 +14,7 @@ from sklseq.data.trees.balanced import balanced_tree
 from sklseq.data.trees.brackets import parse_brackets
 from sklseq.data.trees.forest import Forest
 from sklseq.data.trees.json_text import read_json
-from sklseq.data.trees.values import Nodes, as_array, as_vector, kind_of_item, stack_nodes
+from sklseq.data.trees.values import Nodes, as_vector, kind_of_item, plain_array, stack_nodes
 from sklseq.data.trees.walk import Visit, walk
 
 __all__ = ["READERS", "read_forest", "walk_tuples"]
@@ -84,7 +84,7 @@ def _read_parents(tree: Any, place: str) -> Nodes:
         )
     parents = _parent_numbers(tree["parents"], place)
     symbols, features = (
-        [None] * len(parents) if tree.get(name) is None else list(as_array(tree[name]))
+        [None] * len(parents) if tree.get(name) is None else list(plain_array(tree[name]))
         for name in ("symbols", "features")
     )
     for name, column in (("symbols", symbols), ("features", features)):
@@ -96,7 +96,7 @@ def _read_parents(tree: Any, place: str) -> Nodes:
 
 
 def _parent_numbers(parents: Any, place: str) -> NDArray[np.int64]:
-    numbers = np.array([-1 if _is_missing(parent) else parent for parent in as_array(parents)])
+    numbers = np.array([-1 if _is_missing(parent) else parent for parent in plain_array(parents)])
     if numbers.ndim != 1 or not len(numbers):
         raise ValueError(f"{place} has no nodes: 'parents' needs one entry for each.")
     if numbers.dtype.kind not in "iu" and not _are_whole(numbers):
@@ -123,7 +123,7 @@ def _are_whole(numbers: NDArray[Any]) -> bool:
 
 def _read_sequence(steps: Any, place: str) -> Nodes:
     """A balanced binary tree over the steps, which are its leaves."""
-    steps = as_array(steps)
+    steps = plain_array(steps)
     if isinstance(steps, (str, bytes, dict)) or not hasattr(steps, "__len__"):
         raise TypeError(f"{place} is {kind_of_item(steps)}, not a sequence of steps.")
     if not len(steps):

@@ -9,7 +9,7 @@ from sklseq.data.sequences.targets import as_labels
 from sklseq.data.trees.containers import as_items
 from sklseq.data.trees.forest import Forest
 from sklseq.data.trees.readers import walk_tuples
-from sklseq.data.trees.values import as_array
+from sklseq.data.trees.values import plain_array
 
 __all__ = ["flatten_labels"]
 
@@ -36,7 +36,7 @@ def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
             _check_shape(nodes.parents, shape, place)
             values: Any = nodes.values
         else:
-            item = as_array(item)
+            item = plain_array(item)
             values = list(item) if _has_length(item) else [item]
         if len(values) != count:
             raise ValueError(f"{place} has {len(values)} values, but X has {count} nodes there.")

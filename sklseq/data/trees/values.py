@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from sklseq.data.trees.forest import Forest
 
-__all__ = ["Nodes", "as_array", "as_vector", "kind_of_item", "stack_nodes"]
+__all__ = ["Nodes", "as_vector", "kind_of_item", "plain_array", "stack_nodes"]
 
 # Characters of a value in a message.
 _MAX_TEXT = 80
@@ -161,7 +161,7 @@ def as_vector(vector: Any, value: Any = None) -> NDArray[np.float64]:
     """
     if isinstance(vector, (Real, Decimal, list)) or hasattr(vector, "__array__"):
         try:
-            array = np.atleast_1d(np.asarray(as_array(vector)))
+            array = np.atleast_1d(np.asarray(plain_array(vector)))
             if array.dtype == object and all(isinstance(v, (Real, Decimal)) for v in array.flat):
                 array = array.astype(np.float64)
         except (ValueError, OverflowError):  # of different lengths, or integers too large
@@ -171,7 +171,7 @@ def as_vector(vector: Any, value: Any = None) -> NDArray[np.float64]:
     raise TypeError(_no_value(vector if value is None else value))
 
 
-def as_array(values: Any) -> Any:
+def plain_array(values: Any) -> Any:
     """An array of what can be one, such as a Series or a tensor; else as it is."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
@@ -205,7 +205,7 @@ def _parts(value: Any) -> Iterator[Any]:
         if isinstance(part, (tuple, list)):
             yield from _parts(part)
         elif hasattr(part, "detach") or getattr(part, "ndim", 0) > 0:
-            yield from _parts(as_array(part).ravel())
+            yield from _parts(plain_array(part).ravel())
         else:
             yield part
 
