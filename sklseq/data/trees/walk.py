@@ -17,8 +17,8 @@ Visit = Callable[[Any], tuple[Any, Iterable[Any]]]
 # Deeper trees are taken for cycles of nodes that are made anew at each visit.
 _MAX_DEPTH = 10**6
 # Nodes read before a tree is first searched for subtrees that stand at many places, and the most
-# of such a tree: they take about 1 GB.
-_MANY, _MAX_SHARED = 10_000, 1 << 22
+# such places: training on them takes a gigabyte.
+_MANY, _MAX_SHARED = 10_000, 1 << 17
 # Places of a shared node that are worth a word.
 _OFTEN = 10
 
