@@ -3,18 +3,23 @@
 import ast
 from collections.abc import Callable, Iterable
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sklseq.data.sequences.targets import missing
 from sklseq.data.trees.balanced import balanced_tree
 from sklseq.data.trees.brackets import parse_brackets
 from sklseq.data.trees.forest import Forest
 from sklseq.data.trees.json_text import read_json
-from sklseq.data.trees.values import Nodes, as_vector, kind_of_item, plain_array, stack_nodes
+from sklseq.data.trees.values import (
+    Nodes,
+    as_vector,
+    is_missing,
+    kind_of_item,
+    plain_array,
+    stack_nodes,
+)
 from sklseq.data.trees.walk import Visit, walk
 
 __all__ = ["READERS", "read_forest", "walk_tuples"]
@@ -96,7 +101,8 @@ def _read_parents(tree: Any, place: str) -> Nodes:
 
 
 def _parent_numbers(parents: Any, place: str) -> NDArray[np.int64]:
-    numbers = np.array([-1 if _is_missing(parent) else parent for parent in plain_array(parents)])
+    # None may have become NaN in pandas.
+    numbers = np.array([-1 if is_missing(parent) else parent for parent in plain_array(parents)])
     if numbers.ndim != 1 or not len(numbers):
         raise ValueError(f"{place} has no nodes: 'parents' needs one entry for each.")
     if numbers.dtype.kind not in "iu" and not _are_whole(numbers):
@@ -108,13 +114,6 @@ def _parent_numbers(parents: Any, place: str) -> NDArray[np.int64]:
             f"{len(numbers) - 1} (and -1 is the parent of the root)."
         )
     return numbers.astype(np.int64)
-
-
-def _is_missing(parent: Any) -> bool:
-    """None, or NaN or NA, which pandas makes of it."""
-    return parent is None or (
-        not isinstance(parent, Integral) and bool(missing(np.array([parent], dtype=object)).all())
-    )
 
 
 def _are_whole(numbers: NDArray[Any]) -> bool:
@@ -176,11 +175,11 @@ def _recognize(tree: Any, place: str) -> str:
         return "nltk"
     if isinstance(tree, list) or (hasattr(tree, "__array__") and hasattr(tree, "__len__")):
         return "sequence"
-    if (what := kind_of_item(tree)) == "missing":
+    if is_missing(tree):
         raise TypeError(f"{place} is missing: leave out its row, of y too.")
     named = ", ".join(map(repr, READERS))
     raise TypeError(
-        f"{place} is {what}, which could be read in several ways: name the "
+        f"{place} is {kind_of_item(tree)}, which could be read in several ways: name the "
         f"reader, one of {named}, or give the pair (value function, children function)."
     )
 

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from sklseq.data.trees.forest import Forest
 
-__all__ = ["Nodes", "as_vector", "kind_of_item", "plain_array", "stack_nodes"]
+__all__ = ["Nodes", "as_vector", "is_missing", "kind_of_item", "plain_array", "stack_nodes"]
 
 # Characters of a value in a message.
 _MAX_TEXT = 80
@@ -178,10 +178,15 @@ def plain_array(values: Any) -> Any:
     return np.asarray(values) if hasattr(values, "__array__") else values
 
 
+def is_missing(value: Any) -> bool:
+    """None, or NaN or NA, which pandas makes of it."""
+    is_nan = isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+    return value is None or is_nan or type(value).__name__ == "NAType"
+
+
 def kind_of_item(tree: Any) -> str:
     """What messages say of an item that a reader does not take."""
-    is_nan = isinstance(tree, float) and np.isnan(tree)
-    if tree is None or is_nan or type(tree).__name__ == "NAType":
+    if is_missing(tree):
         return "missing"
     return "bytes (decode them)" if isinstance(tree, bytes) else f"a {type(tree).__name__}"
 
