@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from torch import Tensor, nn
@@ -96,6 +96,21 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         """
         data = self._read_fitted(X)
         return self._restore(data, softmax(self._run("forward", data), axis=1))
+
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
+        """Logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Or in the container that `predict_proba` gives.
+        """
+        data = self._read_fitted(X)
+        return self._restore(data, log_softmax(self._run("forward", data), axis=1))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base.leaked_labels import warn_ratings_as_symbols
 from sklseq.base.target_rows import TargetRows
 from sklseq.base.trees import (
     check_reader,
@@ -107,6 +108,7 @@ class BaseRecursive(NeuralEstimator):
         pairs = self._trees_per_row == 2
         forest = read_trees(self, X, reset=fresh, reader=self.reader, pairs=pairs)
         if fresh:
+            warn_ratings_as_symbols(forest)
             self._arity = forest.arity
             self.__dict__.pop("vocabulary_", None)
             if (vocabulary := vocabulary_of(forest, self.min_count)) is not None:
