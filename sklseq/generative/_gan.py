@@ -171,6 +171,7 @@ class GAN(Generator):
         )
     }
 
+    _stored = {"_density_ratio": DensityRatioEstimator, "_n_resolved": "int"}
     _kinds = ALL_KINDS
     _network: ClassVar[type[nn.Module]] = AdversarialNetwork
 

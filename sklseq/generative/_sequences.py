@@ -11,12 +11,20 @@ from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.sequences import SequenceEstimator, check_lengths, holds_vectors, unpacked
+from sklseq.base.sequences import (
+    SequenceEstimator,
+    check_lengths,
+    check_lengths_seen,
+    holds_vectors,
+    unpacked,
+)
 from sklseq.data import Sequences
 from sklseq.generative._base import Generator, check_enough_rows, checked_codes
 from sklseq.generative._variational import (
     VARIATIONAL_ATTRIBUTES,
+    VARIATIONAL_STORED,
     VariationalParameters,
+    check_variational,
     evidence_bound,
     finish_variational,
     variational_loss,
@@ -53,6 +61,17 @@ class _SequenceFormat:
     is_flat: bool
     layout: Any
     dtype: str
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "is_flat": "bool",
+        "layout": "str",
+        "dtype": "str",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse a container that there is not."""
+        if self.layout not in ("dense", "ragged") or not self.dtype.startswith("float"):
+            raise ValueError(f"sequences are {self.layout!r}, of {self.dtype!r}.")
 
     @classmethod
     def of(cls, X: Any, sequences: Sequences) -> Self:
@@ -157,6 +176,23 @@ class SequenceVAE(
         )
     }
     _network: ClassVar[type[nn.Module]] = SequenceVariationalNetwork
+    _stored = VARIATIONAL_STORED | {
+        "_format": _SequenceFormat,
+        "_max_length": "int",
+        "_n_step_features": "int",
+    }
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        check_variational(self)
+        check_lengths_seen(self.length_range_)
+        if self._max_length != self._module_kwargs["max_length"]:
+            raise ValueError(f"its longest sequence has {self._max_length} steps.")
+
+    @property
+    def _n_inputs(self) -> int:
+        return int(self._n_step_features)
+
     _objective = variational_loss
     _density = evidence_bound
     score_samples = Generator._score_samples

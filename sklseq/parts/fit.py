@@ -19,6 +19,7 @@ from sklseq.base import Estimator, attribute, choice, estimator, integer, param,
 from sklseq.base.estimator import Fit
 from sklseq.base.randomness import draw_seed
 from sklseq.base.targets import TargetRows, read_weights
+from sklseq.parts.stored_network import check_moments, check_setting, rebuilt, to_arrays, to_tensors
 from sklseq.training.context import seeded_construction
 from sklseq.training.engine import Result, StopTraining, Trainer
 from sklseq.training.hold_out import hold_out
@@ -340,34 +341,37 @@ class NeuralEstimator(Estimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
 
+    _stored: ClassVar[dict[str, Any]] = {
+        "module_": "restored",
+        "_module_kwargs": "restored",
+        "_optimizer_state": "restored",
+        "_seed": "int",
+    }
+
     def __getstate__(self) -> dict[str, Any]:
         """Plain numpy arrays instead of torch objects: safe to read, on any machine."""
         state = super().__getstate__()
         if (module := state.get("module_")) is not None:
-            state["module_"] = _to_arrays(module.state_dict())
+            state["module_"] = to_arrays(module.state_dict())
         if state.get("_optimizer_state") is not None:
-            state["_optimizer_state"] = _to_arrays(state["_optimizer_state"])
+            state["_optimizer_state"] = to_arrays(state["_optimizer_state"])
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Rebuild the module from what it was made with, and load its weights strictly.
+    def _restored(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The module rebuilt from what it was made with, and its weights, which must fit."""
+        state = dict(super()._restored(state))
+        settings, arrays = state["_module_kwargs"], state["module_"]
+        for name, value in settings.items():
+            check_setting(type(self), name, value)
+        module = rebuilt(self._network, settings, arrays)
+        state["module_"] = module.to(device_or_cpu(state["device"])).eval()
+        if state["_optimizer_state"] is not None:
+            check_moments(state["_optimizer_state"], module)
+            state["_optimizer_state"] = to_tensors(state["_optimizer_state"])
+        return state
 
-        Raises
-        ------
-        ValueError
-            If the stored weights do not fit the module.
-        """
-        state = dict(state)
-        if (arrays := state.get("module_")) is not None:
-            with seeded_construction(0):
-                module = self._network(**state["_module_kwargs"])
-            _check_shapes(type(self).__name__, module, arrays)
-            # Assigned, so that the weights keep their type: the parameter may be set anew.
-            module.load_state_dict(_to_tensors(arrays), assign=True)
-            state["module_"] = module.to(device_or_cpu(state["device"])).eval()
-        if state.get("_optimizer_state") is not None:
-            state["_optimizer_state"] = _to_tensors(state["_optimizer_state"])
-        super().__setstate__(state)
+    def _sizes(self, state: dict[str, Any]) -> dict[str, int]:
+        return {k: v for k, v in state["_module_kwargs"].items() if type(v) is int}
 
 
 def _differ(new: Any, old: Any) -> bool:
@@ -407,30 +411,3 @@ class _EpochReporter(Callback):
             }
 
         return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
-
-
-def _to_arrays(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return np.asarray(value.detach().cpu().numpy(), order="C")
-    if isinstance(value, dict):
-        return {k: _to_arrays(v) for k, v in value.items()}
-    return [_to_arrays(v) for v in value] if isinstance(value, list) else value
-
-
-def _to_tensors(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value.copy())
-    if isinstance(value, dict):
-        return {k: _to_tensors(v) for k, v in value.items()}
-    return [_to_tensors(v) for v in value] if isinstance(value, list) else value
-
-
-def _check_shapes(name: str, module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
-    expected = {k: tuple(v.shape) for k, v in module.state_dict().items()}
-    found = {k: v.shape for k, v in arrays.items()}
-    if expected != found:
-        wrong = sorted(k for k in expected.keys() | found if expected.get(k) != found.get(k))
-        raise ValueError(
-            f"The stored weights of this {name} do not fit its network: "
-            + "; ".join(f"{k} is {found.get(k)}, expected {expected.get(k)}" for k in wrong[:3])
-        )

@@ -10,6 +10,7 @@ from sklseq.training.rows.batch import Batch, mean_loss
 
 __all__ = [
     "CLASS_ATTRIBUTES",
+    "CLASS_STORED",
     "SCALE_ATTRIBUTES",
     "cross_entropy_loss",
     "scaled",
@@ -18,6 +19,8 @@ __all__ = [
 ]
 
 CLASS_ATTRIBUTES = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
+# A logit for each class.
+CLASS_STORED = {"classes_": "ndarray of labels of shape (n_outputs,)"}
 SCALE_ATTRIBUTES = {
     "target_mean_": attribute(
         "ndarray of shape (n_outputs,)",

@@ -63,9 +63,12 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     )
 
     _attributes = {
-        "vocabulary_": attribute("ndarray of str or int", "The known symbols, where X has symbols.")
+        "vocabulary_": attribute(
+            "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
+        )
     }
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
+    _stored = {"_n_step_features": "int"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
 
@@ -105,6 +108,16 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
                 f"target={fitted!r}: set it back, or fit again."
             )
         return sequences
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        wanted = self._n_step_features
+        symbolic = hasattr(self, "vocabulary_")
+        if symbolic:
+            wanted = len(self.vocabulary_) + 1
+        given = self._module_kwargs["n_features"]
+        if given != wanted or symbolic != (self._module_kwargs["embedding_size"] is not None):
+            raise ValueError(f"its network takes {given} features or symbols, expected {wanted}.")
 
     # -- training --------------------------------------------------------------------------
 

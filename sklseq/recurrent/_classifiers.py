@@ -18,7 +18,7 @@ from sklseq.base.targets import (
     score_labels,
 )
 from sklseq.data import Sequences
-from sklseq.parts.supervised import CLASS_ATTRIBUTES, cross_entropy_loss
+from sklseq.parts.supervised import CLASS_ATTRIBUTES, CLASS_STORED, cross_entropy_loss
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.training.rows.batch import Targets
 
@@ -32,6 +32,7 @@ class BaseRecurrentClassifier(ClassifierMixin, BaseRecurrent):
     class_weight: Any = class_weight_param()
 
     _attributes = CLASS_ATTRIBUTES
+    _stored = CLASS_STORED
     _objective = staticmethod(cross_entropy_loss)
 
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter

@@ -24,6 +24,7 @@ class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
     """Linear output over a recurrent network, trained by squared error."""
 
     _attributes = SCALE_ATTRIBUTES
+    _stored = {"_n_target_dims": "int"}
     _objective = staticmethod(squared_error_loss)
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters

@@ -60,6 +60,19 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         choice("last", "mean", "max"),
     )
 
+    _stored = {
+        "_step_mean": "absent or ndarray of shape (n_scaled,)",
+        "_step_scale": "absent or ndarray of shape (n_scaled,)",
+    }
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n = self._n_step_features
+        if not hasattr(self, "vocabulary_") and not (
+            len(self._step_mean) == len(self._step_scale) == n
+        ):
+            raise ValueError(f"it scales {len(self._step_mean)} features of {n}.")
+
     _network: ClassVar[type[nn.Module]] = NeighborNetwork
 
     @staticmethod

@@ -79,9 +79,12 @@ class BaseRecursive(NeuralEstimator):
     )
 
     _attributes = {
-        "vocabulary_": attribute("ndarray of str or int", "The known symbols, where X has symbols.")
+        "vocabulary_": attribute(
+            "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
+        )
     }
     _network: ClassVar[type[nn.Module]]
+    _stored = {"_n_node_features": "int", "_arity": "int"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
         vocabulary_: NDArray[Any]
@@ -115,6 +118,18 @@ class BaseRecursive(NeuralEstimator):
             check_symbols(forest, self._vocabulary, type(self).__name__, pairs)
         self._check_arity(forest, fresh)
         return forest
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n_symbols = 0 if self._vocabulary is None else len(self._vocabulary) + 2
+        wanted = {
+            "n_features": self._n_node_features,
+            "n_symbols": n_symbols,
+            "arity": self._arity,
+        }
+        given = {name: self._module_kwargs[name] for name in wanted}
+        if given != wanted:
+            raise ValueError(f"its network is made for {given}, expected {wanted}.")
 
     @property
     def _vocabulary(self) -> NDArray[Any] | None:

@@ -18,7 +18,7 @@ from sklseq.base.targets import (
     score_labels,
 )
 from sklseq.data import Forest
-from sklseq.parts.supervised import CLASS_ATTRIBUTES, cross_entropy_loss
+from sklseq.parts.supervised import CLASS_ATTRIBUTES, CLASS_STORED, cross_entropy_loss
 from sklseq.recursive._supervised import SupervisedRecursive
 from sklseq.training.rows.batch import Targets
 
@@ -53,6 +53,7 @@ class RecursiveClassifier(ClassifierMixin, SupervisedRecursive):
     class_weight: Any = class_weight_param()
 
     _attributes = CLASS_ATTRIBUTES
+    _stored = CLASS_STORED
     _objective = staticmethod(cross_entropy_loss)
 
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter

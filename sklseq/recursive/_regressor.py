@@ -44,6 +44,7 @@ class RecursiveRegressor(RegressorMixin, SupervisedRecursive):
     """
 
     _attributes = SCALE_ATTRIBUTES
+    _stored = {"_n_target_dims": "int"}
     _objective = staticmethod(squared_error_loss)
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters

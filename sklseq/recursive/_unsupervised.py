@@ -27,6 +27,17 @@ __all__ = ["RecursiveAutoencoder", "RecursiveTransformer"]
 class UnsupervisedRecursive(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecursive):
     """A network over trees that needs no labels; features are scaled to unit variance for it."""
 
+    _stored = {
+        "_feature_mean": "absent or ndarray of shape (n_scaled,)",
+        "_feature_scale": "absent or ndarray of shape (n_scaled,)",
+    }
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n = self._n_node_features
+        if n and not len(self._feature_mean) == len(self._feature_scale) == n:
+            raise ValueError(f"it scales {len(self._feature_mean)} features of {n}.")
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [self.dtype]

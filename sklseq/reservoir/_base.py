@@ -19,7 +19,13 @@ from sklseq.reservoir._features import (
     StateFeatures,
     StepFeatures,
 )
-from sklseq.reservoir._layers import draw_layers, from_plain, spread_leak_rates, to_plain
+from sklseq.reservoir._layers import (
+    check_stack,
+    draw_layers,
+    from_plain,
+    spread_leak_rates,
+    to_plain,
+)
 from sklseq.reservoir._pooling import Pooling, check_washout
 from sklseq.reservoir._shared_work import shared_rows, shared_slot
 from sklseq.training.placement import device_or_cpu, resolve_device
@@ -254,6 +260,13 @@ class BaseESN(SequenceEstimator):
 
     # -- storage ---------------------------------------------------------------------------
 
+    _stored: ClassVar[dict[str, Any]] = {
+        "layers_": "restored",
+        "backward_layers_": "restored",
+        "_n_step_features": "int",
+        "_fitted_settings": "data",
+    }
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "layers_")
 
@@ -265,9 +278,18 @@ class BaseESN(SequenceEstimator):
                 state[name] = [to_plain(layer) for layer in state[name]]
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+    def _restored(self, state: dict[str, Any]) -> dict[str, Any]:
+        state = dict(super()._restored(state))
         for name in ("layers_", "backward_layers_"):
-            if state.get(name) is not None:
+            if state[name] is not None or name == "layers_":
                 state[name] = [from_plain(layer) for layer in state[name]]
-        super().__setstate__(state)
+                check_stack(state[name], name, self._n_inputs(state))
+        return state
+
+    def _n_inputs(self, state: dict[str, Any]) -> int:
+        """Inputs of the lowest layer, its feedback not counted."""
+        return int(state["_n_step_features"])
+
+    def _check_learned(self) -> None:
+        if self._fitted_settings.keys() != set(self._of_features):
+            raise ValueError(f"_fitted_settings holds {sorted(self._fitted_settings)}.")

@@ -67,6 +67,8 @@ class ESNRegressor(RegressorMixin, ESNPredictor):
         "target_scale_": attribute("ndarray of shape (n_outputs,)", "Its standard deviation."),
     }
 
+    _stored = {"_n_target_dims": "int", "_n_outputs": "int"}
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Draw the reservoir and fit the readout.
