@@ -8,6 +8,7 @@ import sys
 import time
 import tracemalloc
 import types
+from contextlib import suppress
 
 import joblib
 import numpy as np
@@ -42,6 +43,7 @@ def with_settings(model, **settings):
 
 
 @each
+@pytest.mark.filterwarnings("ignore:.*was saved by sklseq")
 def test_a_damaged_state_is_refused_or_works(cls):
     X, y = table()
     model = quick(cls).fit(X, y)
@@ -184,7 +186,7 @@ def test_a_function_of_ours_is_not_among_what_is_trusted():
     file = skops.dumps(model)
     with pytest.raises(skops.exceptions.UntrustedTypesFoundException, match="all_estimators"):
         skops.loads(file, trusted=trusted_types())
-    with pytest.raises(ValueError, match="which is not data"):
+    with pytest.raises(ValueError, match="stored state of this RecurrentClassifier"):
         skops.loads(file, trusted=skops.get_untrusted_types(data=file))
 
 
@@ -248,7 +250,7 @@ DAMAGED_RESERVOIRS = {
     "huge shape": ((*RECURRENT, "shape"), lambda a: np.array([100, 10**12])),
     "three axes": ((*RECURRENT, "shape"), lambda a: np.array([100, 100, 1])),
     "NaN weight": ((*RECURRENT, "data"), lambda a: changed(a, 0, np.nan)),
-    "infinite input weight": (("layers_", 0, "input_weights"), lambda a: changed(a, 0, np.inf)),
+    "infinite bias": (("layers_", 0, "bias"), lambda a: changed(a, 0, np.inf)),
     "input weights of integers": (("layers_", 0, "input_weights"), lambda a: a.astype(int)),
     "NaN bias": (("layers_", 0, "bias"), lambda a: changed(a, 0, np.nan)),
     "leak rate": (("layers_", 0, "leak_rate"), lambda a: float("nan")),
@@ -304,10 +306,8 @@ def test_a_flipped_bit_is_refused_or_works():
         except Exception:  # pickle has errors of all kinds
             continue
         if isinstance(model, ESNClassifier):
-            try:
+            with suppress(ValueError):
                 model.predict(X)
-            except ValueError:
-                pass
 
 
 def test_other_steps_are_stored():

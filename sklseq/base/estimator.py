@@ -103,8 +103,8 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
             state = dict(state)
             version = state.pop("_sklseq_version", __version__)
             by = state.pop("_sklseq_class", own := _our_class(type(self)))
-            if by != own:
-                raise ValueError(f"it is one of {by!r}.")
+            if by != own or not isinstance(version, str):
+                raise ValueError(f"it is one of {by!r} of version {version!r}.")
         if version != __version__:
             warnings.warn(
                 f"This {name} was saved by sklseq {version} and is loaded by "

@@ -9,6 +9,7 @@ made of these kinds, joined by "or":
 - ``ndarray [of int | bool | labels] of shape (n_outputs, 2)``, of floats by default, finite;
 - ``list of``, ``tuple of`` and a kind;
 - ``data``: numbers, text, None, and arrays and containers of them;
+- ``label``: any hashable value that cannot be called;
 - ``estimator``; ``restored``, which the owner has made and checked itself; ``absent``, where the
   attribute may be missing.
 
@@ -20,7 +21,7 @@ tuple of several, also with None, or a list of them where the value is a list or
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
@@ -164,7 +165,7 @@ def check_data(value: Any, place: str, largest: int = _LARGEST, depth: int = 0) 
     elif isinstance(value, Integral):
         if abs(int(value)) > largest:
             raise ValueError(f"{place} is {int(value)}, more than what is stored is made of.")
-    elif value is None or isinstance(value, str) or _is_number(value):
+    elif value is None or isinstance(value, (str, np.bool_)) or _is_number(value):
         pass
     else:
         raise ValueError(f"{place} is {_shown(value)}, which is not data.")
@@ -231,6 +232,7 @@ _SCALARS = {
     "str": lambda v: isinstance(v, str),
     "int": lambda v: isinstance(v, Integral) and not isinstance(v, bool) and 0 <= int(v) < _LARGEST,
     "float": _is_number,
+    "label": lambda v: isinstance(v, Hashable) and not callable(v),
     "restored": lambda v: True,
     "estimator": lambda v: not isinstance(v, type) and callable(getattr(type(v), "fit", None)),
 }

@@ -371,7 +371,8 @@ class NeuralEstimator(Estimator):
         return state
 
     def _sizes(self, state: dict[str, Any]) -> dict[str, int]:
-        return {k: v for k, v in state["_module_kwargs"].items() if type(v) is int}
+        names = ("n_outputs", "n_components")
+        return {n: state["_module_kwargs"][n] for n in names if n in state["_module_kwargs"]}
 
 
 def _differ(new: Any, old: Any) -> bool:

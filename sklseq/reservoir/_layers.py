@@ -191,7 +191,8 @@ def _matrix(value: Any, name: str) -> Any:
         raise ValueError(f"{name} is a matrix.")
     if set(value) == {"transform", "signs", "scale"}:
         return StructuredMatrix(**value)
-    if set(value) != {"data", "indices", "indptr", "shape"} or value["data"].dtype.kind != "f":
+    kinds = {"data": "f", "indices": "i", "indptr": "i", "shape": "i"}
+    if set(value) != set(kinds) or any(value[k].dtype.kind != kinds[k] for k in kinds):
         raise ValueError(f"{name} is not a sparse matrix of floats.")
     content = value["data"], value["indices"], value["indptr"]
     matrix = sp.csr_array(content, shape=tuple(value["shape"].tolist()))

@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -57,28 +56,23 @@ class Column:
     ordered: bool = False
 
     _stored: ClassVar[dict[str, Any]] = {
-        "name": "data",
+        "name": "label",
         "kind": "str",
         "dtype": "str",
         "missing": "str or None",
         "scale": (NormalScale, None),
-        "categories": "data",
-        "declared": "data",
+        "categories": "tuple of label",
+        "declared": "tuple of label or None",
         "declared_dtype": "str",
         "ordered": "bool",
     }
 
     def check_stored(self) -> None:
-        """Refuse a kind that no column has, and categories that are none."""
+        """Refuse kinds that no column has."""
         if self.kind not in ("number", "boolean", "category"):
             raise ValueError(f"a column is of the kind {self.kind!r}.")
         if self.missing not in (None, "None", "nan", "NA"):
             raise ValueError(f"missing values of a column are {self.missing!r}.")
-        for values in (self.categories, self.declared if self.declared is not None else ()):
-            if not isinstance(values, tuple) or not all(
-                isinstance(v, (str, bool, Real, np.generic)) for v in values
-            ):
-                raise ValueError(f"the categories of column {self.name!r} are no labels.")
 
     @classmethod
     def of(cls, series: Any) -> Self:
