@@ -16,7 +16,7 @@ from sklseq._compat.sklearn import check_parameters
 from sklseq.base.state import check_data
 from sklseq.training.context import seeded_construction
 
-__all__ = ["check_moments", "check_setting", "rebuilt", "to_arrays", "to_tensors"]
+__all__ = ["check_moments", "check_setting", "converted", "rebuilt"]
 
 # Torch's calls while a network is built: far more than any needs, for its number of tensors.
 _CALLS, _CALLS_PER_TENSOR = 2_000, 200
@@ -25,22 +25,15 @@ _LEAST_BOUND = 1_024
 _DTYPES = [np.dtype(name) for name in ("float32", "float64", "int64", "bool")]
 
 
-def to_arrays(value: Any) -> Any:
-    """Arrays in place of all tensors in dicts and lists."""
+def converted(value: Any) -> Any:
+    """Tensors in dicts and lists as arrays, or arrays as tensors."""
     if isinstance(value, torch.Tensor):
         return np.asarray(value.detach().cpu().numpy(), order="C")
-    if isinstance(value, dict):
-        return {k: to_arrays(v) for k, v in value.items()}
-    return [to_arrays(v) for v in value] if isinstance(value, list) else value
-
-
-def to_tensors(value: Any) -> Any:
-    """Tensors in place of all arrays in dicts and lists."""
     if isinstance(value, np.ndarray):
         return torch.from_numpy(value.copy())
     if isinstance(value, dict):
-        return {k: to_tensors(v) for k, v in value.items()}
-    return [to_tensors(v) for v in value] if isinstance(value, list) else value
+        return {k: converted(v) for k, v in value.items()}
+    return [converted(v) for v in value] if isinstance(value, list) else value
 
 
 def check_setting(estimator: Any, name: str, value: Any) -> None:
@@ -75,7 +68,7 @@ def rebuilt(
     settings : dict
         What it is made with: data, and classes that derive from `torch.nn.Module`.
     arrays : dict of ndarray
-        Its weights and buffers, as `to_arrays` gives them.
+        Its weights and buffers, as `converted` gives them.
 
     Raises
     ------
@@ -103,7 +96,7 @@ def rebuilt(
     if len(floats) > 1:
         raise ValueError(f"its weights are of the types {sorted(floats)}.")
     # Assigned, so that the weights keep their type: the parameter may be set anew.
-    module.load_state_dict(to_tensors(arrays), assign=True)
+    module.load_state_dict(converted(arrays), assign=True)
     return module
 
 
