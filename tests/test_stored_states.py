@@ -20,6 +20,7 @@ from test_estimators import ESTIMATORS, assert_same_results, quick, results, tab
 
 import sklseq
 from sklseq.autoencoder import Autoencoder, ConvolutionalAutoencoder
+from sklseq.base.state import declared_kinds
 from sklseq.generative import VAE, SequenceVAE
 from sklseq.preprocessing import PerStep
 from sklseq.recurrent import GRUClassifier, LSTMClassifier, RecurrentClassifier
@@ -58,6 +59,15 @@ def test_a_damaged_state_is_refused_or_works(cls):
             raise AssertionError(what) from error
         assert time.process_time() - start < 5, what
     assert refused > 2
+
+
+@each
+def test_all_that_is_learned_is_declared(cls):
+    X, y = table()
+    model = quick(cls).fit(X, y)
+    kinds, parameters = declared_kinds(cls), model.get_params(deep=False)
+    stamps = {"_sklseq_version", "_sklseq_class"}
+    assert model.__getstate__().keys() <= kinds.keys() | parameters.keys() | stamps
 
 
 @each

@@ -72,14 +72,16 @@ def callback_attributes(estimator: object) -> dict[str, Any]:
 
 
 def check_parameters(cls: Any, values: dict[str, Any]) -> None:
-    """Refuse values that the parameters of these names must not have.
+    """Refuse values that the parameters of these names must not have; other names are let be.
 
     Raises
     ------
     InvalidParameterError
         Which is a ValueError, naming the parameter.
     """
-    validate_parameter_constraints(cls._parameter_constraints, values, cls.__name__)
+    known = cls._parameter_constraints
+    values = {name: value for name, value in values.items() if name in known}
+    validate_parameter_constraints(known, values, cls.__name__)
 
 
 class OrderedGridSearchCV(GridSearchCV):

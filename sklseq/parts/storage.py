@@ -52,7 +52,7 @@ def check_setting(estimator: Any, name: str, value: Any) -> None:
     ValueError
         If it is another one.
     """
-    if name in estimator._parameter_constraints and not isinstance(value, (type(None), tuple)):
+    if not isinstance(value, (type(None), tuple)):
         check_parameters(estimator, {name: value})
 
 

@@ -78,8 +78,10 @@ class RidgeStatistics:
     _stored: ClassVar[dict[str, Any]] = {
         "n_features": "int",
         "n_targets": "int",
+        "rows": (KeptRows, None),
         "n_rows": "int",
         "weight": "float",
+        "weight_logs": "float",
         "feature_mean": "ndarray of shape (n_features,)",
         "target_mean": "ndarray of shape (n_targets,)",
         "products": "ndarray of shape (n_features, n_features)",

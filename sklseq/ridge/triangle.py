@@ -63,7 +63,9 @@ class RidgeTriangle:
     _stored: ClassVar[dict[str, Any]] = {
         "n_features": "int",
         "n_targets": "int",
+        "rows": (KeptRows, None),
         "n_rows": "int",
+        "weight_logs": "float",
         "_factor": "ndarray of shape (n_kept, n_columns)",
         "_waiting": "list of ndarray",
     }
