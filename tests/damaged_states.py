@@ -1,7 +1,6 @@
 """Ways to damage a stored state: at each of its leaves, one at a time."""
 
 import random
-from copy import deepcopy
 
 import numpy as np
 
@@ -20,7 +19,7 @@ def leaves(value, path=()):
     elif isinstance(value, (list, tuple)):
         for i in range(min(len(value), 3)):
             yield from leaves(value[i], (*path, i))
-    elif type(value).__module__.startswith("sklseq.") and hasattr(value, "__dict__"):
+    elif type(value).__module__.startswith("sklseq.") and not hasattr(value, "fit"):
         for name in vars(value):
             yield from leaves(vars(value)[name], (*path, name))
 
@@ -61,7 +60,7 @@ def replaced(value, path, new):
 def replaced_in(value, first, rest, new):
     """What stands below the first part of a path, replaced."""
     if not rest:
-        return deepcopy(new)
+        return new
     return replaced(at(value, [first]), rest, new)
 
 
