@@ -235,6 +235,14 @@ def test_no_more_memory_than_what_is_stored_justifies(cls, settings):
     assert time.process_time() - start < 5
 
 
+def test_a_small_network_has_large_settings():
+    trees = [("a", *["b"] * n) for n in (2_000, 3, 1, 2)]
+    model = quick(RecursiveClassifier, composition="childsum-gru", hidden_size=2, max_epochs=1)
+    model.fit(trees, [0, 1, 0, 1])
+    stored = loaded(RecursiveClassifier, model.__getstate__())
+    np.testing.assert_array_equal(stored.predict_proba(trees), model.predict_proba(trees))
+
+
 # -- reservoirs ----------------------------------------------------------------------------
 
 RECURRENT = ("layers_", 0, "recurrent_weights")

@@ -20,8 +20,9 @@ __all__ = ["check_moments", "check_setting", "converted", "rebuilt"]
 
 # Torch's calls while a network is built: far more than any needs, for its number of tensors.
 _CALLS, _CALLS_PER_TENSOR = 2_000, 200
-# Settings of small networks are larger than the number of their weights: bins, groups, caps.
-_LEAST_BOUND = 1_024
+# Settings of small networks may be larger than the number of their weights: groups, bins, children
+# of a node. Where a user's class may have to be made to know its shapes, they are held closer.
+_LEAST_BOUND, _LEAST_BOUND_OF_CLASSES = 2**20, 2**10
 _DTYPES = [np.dtype(name) for name in ("float32", "float64", "int64", "bool")]
 
 
@@ -77,7 +78,8 @@ def rebuilt(
     """
     classes = list(_classes_in(settings))
     _check_arrays(arrays, ours=not classes)
-    bound = max(_LEAST_BOUND, sum(array.size for array in arrays.values()))
+    least = _LEAST_BOUND_OF_CLASSES if classes else _LEAST_BOUND
+    bound = max(least, sum(array.size for array in arrays.values()))
     check_data(_without_classes(settings), "its settings", bound)
     calls = _CALLS + _CALLS_PER_TENSOR * len(arrays)
     try:
