@@ -36,6 +36,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     class_weight: Any = class_weight_param()
 
     _attributes = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
+    # A logit for each class.
+    _stored = {"classes_": "ndarray of labels of shape (n_outputs,)"}
 
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         classes_: NDArray[Any]
@@ -165,6 +167,8 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         ),
         "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
     }
+
+    _stored = {"_n_target_dims": "int"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
         target_mean_: NDArray[np.float64]
