@@ -229,13 +229,13 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         counts = self._lengths(latent) if lengths is None else check_lengths(lengths, len(latent))
         repeated = Sequences(np.repeat(latent, counts, axis=0), counts, layout)  # type: ignore[arg-type]
         rows = SequenceRows(repeated.steps, counts, parameter_of(self.module_))
-        steps = unscaled(self, self._run_rows("decode", rows, per_part=True))
+        steps = unscaled(self, self._run("decode", rows, per_part=True))
         return unpacked(repeated, steps, self._flat)
 
     def _lengths(self, latent: NDArray[Any]) -> NDArray[np.int64]:
         """Predicted lengths, within those of training."""
         rows = DenseRows((latent,), parameter_of(self.module_))
-        predicted = self._run_rows("lengths", rows)
+        predicted = self._run("lengths", rows)
         return np.rint(predicted).clip(*self.length_range_).astype(np.int64)
 
     def reconstruct(self, X: Any) -> NDArray[Any]:

@@ -339,7 +339,7 @@ class SequenceVAE(
     def _lengths(self, codes: NDArray[Any], quantiles: NDArray[Any]) -> NDArray[np.int64]:
         """Quantiles of the lengths of sequences, given their codes."""
         rows = DenseRows((codes, quantiles[:, None]), parameter_of(self.module_))
-        counts = self._run_rows("quantile_of_length", rows)
+        counts = self._run("quantile_of_length", rows)
         return counts.clip(*self.length_range_)
 
     def _steps(
@@ -347,7 +347,7 @@ class SequenceVAE(
     ) -> Sequences:
         """What the decoder gives at each step; by default in the layout of the training data."""
         rows = SequenceRows(columns, counts, parameter_of(self.module_))
-        steps = unscaled(self, self._run_rows(function, rows, per_part=True))
+        steps = unscaled(self, self._run(function, rows, per_part=True))
         return Sequences(steps, counts, layout or self._format.layout)
 
 

@@ -318,16 +318,13 @@ class NeuralEstimator(Estimator):
     # -- inference -------------------------------------------------------------------------
 
     def _run(self, function: str, data: Any, *, per_part: bool | None = None) -> NDArray[Any]:
-        """Outputs of a method of the trained module for what `_read` gave.
+        """Outputs of a method of the trained module for what `_read` gave, or for rows.
 
         `per_part` says whether they are those of steps or nodes; None if targets are theirs.
         """
-        rows = self._rows(data, parameter_of(self.module_))
-        return self._run_rows(function, rows, rows.per_part if per_part is None else per_part)
-
-    def _run_rows(self, function: str, rows: Rows, per_part: bool = False) -> NDArray[Any]:
-        """Outputs of a method of the trained module for rows of its own inputs."""
+        rows = data if isinstance(data, Rows) else self._rows(data, parameter_of(self.module_))
         method = getattr(self.module_, function)
+        per_part = rows.per_part if per_part is None else per_part
         return run(method, self.module_, rows, per_part=per_part, n_threads=self.n_threads)
 
     def _read_fitted(self, X: Any) -> Any:
