@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.utils.validation import validate_data
 
+from sklseq.base.symbols import warn_unknown_symbols
 from sklseq.base.tables import check_finite_rows
 from sklseq.base.targets import TargetRows
 from sklseq.data import (
@@ -179,7 +180,7 @@ def index_of_symbols(forest: Forest, vocabulary: NDArray[Any] | None) -> NDArray
 def check_symbols(
     forest: Forest, vocabulary: NDArray[Any] | None, name: str, pairs: bool = False
 ) -> None:
-    """Refuse symbols where there were none, or of another type: all would be unknown.
+    """Refuse symbols where there were none, or of another type; warn if most are unknown.
 
     Parameters
     ----------
@@ -197,12 +198,15 @@ def check_symbols(
     """
     symbols = () if forest.symbols is None else forest.symbols
     node = next((i for i, symbol in enumerate(symbols) if symbol is not None), None)
-    if node is None or (vocabulary is not None and not len(vocabulary)):
+    if node is None:
         return
     is_word = isinstance(symbols[node], str)
     if vocabulary is None:
         fitted = "without symbols"
-    elif is_word == (vocabulary.dtype.kind == "U"):
+    elif not len(vocabulary) or is_word == (vocabulary.dtype.kind == "U"):
+        found = np.array([symbol for symbol in symbols if symbol is not None], dtype=object)
+        is_known = Vocabulary(vocabulary.tolist()).encode(found) > 0
+        warn_unknown_symbols(found, is_known, vocabulary, name, "Write trees as in fit.")
         return
     else:
         fitted = f"on symbols of type {'int' if is_word else 'str'}"
