@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq._compat.sklearn import check_sample_weight
 from sklseq.base.parameters import choice, param
-from sklseq.data import Sequences, as_labels, stack_steps, unlabeled
+from sklseq.data import Sequences, as_labels, missing, stack_steps
 
 __all__ = [
     "Labels",
@@ -163,7 +163,7 @@ def read_labels(
     Parameters
     ----------
     y : array-like
-        A label for each target; None, NaN and -1 are parts without one.
+        A label for each target; None and NaN are parts without one.
     rows : TargetRows
     weights : ndarray of shape (n_targets,)
     class_weight : dict, "balanced" or None, default=None
@@ -178,17 +178,15 @@ def read_labels(
         Naming the label or the place at fault.
     """
     y = _one_label_each(y, rows)
-    labeled = ~unlabeled(y) if rows.per_part else np.ones(len(y), dtype=bool)
+    labeled = ~missing(y) if rows.per_part else np.ones(len(y), dtype=bool)
     if not labeled.any():
-        raise ValueError(f"y has no labeled {rows.name}: all are None, NaN or -1.")
+        raise ValueError(f"y has no labeled {rows.name}: all are None or NaN.")
     present = _one_type(y[labeled])
     check_classification_targets(present)
     classes = known
     if classes is None:
         classes = np.unique(present if announced is None else np.asarray(announced))
         _check_two(classes, rows)
-    if rows.per_part:
-        _refuse_minus_one(classes, class_weight, rows)
     codes = np.zeros(len(y), dtype=np.int64)
     codes[labeled] = _encode(present, classes, np.flatnonzero(labeled), rows)
     weights = np.where(labeled, weights, 0.0)
@@ -261,7 +259,9 @@ def score_labels(
         true = _one_type(column_or_1d(as_labels(y)))
         return accuracy_score(true, predicted, sample_weight=weights)
     true = _column(rows.stack(y, "y"), rows)
-    known = ~unlabeled(true)
+    known = ~missing(true)
+    if not known.any():
+        raise ValueError(f"y has no labeled {rows.part} to score: all are None or NaN.")
     predicted = predicted if stacked else rows.stack(predicted, "prediction")
     return accuracy_score(
         _one_type(true[known]),
@@ -299,21 +299,9 @@ def _column(y: NDArray[Any], rows: TargetRows) -> NDArray[Any]:
 
 def _check_two(classes: NDArray[Any], rows: TargetRows) -> None:
     if len(classes) < 2:
-        parts = rows.part.capitalize() + "s"
-        hint = f" {parts} labeled -1 count as unlabeled." if rows.per_part else ""
         raise ValueError(
             "A classifier needs at least two classes, but y has one class: "
-            f"{classes.tolist()[0]!r}.{hint}"
-        )
-
-
-def _refuse_minus_one(classes: NDArray[Any], class_weight: Any, rows: TargetRows) -> None:
-    """A class -1 of parts cannot be learned; silence would lose it."""
-    named = class_weight if isinstance(class_weight, dict) else ()
-    if any(label == -1 for label in [*classes, *named] if not isinstance(label, str)):
-        raise ValueError(
-            f"-1 is among the classes, but with target={rows.part!r} it marks {rows.part}s without "
-            "a label: give that class another name."
+            f"{classes.tolist()[0]!r}."
         )
 
 
@@ -346,10 +334,10 @@ def _refuse_ragged(y: Any, rows: TargetRows) -> None:
 def _refuse_mixed(y: NDArray[Any], rows: TargetRows) -> None:
     if y.dtype != object:
         return
-    missing = np.flatnonzero(unlabeled(y) & [not isinstance(v, int) or v != -1 for v in y])
-    if len(missing):
+    absent = np.flatnonzero(missing(y))
+    if len(absent):
         raise ValueError(
-            f"Input y contains NaN or None: {rows.whole} {missing[0]} has no label. Only "
+            f"Input y contains NaN or None: {rows.whole} {absent[0]} has no label. Only "
             f"{rows.part}s may be without one, with target={rows.part!r}."
         )
     kinds = sorted({"str" if isinstance(v, str) else "number" for v in y})

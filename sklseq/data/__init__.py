@@ -9,7 +9,7 @@ from sklseq.data.sequences.reading import (
     read_sequences,
 )
 from sklseq.data.sequences.symbols import Vocabulary
-from sklseq.data.sequences.targets import as_labels, missing, read_steps, stack_steps, unlabeled
+from sklseq.data.sequences.targets import as_labels, missing, read_steps, stack_steps
 from sklseq.data.tables.column import Column
 from sklseq.data.tables.column_values import kind_of
 from sklseq.data.tables.columns import Columns, is_frame
@@ -44,6 +44,5 @@ __all__ = [
     "read_sequences",
     "read_steps",
     "stack_steps",
-    "unlabeled",
     "without_subtrees",
 ]

@@ -15,7 +15,7 @@ from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.base.targets import read_weights, require_y
-from sklseq.data import Sequences, as_container, stack_steps, unlabeled
+from sklseq.data import Sequences, as_container, missing, stack_steps
 
 __all__ = ["PerStep"]
 
@@ -65,8 +65,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
             NaN where the transformer takes it.
         y : array-like or None, default=None
             Used by transformers that need it: a target for each sequence, which holds for all
-            of its steps, or for each step. Steps without a target are left out: None, NaN, and -1
-            among labels.
+            of its steps, or for each step. Steps without a target are left out: None and NaN.
         sample_weight : array-like or None, default=None
             Weight of each sequence, which holds for all of its steps, or of each step with
             ``target="step"``; for transformers whose `fit` takes weights.
@@ -226,10 +225,8 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
 
 
 def _labeled(y: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which steps have a target; -1.0 may be one, the label -1 is none."""
-    if y.dtype.kind == "f":
-        return ~np.isnan(y.reshape(len(y), -1)).any(axis=1)
-    return ~unlabeled(y) if y.ndim == 1 else np.ones(len(y), dtype=bool)
+    """Which steps have a target, or all of several."""
+    return ~missing(y.reshape(len(y), -1)).any(axis=1)
 
 
 def _at(values: Any, rows: NDArray[np.bool_]) -> Any:

@@ -72,7 +72,7 @@ class RecursiveClassifier(ClassifierMixin, SupervisedRecursive):
             A label for each tree or pair, ``(n_trees,)``. With ``target="node"``, for each tree
             nested tuples of labels in its shape, or a list with a label for each node, parents
             before their children and subtree after subtree; for sequences one for each step.
-            None, NaN and -1 are nodes without a label.
+            None and NaN are nodes without a label.
         sample_weight : array-like or None, default=None
             Weight of each tree or pair, or as y of each node.
 

@@ -85,7 +85,7 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
             {{X: sequences}} {{X: one series}}
         y : array-like
             A label for each sequence, ``(n_sequences,)``; with ``target="step"`` one for each
-            step, in a container of the shape of X. None, NaN and -1 are steps without a label.
+            step, in a container of the shape of X. None and NaN are steps without a label.
         sample_weight : array-like or None, default=None
             Weight of each sequence, or of each step.
 

@@ -156,7 +156,7 @@ def test_a_frame_of_one_series_is_told_from_a_table_of_sequences():
     assert_allclose(PerStep(target="step").fit_transform(frame).std(ddof=0), 1)
 
 
-@pytest.mark.parametrize("missing", [-1, None, np.nan])
+@pytest.mark.parametrize("missing", [None, np.nan])
 def test_steps_without_a_target_are_left_out(missing):
     X = np.random.default_rng(0).normal(size=(60, 3))
     y = (X[:, 0] > 0).astype(int)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import lengths_of_index
 
-__all__ = ["as_labels", "missing", "read_steps", "stack_steps", "unlabeled"]
+__all__ = ["as_labels", "missing", "read_steps", "stack_steps"]
 
 
 def stack_steps(
@@ -171,24 +171,6 @@ def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
         return np.zeros(values.shape, dtype=bool)
     found = [_is_missing(value) for value in values.flat]
     return np.array(found, dtype=bool).reshape(values.shape)
-
-
-def unlabeled(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which labels mark a step without one: None, NaN or -1 (-1.0 too).
-
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-
-    Returns
-    -------
-    ndarray of bool of shape (n,)
-    """
-    if values.dtype.kind in "fiu":
-        return missing(values) | (values == -1)
-    if values.dtype.kind == "O":
-        return np.array([_is_missing(v) or v == -1 for v in values], dtype=bool)
-    return missing(values)
 
 
 def _is_missing(value: Any) -> bool:
