@@ -226,7 +226,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
 
 def _labeled(y: NDArray[Any]) -> NDArray[np.bool_]:
     """Which steps have a target, or all of several."""
-    return ~missing(y.reshape(len(y), -1)).any(axis=1)
+    return np.all(~missing(y.reshape(len(y), -1)), axis=1)
 
 
 def _at(values: Any, rows: NDArray[np.bool_]) -> Any:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.sequences import SequenceEstimator
+from sklseq.base.symbols import warn_unknown_symbols
 from sklseq.data import Sequences, Vocabulary
 from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
@@ -93,7 +94,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             )
         if known is None:
             return sequences
-        return sequences.with_steps(Vocabulary(known.tolist()).encode(sequences.steps))
+        codes = Vocabulary(known.tolist()).encode(sequences.steps)
+        if not fresh:
+            warn_unknown_symbols(sequences.steps, codes > 0, known, type(self).__name__)
+        return sequences.with_steps(codes)
 
     def _read_fitted(self, X: Any) -> Sequences:
         sequences = super()._read_fitted(X)
