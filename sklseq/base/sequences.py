@@ -11,12 +11,15 @@ from sklearn.utils.validation import validate_data
 
 from sklseq._compat.sklearn import check_feature_names, output_container
 from sklseq.base.estimator import Estimator
+from sklseq.base.hints import hint_at_channels_first, hint_at_steps_as_sequences
 from sklseq.base.parameters import choice, estimator, param
 from sklseq.base.targets import TargetRows, of_sequences
 from sklseq.data import (
     Sequences,
-    as_container,
+    as_sequences,
     check_finite,
+    check_index_times,
+    check_numeric,
     check_one_kind,
     is_nested_table,
     is_table,
@@ -68,18 +71,25 @@ class SequenceEstimator(Estimator):
         ValueError
             Naming the sequence, step and feature at fault.
         """
-        X = as_container(X)
-        if is_table(X) or (not self._per_step and not symbolic and self._spells_table(X, reset)):
-            return self._read_table(X, reset, dtype, symbolic, allow_nan)
-        sequences = read_sequences(X, dtype=dtype, symbolic=symbolic, allow_nan=allow_nan)
-        self._check_features(X, sequences, reset)
+        X = as_sequences(X)
+        if is_table(X) or (not symbolic and self._spells_table(X, reset)):
+            sequences = self._read_table(X, reset, dtype, symbolic, allow_nan)
+        else:
+            sequences = read_sequences(X, dtype=dtype, symbolic=symbolic, allow_nan=allow_nan)
+            self._check_features(X, sequences, reset)
+        if reset:
+            self._fitted_layout = sequences.layout
         return sequences
 
     def _spells_table(self, X: Any, reset: bool) -> bool:
         """Whether a list of lists is a table: in `fit`, or with the columns of the table fitted."""
         if not is_nested_table(X):
             return False
-        return reset or self.n_features_in_ == len(X[0]) > self._n_step_features
+        if reset:
+            return True
+        if self._per_step:
+            return len(X[0]) == self._n_step_features and self._fitted_layout == "series"
+        return self.n_features_in_ == len(X[0]) > self._n_step_features
 
     def _check_features(self, X: Any, sequences: Sequences, reset: bool) -> None:
         n_features = 1 if sequences.symbolic else sequences.steps.shape[1]
@@ -92,7 +102,10 @@ class SequenceEstimator(Estimator):
                 f"{self._n_step_features} features as input."
             )
         if sequences.feature_names is not None or self.n_features_in_ == n_features > 1:
-            check_feature_names(self, X, reset=reset)
+            first = X if hasattr(X, "columns") else next(iter(X))
+            check_feature_names(self, first, reset=reset)
+        if reset:
+            hint_at_channels_first(sequences)
 
     def _read_table(
         self, X: Any, reset: bool, dtype: DTypeLike, symbolic: bool, allow_nan: bool
@@ -105,10 +118,14 @@ class SequenceEstimator(Estimator):
         symbolic = symbolic or getattr(getattr(X, "dtype", None), "kind", None) in ("U", "S", "T")
         # Whether all is finite is checked below, with the place of what is not.
         checks = {"dtype": None if symbolic else dtype, "ensure_all_finite": symbolic}
-        if not reset and not self._per_step and self.n_features_in_ == self._n_step_features == 1:
-            table = check_array(X, input_name="X", estimator=self, **checks)
-        else:
-            table = validate_data(self, X, reset=reset, **checks)
+        values = X if symbolic else self._as_numbers(X, dtype)
+        table = check_array(values, input_name="X", estimator=self, **checks)
+        if reset or self._per_step or not self.n_features_in_ == self._n_step_features == 1:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        if reset and not self._per_step:
+            hint_at_steps_as_sequences(X, self._takes_steps())
+        if self._per_step and hasattr(X, "iloc"):
+            check_index_times(X.index, "X, sequence 0")
         if symbolic:
             if self._per_step and table.shape[1] != 1:
                 raise ValueError(
@@ -131,6 +148,24 @@ class SequenceEstimator(Estimator):
                 "features. For one sequence give X[None], or a list of it."
             )
         return check_one_kind(sequences) if symbolic else check_finite(sequences, allow_nan)
+
+    def _as_numbers(self, X: Any, dtype: DTypeLike) -> Any:
+        """A table of objects as numbers, or an error that names the place; others as they are."""
+        values = np.asarray(X) if hasattr(X, "columns") else X
+        kind = getattr(getattr(values, "dtype", None), "kind", "")
+        if kind not in ("O", "m", "M") or getattr(values, "ndim", 0) != 2 or not values.size:
+            return X
+        columns = list(X.columns) if hasattr(X, "columns") else None
+
+        def locate(row: int) -> tuple[int, int]:
+            return (0, row) if self._per_step else (row, 0)
+
+        return check_numeric(np.asarray(values), dtype, "X", locate, columns)
+
+    def _takes_steps(self) -> bool:
+        """Whether there is target='step'."""
+        constraints = self._parameter_constraints.get("target", ())
+        return any("step" in getattr(allowed, "options", ()) for allowed in constraints)
 
     def _target_rows(self, data: Sequences) -> TargetRows:
         """What targets and weights belong to."""
@@ -161,18 +196,21 @@ class SequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Seq
 
         Parameters
         ----------
-        input_features : Ignored
+        input_features : array-like of str or None, default=None
+            Names of the columns of a table; of other X, whose columns are not its features, they
+            are not used.
 
         Returns
         -------
         ndarray of str
         """
-        return super().get_feature_names_out(input_features)
+        of_table = self._fitted_layout == "dense" and self.n_features_in_ != self._n_step_features
+        return super().get_feature_names_out(input_features if of_table else None)
 
 
 def holds_vectors(X: Any) -> bool:
     """Whether a sequence in X is a vector of numbers rather than a table of features."""
-    X = as_container(X)
+    X = as_sequences(X)
     return is_table(X) or (not hasattr(X, "columns") and np.ndim(next(iter(X))) == 1)
 
 

@@ -17,7 +17,15 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq._compat.sklearn import check_sample_weight
 from sklseq.base.parameters import choice, param
-from sklseq.data import Sequences, as_labels, missing, stack_steps
+from sklseq.data import (
+    Sequences,
+    as_array,
+    as_container,
+    as_labels,
+    first_date,
+    missing,
+    stack_steps,
+)
 
 __all__ = [
     "Labels",
@@ -384,11 +392,10 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
     require_y(y)
     if rows.per_part:
         y = rows.stack(y, "y")
-        y = y.astype(np.float64) if y.dtype == object else y
     else:
         _refuse_ragged(y, rows)
     y = check_array(
-        y,
+        _as_numbers(y, rows),
         dtype=np.float64,
         ensure_2d=False,
         ensure_all_finite="allow-nan" if rows.per_part else True,
@@ -428,8 +435,9 @@ def score_values(
         Whether predictions are one after the other instead.
     """
     if not rows.per_part:
-        return r2_score(y, predicted, sample_weight=weights)
-    true = rows.stack(y, "y").astype(np.float64).reshape(len(rows), -1)
+        return r2_score(_as_numbers(y, rows), predicted, sample_weight=weights)
+    stacked_y = np.asarray(_as_numbers(rows.stack(y, "y"), rows), dtype=np.float64)
+    true = stacked_y.reshape(len(rows), -1)
     predicted = predicted if stacked else rows.stack(predicted, "prediction")
     predicted = predicted.reshape(true.shape)
     weights = np.ones(len(true)) if weights is None else weights
@@ -439,6 +447,25 @@ def score_values(
         for t, p, known in zip(true.T, predicted.T, ~np.isnan(true.T), strict=True)
     ]
     return float(np.mean(scores))
+
+
+def _as_numbers(y: Any, rows: TargetRows) -> Any:
+    """y, with objects as numbers, NaN where one is missing; dates are no numbers."""
+    y = as_container(y)
+    values = as_array(y)
+    if values.ndim == 0 or values.dtype.kind not in "OmM":
+        return y
+    for row, of_row in enumerate(values):
+        date = first_date(of_row)
+        if date is not None:
+            raise TypeError(
+                f"y, {rows.place(row)} is the date or time {date}, which is no number: predict "
+                "one, such as seconds since the first."
+            )
+    try:
+        return np.where(missing(values), np.nan, values).astype(np.float64)
+    except (TypeError, ValueError):
+        return y  # which scikit-learn refuses in its own words
 
 
 def weighted_scale(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import lengths_of_index
 
-__all__ = ["as_labels", "missing", "read_steps", "stack_steps"]
+__all__ = ["as_labels", "read_steps", "stack_steps"]
 
 
 def stack_steps(
@@ -152,31 +152,3 @@ def as_labels(values: Any) -> NDArray[Any]:
     if mixed and not all(isinstance(value, (str, bytes)) for value in values):
         return np.array(values, dtype=object)
     return array
-
-
-def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which values are None, NaN or pandas' NA.
-
-    Parameters
-    ----------
-    values : ndarray of any shape
-
-    Returns
-    -------
-    ndarray of bool of the same shape
-    """
-    if values.dtype.kind == "f":
-        return np.isnan(values)
-    if values.dtype.kind != "O":
-        return np.zeros(values.shape, dtype=bool)
-    found = [_is_missing(value) for value in values.flat]
-    return np.array(found, dtype=bool).reshape(values.shape)
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or isinstance(value, (str, bool)):
-        return value is None
-    try:
-        return bool(value != value)  # NaN is what does not equal itself
-    except TypeError:  # pandas' NA has no truth value
-        return True
