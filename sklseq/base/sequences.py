@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from sklseq._compat.sklearn import check_feature_names, output_container
 from sklseq.base.estimator import Estimator
-from sklseq.base.hints import hint_at_channels_first, hint_at_steps_as_sequences
+from sklseq.base.hints import hint_at_channels_first, hint_at_steps_as_sequences, refuse_data_as_y
 from sklseq.base.parameters import choice, estimator, param
 from sklseq.base.targets import TargetRows, of_sequences
 from sklseq.data import (
@@ -31,6 +31,7 @@ __all__ = [
     "SequenceTransformer",
     "check_lengths",
     "holds_vectors",
+    "names_of_features",
     "unpacked",
 ]
 
@@ -72,6 +73,25 @@ class SequenceEstimator(Estimator):
             Naming the sequence, step and feature at fault.
         """
         X = as_sequences(X)
+        sequences = self._read_data(
+            X, reset=reset, dtype=dtype, symbolic=symbolic, allow_nan=allow_nan
+        )
+        if reset:
+            hint_at_channels_first(sequences)
+            if not self._per_step and is_table(X):
+                hint_at_steps_as_sequences(X, self._takes_steps())
+        return sequences
+
+    def _read_data(
+        self,
+        X: Any,
+        *,
+        reset: bool,
+        dtype: DTypeLike = np.float64,
+        symbolic: bool = False,
+        allow_nan: bool = False,
+    ) -> Sequences:
+        """As `_read_X`, of a container of sequences, without warnings."""
         if is_table(X) or (not symbolic and self._spells_table(X, reset)):
             sequences = self._read_table(X, reset, dtype, symbolic, allow_nan)
         else:
@@ -104,8 +124,6 @@ class SequenceEstimator(Estimator):
         if sequences.feature_names is not None or self.n_features_in_ == n_features > 1:
             first = X if hasattr(X, "columns") else next(iter(X))
             check_feature_names(self, first, reset=reset)
-        if reset:
-            hint_at_channels_first(sequences)
 
     def _read_table(
         self, X: Any, reset: bool, dtype: DTypeLike, symbolic: bool, allow_nan: bool
@@ -122,8 +140,6 @@ class SequenceEstimator(Estimator):
         table = check_array(values, input_name="X", estimator=self, **checks)
         if reset or self._per_step or not self.n_features_in_ == self._n_step_features == 1:
             validate_data(self, X, reset=reset, skip_check_array=True)
-        if reset and not self._per_step:
-            hint_at_steps_as_sequences(X, self._takes_steps())
         if self._per_step and hasattr(X, "iloc"):
             check_index_times(X.index, "X, sequence 0")
         if symbolic:
@@ -167,6 +183,11 @@ class SequenceEstimator(Estimator):
         constraints = self._parameter_constraints.get("target", ())
         return any("step" in getattr(allowed, "options", ()) for allowed in constraints)
 
+    def _refuse_data_as_y(self, y: Any) -> None:
+        """Where y is not used: refuse a second argument that holds data."""
+        name = type(self).__name__
+        refuse_data_as_y(y, self._per_step, name, "give X alone, and targets to what comes after.")
+
     def _target_rows(self, data: Sequences) -> TargetRows:
         """What targets and weights belong to."""
         return of_sequences(data, self._per_step)
@@ -204,8 +225,21 @@ class SequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Seq
         -------
         ndarray of str
         """
-        of_table = self._fitted_layout == "dense" and self.n_features_in_ != self._n_step_features
-        return super().get_feature_names_out(input_features if of_table else None)
+        return names_of_features(self, input_features)
+
+
+def names_of_features(model: Any, input_features: Any) -> NDArray[Any]:
+    """Names of the features that a transformer of sequences gives.
+
+    Names of columns belong to a table: a column of sequences has one, whatever their features are.
+    """
+    is_table = (
+        vars(model).get("_fitted_layout") == "dense"
+        and model.n_features_in_ != model._n_step_features
+    )
+    return ClassNamePrefixFeaturesOutMixin.get_feature_names_out(
+        model, input_features if is_table else None
+    )
 
 
 def holds_vectors(X: Any) -> bool:

@@ -1,5 +1,6 @@
 """Targets of any rows: labels, values and weights, read and checked, and the scores of both."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -283,7 +284,13 @@ def _one_label_each(y: Any, rows: TargetRows) -> NDArray[Any]:
     if rows.per_part:
         return _column(rows.stack(y, "y"), rows)
     _refuse_ragged(y, rows)
-    y = column_or_1d(as_labels(y), warn=True)
+    labels = as_labels(y)
+    if labels.ndim == 2 and labels.shape[1] > 1 and (rows.sizes == labels.shape[1]).all():
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {labels.shape} instead: a label for "
+            f"each {rows.whole}. For labels of {rows.part}s set target={rows.part!r}."
+        )
+    y = column_or_1d(labels, warn=True)
     _refuse_mixed(y, rows)
     check_consistent_length(rows.sizes, y)
     return y
@@ -403,6 +410,7 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
     )
     if not rows.per_part:
         check_consistent_length(rows.sizes, y)
+        hint_at_values_of_parts(y, rows)
     if y.ndim > 2:
         raise ValueError(f"y has shape {y.shape}, expected one value or (k,) values per target.")
     n_dims, y = y.ndim, y.reshape(len(y), -1)
@@ -411,6 +419,18 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
     if not weights.any():
         raise ValueError("y has no value: all are NaN or have zero weight.")
     return Values(np.where(known, y, 0.0), weights, n_dims)
+
+
+def hint_at_values_of_parts(y: NDArray[Any], rows: TargetRows) -> None:
+    """Warn where y has as many outputs as each row has parts: they may be targets of parts."""
+    if y.ndim == 2 and y.shape[1] > 1 and (rows.sizes == y.shape[1]).all():
+        warnings.warn(
+            f"y of shape {y.shape} is read as {y.shape[1]} outputs for each {rows.whole}, which "
+            f"has as many {rows.part}s: if it has a value for each {rows.part}, set "
+            f"target={rows.part!r}.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def score_values(

@@ -8,6 +8,7 @@ from sklseq.data.sequences.checks import (
     padded_sequences,
 )
 from sklseq.data.sequences.container import Sequences
+from sklseq.data.sequences.nested import is_nested
 from sklseq.data.sequences.reading import (
     as_sequences,
     is_nested_table,
@@ -48,6 +49,7 @@ __all__ = [
     "first_date",
     "flatten_labels",
     "is_frame",
+    "is_nested",
     "is_nested_table",
     "is_table",
     "kind_of",

@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.sequences import SequenceEstimator, check_lengths, holds_vectors, unpacked
+from sklseq.base.sequences import (
+    SequenceEstimator,
+    check_lengths,
+    holds_vectors,
+    names_of_features,
+    unpacked,
+)
 from sklseq.data import Sequences
 from sklseq.generative._base import Generator, check_enough_rows, checked_codes
 from sklseq.generative._variational import (
@@ -166,6 +172,20 @@ class SequenceVAE(
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [self.dtype]
         return tags
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the latent variables.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of a table; of other X they are not used.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        return names_of_features(self, input_features)
 
     # -- training --------------------------------------------------------------------------
 

@@ -99,6 +99,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         ValueError
             {{unchanged}}
         """
+        self._refuse_data_as_y(y)
         return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -114,6 +115,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         -------
         self
         """
+        self._refuse_data_as_y(y)
         return self._fit(X, None, sample_weight, partial=True)
 
     def _read_targets(

@@ -10,7 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator, other_default, param, real
-from sklseq.base.exogenous import first_steps, forecast_layout, read_exogenous, without_first
+from sklseq.base.exogenous import (
+    check_exogenous_names,
+    first_steps,
+    forecast_layout,
+    names_of,
+    read_exogenous,
+    without_first,
+)
 from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
 from sklseq.nn.reservoir import input_weights
@@ -142,7 +149,8 @@ class ESNForecaster(BaseESN):
             series = self._read_steps(X, reset=fresh)
             self._layout = forecast_layout(X, series)
             if fresh:
-                outside = read_exogenous(exogenous, series.lengths, self._layout, self._dtype)
+                found = read_exogenous(exogenous, series.lengths, self._layout, self._dtype)
+                outside, self._exogenous_names = found.steps, names_of(found)
                 self.n_exogenous_ = outside.shape[1]
                 self._draw_layers(self.n_exogenous_)
                 self._draw_feedback(series.steps.shape[1])
@@ -319,10 +327,11 @@ class ESNForecaster(BaseESN):
         )
 
     def _known_exogenous(self, exogenous: Any, lengths: NDArray[np.int64], layout: str) -> Array:
-        outside = read_exogenous(exogenous, lengths, layout, self._dtype)
-        if outside.shape[1] != self.n_exogenous_:
+        found = read_exogenous(exogenous, lengths, layout, self._dtype)
+        if (n_inputs := found.steps.shape[1]) != self.n_exogenous_:
             raise ValueError(
-                f"exogenous has {outside.shape[1]} inputs, but {type(self).__name__} was fitted "
-                f"with {self.n_exogenous_}."
+                f"exogenous has {n_inputs} inputs, but {type(self).__name__} was fitted with "
+                f"{self.n_exogenous_}."
             )
-        return outside
+        check_exogenous_names(found, self._exogenous_names)
+        return found.steps
