@@ -6,9 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from sklseq.data import Sequences
+from sklseq.data import Sequences, as_array
 
-__all__ = ["hint_at_channels_first", "hint_at_steps_as_sequences", "refuse_data_as_y"]
+__all__ = [
+    "hint_at_channels_first",
+    "hint_at_steps_as_sequences",
+    "refuse_data_as_y",
+    "refuse_exogenous_as_y",
+]
 
 _NUMBERED = re.compile(r"(\D*?)[-+]?\d+(?:\.\d+)?(\D*)")
 
@@ -78,4 +83,31 @@ def refuse_data_as_y(y: Any, per_step: bool, name: str, remedy: str) -> None:
         raise ValueError(
             f"{name} does not use y, but the second argument holds sequences, not a target for "
             f"each: {remedy}"
+        )
+
+
+def refuse_exogenous_as_y(y: Any, name: str) -> None:
+    """Refuse inputs in the place of a y that is not used; labels of what comes after may be there.
+
+    Raises
+    ------
+    ValueError
+        If y has several columns, holds sequences, or numbers that are no labels.
+    """
+    if y is None:
+        return
+    try:
+        values = as_array(y)
+    except ValueError:  # sequences of several lengths
+        values = np.empty((0, 0, 0))
+    if values.dtype == object and values.ndim == 1:
+        is_data = any(np.ndim(value) > 0 for value in values)
+    elif values.dtype.kind == "f" and values.ndim == 1:
+        is_data = bool((values % 1 > 0).any())
+    else:
+        is_data = values.ndim > 1 and values.shape[1:] != (1,)
+    if is_data or hasattr(y, "columns"):
+        raise ValueError(
+            f"{name} does not use y, but the second argument holds data: series that are known "
+            "from outside go by their name, exogenous=."
         )

@@ -23,6 +23,7 @@ from sklseq.data import (
     check_one_kind,
     is_nested_table,
     is_table,
+    place_in,
     read_sequences,
 )
 
@@ -167,16 +168,20 @@ class SequenceEstimator(Estimator):
 
     def _as_numbers(self, X: Any, dtype: DTypeLike) -> Any:
         """A table of objects as numbers, or an error that names the place; others as they are."""
-        values = np.asarray(X) if hasattr(X, "columns") else X
+        values = np.asarray(X) if hasattr(X, "columns") or isinstance(X, (list, tuple)) else X
         kind = getattr(getattr(values, "dtype", None), "kind", "")
         if kind not in ("O", "m", "M") or getattr(values, "ndim", 0) != 2 or not values.size:
             return X
         columns = list(X.columns) if hasattr(X, "columns") else None
+        if self._per_step:
+            place = place_in("X", lambda row: (0, row), columns)
+        else:
 
-        def locate(row: int) -> tuple[int, int]:
-            return (0, row) if self._per_step else (row, 0)
+            def place(row: int, step: int) -> str:
+                column = "" if columns is None else f" (column {columns[step]!r})"
+                return f"X, sequence {row}, step {step}{column}"
 
-        return check_numeric(np.asarray(values), dtype, "X", locate, columns)
+        return check_numeric(np.asarray(values), dtype, place)
 
     def _takes_steps(self) -> bool:
         """Whether there is target='step'."""

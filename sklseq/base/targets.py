@@ -104,8 +104,7 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
     """
     if sample_weight is None:
         return np.ones(len(rows))
-    if hasattr(sample_weight, "__array__") and not hasattr(sample_weight, "__len__"):
-        sample_weight = np.asarray(sample_weight)
+    sample_weight = as_container(sample_weight)
     if _is_scalar(sample_weight):
         sample_weight = np.full(len(rows), float(sample_weight))
     elif not rows.per_part and not all(map(_is_scalar, sample_weight)):
@@ -228,6 +227,8 @@ def check_partial_classes(
         If classes are missing in the first call or differ in a later one, or their weights hang
         on data that are not all there.
     """
+    if announced is not None and np.size(announced) == 0:
+        raise ValueError("classes=[] names no class: give all labels that will come.")
     if known is None and announced is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
     same = known is None or announced is None or np.array_equal(np.unique(announced), known)

@@ -6,6 +6,7 @@ from sklseq.data.sequences.checks import (
     check_numeric,
     check_one_kind,
     padded_sequences,
+    place_in,
 )
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.nested import is_nested
@@ -55,6 +56,7 @@ __all__ = [
     "kind_of",
     "missing",
     "padded_sequences",
+    "place_in",
     "read_forest",
     "read_sequences",
     "read_steps",

@@ -13,9 +13,12 @@ _DATES = (np.datetime64, np.timedelta64, date, time, timedelta)
 
 def as_container(X: Any) -> Any:
     """X as an array where it only offers one, or is a tensor; every container of ours as it is."""
-    if hasattr(X, "detach") and hasattr(X, "numpy"):  # a tensor, perhaps with a gradient
-        X = X.detach()
-        return X.cpu() if hasattr(X, "cpu") else X
+    if hasattr(X, "detach") and hasattr(X, "cpu"):  # a tensor, perhaps with a gradient
+        X = X.detach().cpu()
+        try:
+            return X.numpy()
+        except TypeError:  # of a type that numpy lacks
+            return X.float().numpy()
     if hasattr(X, "ndim") or hasattr(X, "columns"):
         return X
     return np.asarray(X) if hasattr(X, "__array__") else X
@@ -58,6 +61,8 @@ def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
 def _is_missing(value: Any) -> bool:
     if value is None or isinstance(value, (str, bool)):
         return value is None
+    if isinstance(value, (list, tuple, dict)) or getattr(value, "ndim", 0) > 0:
+        return False
     try:
         return bool(value != value)  # NaN is what does not equal itself
     except TypeError:  # pandas' NA has no truth value

@@ -18,6 +18,7 @@ from sklseq.base.exogenous import (
     read_exogenous,
     without_first,
 )
+from sklseq.base.hints import refuse_exogenous_as_y
 from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
 from sklseq.nn.reservoir import input_weights
@@ -122,6 +123,7 @@ class ESNForecaster(BaseESN):
             If X, `exogenous` or a parameter is not valid, or a series is not longer than the
             washout; the estimator is then as it was before.
         """
+        refuse_exogenous_as_y(y, type(self).__name__)
         return self._fit(X, exogenous, fresh=True)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -140,6 +142,7 @@ class ESNForecaster(BaseESN):
         -------
         self
         """
+        refuse_exogenous_as_y(y, type(self).__name__)
         return self._fit(X, exogenous, fresh=not self.__sklearn_is_fitted__())
 
     def _fit(self, X: Any, exogenous: Any, fresh: bool) -> Self:
@@ -260,6 +263,7 @@ class ESNForecaster(BaseESN):
             Mean over features; 1 is perfect.
         """
         check_is_fitted(self)
+        refuse_exogenous_as_y(y, type(self).__name__)
         check_index(X, True, exogenous=exogenous)
         series = self._read_steps(X, reset=False)
         self._check_lengths(series.lengths)

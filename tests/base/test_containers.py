@@ -6,11 +6,13 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone, is_regressor
+from scipy import sparse
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
 
 from sklseq.base.sequences import SequenceEstimator
+from sklseq.generative import SequenceVAE
 from sklseq.preprocessing import PerStep
 from sklseq.reservoir import ESNForecaster
 from sklseq.utils import all_estimators
@@ -285,3 +287,51 @@ def test_columns_of_sequences_beside_others(cls):
     assert output.columns.tolist() == [*(f"s__{name}" for name in own), "n__age"]
     pipeline = make_pipeline(PerStep(), clone(model)).fit(list(table["signal"]))
     assert pipeline.get_feature_names_out().tolist() == own.tolist()
+
+
+@each
+def test_data_in_the_place_of_an_unused_y(cls):
+    model, X = quick(cls), [x.to_numpy() for x in frames()]
+    if is_regressor(model) or is_classifier(model) or cls in (PerStep, SequenceVAE):
+        pytest.skip("uses y")
+    for y in (X, objects(X), np.zeros((8, 4, 2))):
+        with pytest.raises(ValueError, match="does not use y"):
+            model.fit(X, y)
+    model.fit(X, LABELS)
+    if cls is not ESNForecaster:
+        model.fit(X, np.zeros((8, 2)))  # targets of what comes after
+
+
+@pytest.mark.parametrize("target", ["sequence", "step"])
+def test_exogenous_inputs_go_by_their_name(target):
+    rng = np.random.default_rng(0)
+    X, outside = rng.normal(size=(40, 1)), rng.normal(size=(40, 2))
+    X = X if target == "step" else [X]
+    for wrong in (outside, outside[:, 0], pd.DataFrame(outside), [outside], outside.tolist()):
+        for call in (ESNForecaster(target=target).fit, ESNForecaster(target=target).partial_fit):
+            with pytest.raises(ValueError, match="exogenous="):
+                call(X, wrong)
+
+
+def test_names_of_exogenous_inputs_are_kept():
+    rng = np.random.default_rng(0)
+    X, outside = (
+        rng.normal(size=(40, 1)),
+        pd.DataFrame(rng.normal(size=(40, 2)), columns=["u", "v"]),
+    )
+    for series, inputs in ((X, outside), ([X], [outside])):
+        model = ESNForecaster(target="step", random_state=0).fit(series, exogenous=inputs)
+        turned = outside[["v", "u"]]
+        with pytest.raises(ValueError, match="feature names of exogenous"):
+            model.forecast(3, exogenous=turned[:3] if series is X else [turned[:3]])
+        model.forecast(3, exogenous=outside[:3] if series is X else [outside[:3]])
+
+
+def test_each_sparse_or_scattered_exogenous_input_is_named():
+    X = np.random.default_rng(0).normal(size=(5, 1))
+    model = ESNForecaster(target="step")
+    with pytest.raises(TypeError, match="Sparse data was passed for exogenous"):
+        model.fit(X, exogenous=sparse.csr_array(np.ones((5, 1))))
+    late = pd.DataFrame({"u": np.arange(5.0)}, index=pd.date_range("2024", periods=5)[::-1])
+    with pytest.raises(ValueError, match="exogenous, sequence 0: time"):
+        model.fit(X, exogenous=late)

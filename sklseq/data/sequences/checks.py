@@ -9,28 +9,20 @@ from numpy.typing import DTypeLike, NDArray
 from sklseq.data.arrays import first_date, missing
 from sklseq.data.sequences.container import Sequences
 
-__all__ = ["check_finite", "check_numeric", "check_one_kind"]
+__all__ = ["check_finite", "check_numeric", "check_one_kind", "padded_sequences", "place_in"]
 
 
 def check_numeric(
-    values: NDArray[Any],
-    dtype: DTypeLike,
-    name: str,
-    locate: Callable[[int], tuple[int, int]],
-    columns: Any = None,
+    values: NDArray[Any], dtype: DTypeLike, place: Callable[[int, int], str]
 ) -> NDArray[Any]:
-    """Values (n_steps, n_features) as numbers, NaN where one is None or pandas' NA, or an error.
+    """Values (n_rows, n_columns) as numbers, NaN where one is None or pandas' NA, or an error.
 
     Parameters
     ----------
     values : ndarray
     dtype : dtype
-    name : str
-        What messages call the input.
-    locate : callable
-        Gives sequence and step of a row, for messages.
-    columns : array-like or None, default=None
-        Names of the features, for messages.
+    place : callable
+        What messages call a value, by row and column.
 
     Raises
     ------
@@ -38,61 +30,54 @@ def check_numeric(
         Naming the first value that is no number; dates, which numpy would convert, are none.
     """
     if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {name}, sequence {locate(0)[0]} is complex.")
+        raise ValueError(f"Complex data not supported: {place(0, 0)} is complex.")
     if values.dtype.kind in "mM" or values.dtype == object:
-        _refuse_dates(values, name, locate, columns)
+        _refuse_dates(values, place)
     try:
         with np.errstate(over="ignore"):  # what overflows is found by the check for infinity
             return values.astype(dtype, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
-        for row, feature in np.argwhere(~missing(values)):
-            value = values[row, feature]
+        for row, column in np.argwhere(~missing(values)):
+            value = values[row, column]
             try:
                 float(value)
             except (TypeError, ValueError, OverflowError):
-                raise _ERRORS.get(type(error), ValueError)(
-                    f"{_place(name, locate, row, feature, columns)} is {value!r:.80}: argument "
-                    f"must be a string or a number, and numbers and symbols cannot be mixed."
-                    f"{_cell_hint(value)}"
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                raise kind(
+                    f"{place(row, column)} is {value!r:.80}: argument must be a string or a "
+                    "number, and numbers and symbols cannot be mixed."
+                    + (_NESTED if np.ndim(value) else "")
                 ) from error
         return np.where(missing(values), np.nan, values).astype(dtype)  # pandas' NA
 
 
-_ERRORS: dict[type, type[Exception]] = {TypeError: TypeError}
+_NESTED = (
+    " Where cells hold the steps of one feature, those of all columns must: give such columns "
+    "alone, or [np.column_stack(list(r)) for r in X.to_numpy()]."
+)
 
 
-def _cell_hint(value: Any) -> str:
-    if np.ndim(value) == 0:
-        return ""
-    return (
-        " Where each cell holds the steps of one feature, give sequences of the same number of "
-        "columns, such as [np.column_stack(list(r)) for r in X.to_numpy()]."
-    )
+def place_in(
+    name: str, locate: Callable[[int], tuple[int, int]], columns: Any = None
+) -> Callable[[int, int], str]:
+    """What messages call a feature of a step; `locate` gives sequence and step of a row."""
+
+    def place(row: int, feature: int) -> str:
+        sequence, step = locate(row)
+        column = "" if columns is None else f" (column {columns[feature]!r})"
+        return f"{name}, sequence {sequence}, step {step}, feature {feature}{column}"
+
+    return place
 
 
-def _refuse_dates(
-    values: NDArray[Any], name: str, locate: Callable[[int], tuple[int, int]], columns: Any
-) -> None:
-    for feature, column in enumerate(values.T):
-        if (found := first_date(column)) is not None:
-            row = int(np.argmax([value is found or value == found for value in column]))
+def _refuse_dates(values: NDArray[Any], place: Callable[[int, int], str]) -> None:
+    for column, found in enumerate(map(first_date, values.T)):
+        if found is not None:
+            row = int(np.argmax([value is found or value == found for value in values[:, column]]))
             raise TypeError(
-                f"{_place(name, locate, row, feature, columns)} is the date or time {found}, which "
-                "is no number: leave that feature out, or make numbers of it, such as seconds "
-                "since the first."
+                f"{place(row, column)} is the date or time {found}, which is no number: leave that "
+                "feature out, or make numbers of it, such as seconds since the first."
             )
-
-
-def _place(
-    name: str,
-    locate: Callable[[int], tuple[int, int]],
-    row: int,
-    feature: int,
-    columns: Any,
-) -> str:
-    sequence, step = locate(row)
-    column = "" if columns is None else f" (column {columns[feature]!r})"
-    return f"{name}, sequence {sequence}, step {step}, feature {feature}{column}"
 
 
 def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X") -> Sequences:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sklseq.data.sequences.checks import check_numeric
+from sklseq.data.sequences.checks import check_numeric, place_in
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.times import check_times
 
@@ -56,7 +56,7 @@ def read_panel_frame(X: Any, dtype: DTypeLike, name: str) -> Sequences:
     raw = Sequences(X.to_numpy(), lengths_of_index(X.index, name), "frame", names)
     identity, times = (X.index.get_level_values(level) for level in (0, 1))
     check_times(times, raw.starts, lambda row: f"{name}, sequence {_plain(identity[row])!r}")
-    return raw.with_steps(check_numeric(raw.steps, dtype, name, raw.locate, names))
+    return raw.with_steps(check_numeric(raw.steps, dtype, place_in(name, raw.locate, names)))
 
 
 def _plain(label: Any) -> Any:

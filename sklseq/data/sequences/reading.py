@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from sklseq.data.arrays import as_array, as_container
-from sklseq.data.sequences.checks import check_finite, check_numeric, check_one_kind
+from sklseq.data.sequences.checks import check_finite, check_numeric, check_one_kind, place_in
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import is_panel_frame, read_panel_frame
 from sklseq.data.sequences.nested import is_nested, nested_rows
@@ -99,6 +99,11 @@ def _as_array(X: Any, name: str) -> NDArray[Any]:
     array = np.asarray(X)
     if array.ndim == 3 or (array.ndim == 1 and array.dtype.kind in "OUT"):
         return array
+    if array.ndim == 0:
+        raise ValueError(
+            f"Expected 2D array, got 0D array instead: {name} is a {type(X).__name__}. Give a list "
+            "of sequences, or an array."
+        )
     if array.ndim < 2:
         to_frame = ", or X.to_frame() for the frame of one column" if hasattr(X, "to_frame") else ""
         raise ValueError(
@@ -126,7 +131,7 @@ def _read_dense(X: NDArray[Any], dtype: DTypeLike, symbolic: bool, name: str) ->
                 f"Found array with 0 {what} (shape={X.shape}) while a minimum of 1 is required."
             )
     steps = check_numeric(
-        X.reshape(n * n_steps, n_features), dtype, name, lambda r: divmod(r, n_steps)
+        X.reshape(n * n_steps, n_features), dtype, place_in(name, lambda r: divmod(r, n_steps))
     )
     return Sequences(steps, np.full(n, n_steps), "dense")
 
@@ -158,7 +163,7 @@ def _read_ragged(
         if hasattr(item, "iloc"):
             check_index_times(item.index, place)
         if array.dtype != dtype:
-            array = check_numeric(array, dtype, name, _within(i), names)
+            array = check_numeric(array, dtype, place_in(name, _within(i), names))
         arrays.append(array)
     lengths = np.array([len(a) for a in arrays])
     return Sequences(np.concatenate(arrays), lengths, feature_names=names)
@@ -234,7 +239,7 @@ def _has_symbols(item: Any) -> bool:
     if isinstance(item, str):
         return True
     if not isinstance(item, (list, tuple)):
-        item = np.asarray(item)
+        item = as_array(item)
         if item.ndim != 1:
             return False
     return len(item) > 0 and isinstance(item[0], str)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklseq.data.arrays import as_array, as_container
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import lengths_of_index
 
@@ -84,6 +85,7 @@ def read_steps(values: Any, name: str = "y", *, series: bool = False) -> Sequenc
     ValueError
         If there is no value per step, naming the sequence.
     """
+    values = as_container(values)
     if getattr(getattr(values, "index", None), "nlevels", 1) > 1:
         return Sequences(values.to_numpy(), lengths_of_index(values.index, name), "frame")
     if _is_ragged(values, series):
@@ -147,7 +149,7 @@ def as_labels(values: Any) -> NDArray[Any]:
     -------
     ndarray
     """
-    array = np.asarray(values)
+    array = as_array(values)
     mixed = array.dtype.kind in "US" and isinstance(values, (list, tuple))
     if mixed and not all(isinstance(value, (str, bytes)) for value in values):
         return np.array(values, dtype=object)
