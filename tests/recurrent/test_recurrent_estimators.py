@@ -74,7 +74,7 @@ def test_masked_targets_weigh_nothing_and_missing_outputs_are_masked_one_by_one(
 def test_unlabeled_steps_do_not_matter_whatever_marks_them():
     X, y = labeled_steps()
     marked = {}
-    for mark in (None, np.nan, -1):
+    for mark in (None, np.nan, pd.NA):
         labels = [v.astype(object) for v in y]
         for v in labels:
             v[::2] = mark
