@@ -1,5 +1,6 @@
 """What estimators of sequences share, torch or not: reading X and weights, giving results back."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklseq._compat.sklearn import check_feature_names, output_container
 from sklseq.base.estimator import Estimator
 from sklseq.base.hints import hint_at_channels_first, hint_at_steps_as_sequences, refuse_data_as_y
 from sklseq.base.parameters import choice, estimator, param
-from sklseq.base.targets import TargetRows, of_sequences
+from sklseq.base.target_rows import TargetRows
 from sklseq.data import (
     Sequences,
     as_sequences,
@@ -25,6 +26,7 @@ from sklseq.data import (
     is_table,
     place_in,
     read_sequences,
+    stack_steps,
 )
 
 __all__ = [
@@ -68,10 +70,7 @@ class SequenceEstimator(Estimator):
     ) -> Sequences:
         """Validate X and set, or compare with, what `fit` has seen.
 
-        Raises
-        ------
-        ValueError
-            Naming the sequence, step and feature at fault.
+        An error names the sequence, step and feature at fault.
         """
         X = as_sequences(X)
         sequences = self._read_data(
@@ -185,8 +184,8 @@ class SequenceEstimator(Estimator):
 
     def _takes_steps(self) -> bool:
         """Whether there is target='step'."""
-        constraints = self._parameter_constraints.get("target", ())
-        return any("step" in getattr(allowed, "options", ()) for allowed in constraints)
+        target = next(field for field in fields(self) if field.name == "target")
+        return any("step" in options.options for options in target.metadata["allowed"])
 
     def _refuse_data_as_y(self, y: Any) -> None:
         """Where y is not used: refuse a second argument that holds data."""
@@ -195,7 +194,13 @@ class SequenceEstimator(Estimator):
 
     def _target_rows(self, data: Sequences) -> TargetRows:
         """What targets and weights belong to."""
-        return of_sequences(data, self._per_step)
+        return TargetRows(
+            "sequence",
+            "step",
+            data.lengths,
+            self._per_step,
+            lambda values, name: stack_steps(values, data, name),
+        )
 
     def _restore(self, X: Sequences, values: NDArray[Any]) -> NDArray[Any]:
         """Values of rows in the container of the input, where a row is a step."""
@@ -259,13 +264,7 @@ def unpacked(X: Sequences, steps: NDArray[Any], flat: bool) -> NDArray[Any]:
 
 
 def check_lengths(lengths: Any, n: int) -> NDArray[np.int64]:
-    """Lengths that a user asks for.
-
-    Raises
-    ------
-    ValueError
-        If they are not `n` whole numbers of at least 1.
-    """
+    """The lengths that a user asks for, if they are `n` whole numbers of at least 1."""
     counts = np.asarray(lengths)
     if counts.shape != (n,) or counts.dtype.kind not in "iu" or counts.min() < 1:
         raise ValueError(f"lengths must be {n} whole numbers of at least 1.")

@@ -12,7 +12,7 @@ __all__ = [
     "frames_of_steps",
     "like",
     "restored_frames",
-    "stacked",
+    "rows_of_frames",
 ]
 
 
@@ -34,7 +34,7 @@ def frames_of_steps(X: Any, is_table: bool) -> list[Any]:
     return []
 
 
-def stacked(frames: list[Any]) -> Any:
+def rows_of_frames(frames: list[Any]) -> Any:
     """The rows of all frames as one."""
     if len(frames) == 1:
         return frames[0]

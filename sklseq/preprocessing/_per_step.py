@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
 from sklseq.base.sequences import SequenceEstimator
-from sklseq.base.targets import read_weights, require_y
+from sklseq.base.target_rows import read_weights
 from sklseq.data import (
     Sequences,
     as_sequences,
@@ -34,7 +34,7 @@ from sklseq.preprocessing._frames import (
     frames_of_steps,
     like,
     restored_frames,
-    stacked,
+    rows_of_frames,
 )
 
 __all__ = ["PerStep"]
@@ -260,7 +260,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         frames = self._frames(X)
         if not frames:
             return sequences.steps
-        table = stacked(frames)
+        table = rows_of_frames(frames)
         if all_numbers(table) or self._picks_columns:
             return table
         return like(table, sequences.steps, list(table.columns))
@@ -299,9 +299,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         In a pipeline y may be meant for what comes after: targets of steps, when this has targets
         of sequences.
         """
-        if get_tags(transformer).target_tags.required:
-            require_y(y)
-        elif (
+        if not get_tags(transformer).target_tags.required and (
             y is None
             or not has_fit_parameter(transformer, "y")
             or (not self._per_step and not _one_each(y))
