@@ -83,7 +83,6 @@ def read_labels(
     present = _one_type(y[labeled])
     check_classification_targets(present)
     classes = np.unique(present if classes is None else np.asarray(classes))
-    _check_classes(classes)
     codes = np.zeros(len(y), dtype=np.int64)
     codes[labeled] = _encode(present, classes, np.flatnonzero(labeled), rows)
     weights = np.where(labeled, weights, 0.0)
@@ -168,14 +167,6 @@ def _column(y: NDArray[Any], rows: TargetRows) -> NDArray[Any]:
         f"y has {y.shape[1:]} labels for each {rows.part}, but a classifier predicts one: fit one "
         "for each column."
     )
-
-
-def _check_classes(classes: NDArray[Any]) -> None:
-    if len(classes) < 2:
-        raise ValueError(
-            "A classifier needs at least two classes, but y has one class: "
-            f"{classes.tolist()[0]!r}."
-        )
 
 
 def _encode(

@@ -19,7 +19,8 @@ __all__ = ["as_sequences", "is_nested_table", "is_table", "read_sequences"]
 def as_sequences(X: Any) -> Any:
     """X as a container of sequences: the values of a dict; a list for a table of such cells."""
     X = as_container(X)
-    return list(X.values()) if isinstance(X, Mapping) else X
+    # Sparse arrays may be mappings, too.
+    return list(X.values()) if isinstance(X, Mapping) and not hasattr(X, "toarray") else X
 
 
 def is_nested_table(X: Any) -> bool:
