@@ -17,6 +17,7 @@ from sklseq.base.parameters import choice, estimator, param
 from sklseq.base.target_rows import TargetRows
 from sklseq.data import (
     Sequences,
+    as_array,
     as_sequences,
     check_finite,
     check_index_times,
@@ -167,7 +168,7 @@ class SequenceEstimator(Estimator):
 
     def _as_numbers(self, X: Any, dtype: DTypeLike) -> Any:
         """A table of objects as numbers, or an error that names the place; others as they are."""
-        values = np.asarray(X) if hasattr(X, "columns") or isinstance(X, (list, tuple)) else X
+        values = as_array(X) if hasattr(X, "columns") or isinstance(X, (list, tuple)) else X
         kind = getattr(getattr(values, "dtype", None), "kind", "")
         if kind not in ("O", "m", "M") or getattr(values, "ndim", 0) != 2 or not values.size:
             return X

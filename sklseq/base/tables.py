@@ -10,7 +10,7 @@ from sklseq.base.estimator import Estimator
 from sklseq.base.target_rows import TargetRows
 from sklseq.data import as_container
 
-__all__ = ["check_finite_rows", "of_table", "read_table"]
+__all__ = ["check_finite_rows", "of_table", "read_table", "refuse_ragged_rows"]
 
 
 def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
@@ -19,7 +19,7 @@ def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
     Gives float32 or float64 ``(n_samples, n_features)``; an error names row and feature at fault.
     """
     X = as_container(X)
-    _refuse_ragged_rows(X, type(model).__name__)
+    refuse_ragged_rows(X, type(model).__name__)
     if len(shape := getattr(X, "shape", ())) > 2:
         raise ValueError(
             f"Found array with dim {len(shape)}, but {type(model).__name__} takes one row for "
@@ -31,7 +31,7 @@ def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
     return check_finite_rows(X)
 
 
-def _refuse_ragged_rows(X: Any, name: str) -> None:
+def refuse_ragged_rows(X: Any, name: str) -> None:
     """Refuse rows that are sequences of several lengths."""
     if not isinstance(X, (list, tuple)) and getattr(X, "ndim", 0) != 1:
         return

@@ -1,5 +1,6 @@
 """Arrays of whatever a user holds."""
 
+from collections.abc import Mapping
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -19,14 +20,25 @@ def as_container(X: Any) -> Any:
             return X.numpy()
         except TypeError:  # of a type that numpy lacks
             return X.float().numpy()
+    if hasattr(X, "collect_schema") and not hasattr(X, "to_numpy"):
+        raise TypeError(f"A {type(X).__name__} holds no values yet: give those of its collect().")
     if hasattr(X, "ndim") or hasattr(X, "columns"):
         return X
     return np.asarray(X) if hasattr(X, "__array__") else X
 
 
 def as_array(values: Any) -> NDArray[Any]:
-    """Values as an array, those of a tensor too."""
-    return np.asarray(as_container(values))
+    """Values as an array, those of a tensor too; of objects where a frame has dates and numbers."""
+    values = as_container(values)
+    if isinstance(values, Mapping):
+        raise ValueError(
+            "A dict has no order that is known to be that of X: give list(y.values()), say."
+        )
+    dtypes = getattr(values, "dtypes", ()) if hasattr(values, "to_series") else ()
+    if any(dtype.is_temporal() for dtype in dtypes):  # polars would make numbers of them
+        columns = [np.array(values.to_series(i).to_list(), object) for i in range(len(dtypes))]
+        return np.column_stack(columns)
+    return np.asarray(values)
 
 
 def first_date(values: Any) -> Any:

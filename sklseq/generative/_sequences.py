@@ -18,7 +18,7 @@ from sklseq.base.sequences import (
     names_of_features,
     unpacked,
 )
-from sklseq.data import Sequences
+from sklseq.data import Sequences, as_array, as_sequences
 from sklseq.generative._base import Generator, check_enough_rows, checked_codes
 from sklseq.generative._variational import (
     VARIATIONAL_ATTRIBUTES,
@@ -64,9 +64,10 @@ class _SequenceFormat:
     def of(cls, X: Any, sequences: Sequences) -> Self:
         """The format of a training set, and as it was read."""
         is_dense = sequences.layout == "dense"
+        X = as_sequences(X)
         # Of a ragged container a part has the type of its numbers.
         part = X if is_dense or hasattr(X, "columns") else next(iter(X))
-        dtype = np.asarray(part).dtype
+        dtype = as_array(part).dtype
         layout = "dense" if is_dense else "ragged"
         return cls(holds_vectors(X), layout, dtype.name if dtype.kind == "f" else "float64")
 

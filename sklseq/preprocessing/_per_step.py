@@ -21,6 +21,7 @@ from sklseq.base.sequences import SequenceEstimator
 from sklseq.base.target_rows import read_weights
 from sklseq.data import (
     Sequences,
+    as_array,
     as_sequences,
     is_nested,
     is_table,
@@ -308,7 +309,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         if self._per_step:
             return {"y": stack_steps(y, X)}
         check_consistent_length(X, y)
-        return {"y": np.repeat(np.asarray(y), X.lengths, axis=0)}
+        return {"y": np.repeat(as_array(y), X.lengths, axis=0)}
 
     def _step_weights(
         self, sample_weight: Any, X: Sequences, transformer: Any
@@ -384,7 +385,7 @@ def _warn_of_padding(values: Any) -> None:
 def _one_each(y: Any) -> bool:
     """Whether y has a number, or a row of them, for each sequence and not an array of steps."""
     try:
-        y = np.asarray(y)
+        y = as_array(y)
     except ValueError:  # arrays of several lengths
         return False
     return y.ndim <= 2 and not (y.dtype == object and any(np.ndim(value) for value in y.flat))

@@ -124,8 +124,8 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         """The steps themselves; each counts as its sequence does, but the last has no next."""
         if data.lengths.max() < 2:
             raise ValueError(
-                "Every sequence has one step (n_features = 1 for a table): there is no next step "
-                "to learn from. At least one sequence needs two steps."
+                "Every sequence has one step (n_samples = 1 of one series, n_features = 1 of a "
+                "table): there is no next step to learn from. At least one needs two steps."
             )
         weights = weights.copy() if self._per_step else np.repeat(weights, data.lengths)
         if data.steps.ndim == 1:

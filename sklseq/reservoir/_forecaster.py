@@ -310,8 +310,9 @@ class ESNForecaster(BaseESN):
                 f"least {self.washout + 2}."
             )
         raise ValueError(
-            "Every series has one step (a table with n_features = 1): there is no next step to "
-            "learn from. For one series of many steps in a table set target='step'."
+            "Every series has one step (n_samples = 1 of one series, n_features = 1 of a table): "
+            "there is no next step to learn from. For one series of many steps in a table set "
+            "target='step'."
         )
 
     def _read_known(self, X: Any, exogenous: Any, beyond: int = 0) -> tuple[Sequences, Array]:

@@ -6,15 +6,17 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import get_tags
 
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.generative import SequenceVAE
 from sklseq.preprocessing import PerStep
-from sklseq.reservoir import ESNForecaster
+from sklseq.reservoir import ESNForecaster, ESNSearchCV
 from sklseq.utils import all_estimators
 from sklseq.utils._check_data import takes
 
@@ -335,3 +337,79 @@ def test_each_sparse_or_scattered_exogenous_input_is_named():
     late = pd.DataFrame({"u": np.arange(5.0)}, index=pd.date_range("2024", periods=5)[::-1])
     with pytest.raises(ValueError, match="exogenous, sequence 0: time"):
         model.fit(X, exogenous=late)
+
+
+@each
+def test_polars_frames_keep_their_names(cls):
+    pl = pytest.importorskip("polars")
+    X = [pl.DataFrame(x.to_numpy(), schema=["a", "b"]) for x in frames()]
+    model = quick(cls).fit(X, LABELS)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        result(model, [x[["b", "a"]] for x in X])
+    days = [x.with_columns(c=pl.Series(pd.date_range("2024", periods=len(x)))) for x in X]
+    with pytest.raises(TypeError, match=r"feature 2 \(column 'c'\) is the date or time"):
+        quick(cls).fit(days, LABELS)
+    with pytest.raises(TypeError, match=r"LazyFrame.*collect"):
+        quick(cls).fit(X[0].lazy(), LABELS)
+    nested = pl.DataFrame({name: [x[name].to_list() for x in X] for name in "ab"})
+    expected = np.ravel(result(model, X))
+    np.testing.assert_allclose(result(quick(cls).fit(nested, LABELS), nested), expected, atol=1e-12)
+
+
+@each
+def test_tensors_are_read_as_arrays(cls):
+    X = [x.to_numpy() for x in frames()]
+    y = torch.from_numpy(LABELS * 1.0).requires_grad_()
+    expected = result(quick(cls).fit(X, LABELS * 1.0), X)
+    for tensors in (
+        [torch.from_numpy(x.copy()).requires_grad_() for x in X],
+        [torch.from_numpy(x.copy()) for x in X],
+    ):
+        np.testing.assert_array_equal(result(quick(cls).fit(tensors, y), tensors), expected)
+    dense = torch.zeros(8, 3, 2).normal_(generator=torch.Generator().manual_seed(0))
+    quick(cls).fit(dense.requires_grad_(), y)
+
+
+TABLES = [cls for name, cls in all_estimators() if get_tags(cls()).input_tags.two_d_array]
+
+
+@pytest.mark.parametrize("cls", TABLES, ids=lambda cls: cls.__name__)
+def test_rows_of_several_lengths_are_no_table(cls):
+    if issubclass(cls, SequenceEstimator) or cls.__name__.startswith("Recursive"):
+        pytest.skip("takes sequences")
+    rng = np.random.default_rng(0)
+    for X in ([rng.normal(size=n) for n in (2, 3, 4)], [rng.normal(size=(n, 2)) for n in (2, 3)]):
+        for rows in (X, objects(X), [x.tolist() for x in X]):
+            with pytest.raises(ValueError, match=r"X, row 1 has shape \(3"):
+                cls().fit(rows)
+
+
+def test_a_dict_of_targets_has_no_order():
+    X = dict(enumerate(frames()))
+    for cls in SEQUENTIAL.values():
+        if is_regressor(cls()) or is_classifier(cls()):
+            with pytest.raises(ValueError, match=r"dict.*order"):
+                quick(cls).fit(X, dict.fromkeys(X, 1))
+
+
+def test_a_search_for_echo_state_networks_wants_one():
+    for estimator in ({"alpha": [1.0]}, PerStep(), make_pipeline(PerStep()), ESNForecaster):
+        with pytest.raises(TypeError, match="ESNSearchCV searches for an echo state network"):
+            ESNSearchCV(estimator, {"alpha": [1.0]}).fit(np.zeros((6, 3)), np.zeros(6))
+
+
+def test_no_class_can_be_announced():
+    for cls in SEQUENTIAL.values():
+        if is_classifier(cls()):
+            with pytest.raises(ValueError, match=r"classes=\[\] names no class"):
+                quick(cls).partial_fit(frames(), LABELS, classes=[])
+
+
+def test_one_class_is_predicted_for_certain():
+    for cls in SEQUENTIAL.values():
+        if is_classifier(cls()):
+            model = quick(cls).fit(frames(), np.full(8, "a"))
+            assert set(model.predict(frames())) == {"a"}
+            assert (model.predict_proba(frames()) == 1).all()
+            assert model.score(frames(), ["a"] * 8) == 1

@@ -89,7 +89,9 @@ def _first(column: Any) -> Any:
 
 
 def _holds_values(cell: Any) -> bool:
-    return isinstance(cell, (list, tuple)) or getattr(cell, "ndim", 0) > 0 or hasattr(cell, "iloc")
+    if isinstance(cell, (str, bytes, dict)) or not hasattr(cell, "__len__"):
+        return False
+    return getattr(cell, "ndim", 1) > 0
 
 
 def _values(cell: Any, place: str) -> NDArray[Any]:
