@@ -48,7 +48,7 @@ def hint_at_steps_as_sequences(X: Any, has_step_target: bool) -> None:
 def _are_points(names: list[Any]) -> bool:
     """Whether columns are named as points in time are: by numbers, dates, or numbered alike."""
     texts = [name for name in names if isinstance(name, str)]
-    if len(texts) < len(names):
+    if len(texts) < len(names) or len(set(texts)) < len(texts):
         return True
     if not any(re.search("[A-Za-z]", text) for text in texts):
         return True  # numbers or dates

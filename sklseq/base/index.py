@@ -1,5 +1,6 @@
 """Checks that X, y and weights have their rows in one order."""
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = ["check_index"]
@@ -21,6 +22,8 @@ def check_index(X: Any, per_step: bool = False, **values_of_rows: Any) -> None:
     **values_of_rows : object
         By the name that the user knows; checked if they have an index.
     """
+    if isinstance(X, Mapping) and not hasattr(X, "toarray"):
+        _check_keys(list(X), values_of_rows)
     if not hasattr(X, "iloc"):
         return
     panel = X.index.nlevels == 2
@@ -39,4 +42,15 @@ def check_index(X: Any, per_step: bool = False, **values_of_rows: Any) -> None:
                 f"{name} and X have different indices, so their rows do not belong together: "
                 f"align them first, as by {name}.loc[X.index"
                 f"{'.unique(level=0)' if panel and not per_step else ''}]."
+            )
+
+
+def _check_keys(keys: list[Any], beside: dict[str, Any]) -> None:
+    """Refuse values whose index has the keys of a dict of sequences in another order."""
+    for name, values in beside.items():
+        names = list(values.index) if hasattr(values, "iloc") else keys
+        if names != keys and set(names) == set(keys):
+            raise ValueError(
+                f"{name} and X have different indices, so their rows do not belong together: "
+                f"align them first, as by {name}.loc[list(X)]."
             )

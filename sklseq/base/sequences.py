@@ -1,14 +1,14 @@
 """What estimators of sequences share, torch or not: reading X and weights, giving results back."""
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklseq._compat.sklearn import check_feature_names, output_container
 from sklseq.base.estimator import Estimator
@@ -55,6 +55,8 @@ class SequenceEstimator(Estimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+    _stored: ClassVar[dict[str, Any]] = {"_fitted_layout": "str"}
 
     @property
     def _per_step(self) -> bool:
@@ -244,10 +246,8 @@ def names_of_features(model: Any, input_features: Any) -> NDArray[Any]:
 
     Names of columns belong to a table: a column of sequences has one, whatever their features are.
     """
-    is_table = (
-        vars(model).get("_fitted_layout") == "dense"
-        and model.n_features_in_ != model._n_step_features
-    )
+    check_is_fitted(model)
+    is_table = model.n_features_in_ != model._n_step_features
     return ClassNamePrefixFeaturesOutMixin.get_feature_names_out(
         model, input_features if is_table else None
     )

@@ -260,7 +260,10 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         """The steps as the transformer gets them: DataFrames of steps as they are."""
         frames = self._frames(X)
         if not frames:
-            return sequences.steps
+            names = sequences.feature_names
+            if names is None or not hasattr(X, "iloc"):
+                return sequences.steps
+            return type(X)(sequences.steps, columns=list(names))
         table = rows_of_frames(frames)
         if all_numbers(table) or self._picks_columns:
             return table

@@ -1,7 +1,7 @@
 """Echo state networks that predict how a series goes on, and run on their own output."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,8 @@ class ESNForecaster(BaseESN):
 
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         _learned: RidgeReadout
+
+    _stored: ClassVar[dict[str, Any]] = {"_exogenous_names": "data"}
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:

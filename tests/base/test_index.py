@@ -41,3 +41,10 @@ def test_rows_of_a_panel_are_its_sequences_or_its_steps():
         check_index(PANEL, False, y=of_sequences[::-1])
     with pytest.raises(ValueError, match="have different indices"):
         check_index(PANEL, True, y=PANEL[0].sort_index())
+
+
+def test_keys_of_a_dict_of_sequences():
+    X = {"b": np.zeros((3, 1)), "a": np.zeros((2, 1))}
+    check_index(X, y=pd.Series([0, 1], index=["b", "a"]), sample_weight=pd.Series([1, 2]))
+    with pytest.raises(ValueError, match="y and X have different indices"):
+        check_index(X, y=pd.Series([0, 1], index=["a", "b"]))

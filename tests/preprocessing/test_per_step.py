@@ -298,3 +298,10 @@ def test_metadata_by_another_name():
     assert_array_equal(model.transformer_.mean_, expected.transformer_.mean_)
     with pytest.raises(ValueError, match="enable_metadata_routing"):
         PerStep().fit(X, w=weights)
+
+
+def test_columns_of_a_table_of_series_are_known_by_name():
+    X = pd.DataFrame({name: [pd.Series(np.arange(3.0) + i) for i in range(4)] for name in "ab"})
+    by_name = make_column_transformer((StandardScaler(), ["b"]))
+    output = PerStep(by_name).fit(X).transform(X)
+    assert [part.shape for part in output] == [(3, 1)] * 4
