@@ -24,6 +24,8 @@ def check_index(X: Any, per_step: bool = False, **values_of_rows: Any) -> None:
     """
     if isinstance(X, Mapping) and not hasattr(X, "toarray"):
         _check_keys(list(X), values_of_rows)
+    if per_step and isinstance(X, (list, tuple)) and len(X) and hasattr(X[0], "iloc"):
+        _check_parts(X, values_of_rows)
     if not hasattr(X, "iloc"):
         return
     panel = X.index.nlevels == 2
@@ -54,3 +56,11 @@ def _check_keys(keys: list[Any], beside: dict[str, Any]) -> None:
                 f"{name} and X have different indices, so their rows do not belong together: "
                 f"align them first, as by {name}.loc[list(X)]."
             )
+
+
+def _check_parts(X: Any, values_of_rows: dict[str, Any]) -> None:
+    """Refuse values of steps, in a list beside a list of frames, that name other steps."""
+    for name, values in values_of_rows.items():
+        if isinstance(values, (list, tuple)) and len(values) == len(X):
+            for i, (frame, part) in enumerate(zip(X, values, strict=True)):
+                check_index(frame, True, **{f"{name}, sequence {i},": part})

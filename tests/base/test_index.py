@@ -48,3 +48,12 @@ def test_keys_of_a_dict_of_sequences():
     check_index(X, y=pd.Series([0, 1], index=["b", "a"]), sample_weight=pd.Series([1, 2]))
     with pytest.raises(ValueError, match="y and X have different indices"):
         check_index(X, y=pd.Series([0, 1], index=["a", "b"]))
+
+
+def test_parts_of_lists():
+    hours = pd.date_range("2024", periods=3, freq="h")
+    X = [pd.DataFrame({"a": np.zeros(3)}, index=hours) for _ in range(2)]
+    y = [pd.Series(np.arange(3), index=hours) for _ in range(2)]
+    check_index(X, True, y=y, sample_weight=[1.0, 2.0])
+    with pytest.raises(ValueError, match="y, sequence 1, and X have different indices"):
+        check_index(X, True, y=[y[0], y[1][::-1]])

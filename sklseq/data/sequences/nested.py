@@ -64,21 +64,17 @@ def nested_rows(X: Any, name: str) -> tuple[list[Any], NDArray[Any] | None]:
 
 def _columns(X: Any) -> list[Any]:
     """The columns of X that could hold sequences; none, unless all of them could."""
-    if hasattr(X, "iloc") and hasattr(X, "columns"):
-        columns = [X.iloc[:, i] for i in range(X.shape[1])]
-    elif hasattr(X, "columns") and hasattr(X, "to_series"):
-        columns = [X.to_series(i) for i in range(X.shape[1])]
-    elif isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype == object:
-        columns = list(X.T)
-    else:
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype == object:
+        return list(X.T) if X.size else []
+    if not hasattr(X, "columns") or not len(X) or any(map(_is_plain, X.dtypes)):
         return []
-    return [] if any(map(_is_plain, columns)) or not columns or not len(columns[0]) else columns
+    width = X.shape[1]
+    return [X.iloc[:, i] if hasattr(X, "iloc") else X.to_series(i) for i in range(width)]
 
 
-def _is_plain(column: Any) -> bool:
-    """Whether a column holds numbers or dates by its dtype, of numpy, pandas or polars."""
-    dtype = column.dtype
-    if hasattr(dtype, "is_numeric"):
+def _is_plain(dtype: Any) -> bool:
+    """Whether a dtype, of numpy, pandas or polars, is one of numbers or dates."""
+    if hasattr(dtype, "is_temporal"):
         return dtype.is_numeric() or dtype.is_temporal()
     return getattr(dtype, "kind", "O") in "biufcmM"
 
