@@ -162,7 +162,7 @@ def _label_of_each(y: Any, rows: TargetRows) -> NDArray[Any]:
 def _column(y: NDArray[Any], rows: TargetRows) -> NDArray[Any]:
     """Labels of parts in one column."""
     if y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
-        return column_or_1d(y, warn=len(rows.sizes) == 1)
+        return y.ravel()
     raise ValueError(
         f"y has {y.shape[1:]} labels for each {rows.part}, but a classifier predicts one: fit one "
         "for each column."
