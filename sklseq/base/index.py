@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 __all__ = ["check_index"]
 
 
@@ -24,7 +26,7 @@ def check_index(X: Any, per_step: bool = False, **values_of_rows: Any) -> None:
     """
     if isinstance(X, Mapping) and not hasattr(X, "toarray"):
         _check_keys(list(X), values_of_rows)
-    if per_step and isinstance(X, (list, tuple)) and len(X) and hasattr(X[0], "iloc"):
+    if per_step and _is_list(X) and len(X) and hasattr(X[0], "iloc"):
         _check_parts(X, values_of_rows)
     if not hasattr(X, "iloc"):
         return
@@ -61,6 +63,12 @@ def _check_keys(keys: list[Any], beside: dict[str, Any]) -> None:
 def _check_parts(X: Any, values_of_rows: dict[str, Any]) -> None:
     """Refuse values of steps, in a list beside a list of frames, that name other steps."""
     for name, values in values_of_rows.items():
-        if isinstance(values, (list, tuple)) and len(values) == len(X):
+        if _is_list(values) and len(values) == len(X):
             for i, (frame, part) in enumerate(zip(X, values, strict=True)):
                 check_index(frame, True, **{f"{name}, sequence {i},": part})
+
+
+def _is_list(values: Any) -> bool:
+    """Whether a list, tuple or 1-D object array."""
+    is_array = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == object
+    return is_array or isinstance(values, (list, tuple))

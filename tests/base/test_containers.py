@@ -414,3 +414,14 @@ def test_one_class_is_predicted_for_certain():
             assert set(model.predict(frames())) == {"a"}
             assert (model.predict_proba(frames()) == 1).all()
             assert model.score(frames(), ["a"] * 8) == 1
+
+
+@each
+def test_symbols_written_in_another_way_than_in_fit_are_told(cls):
+    if "embedding_size" not in cls().get_params():
+        pytest.skip("reads no symbols")
+    words = [["good", "day"], ["bad", "night", "x"]] * 4
+    model = quick(cls).fit(words, LABELS)
+    with pytest.warns(UserWarning, match=r"symbols of X, such as 'g', are unknown"):
+        result(model, ["good day", "bad night"])
+    result(model, [["good", "evening"]])
