@@ -9,6 +9,7 @@ from sklseq.data.sequences.checks import (
     place_in,
 )
 from sklseq.data.sequences.container import Sequences
+from sklseq.data.sequences.frames import is_panel_frame
 from sklseq.data.sequences.nested import is_nested
 from sklseq.data.sequences.reading import (
     as_sequences,
@@ -24,6 +25,8 @@ from sklseq.data.tables.column_values import kind_of
 from sklseq.data.tables.columns import Columns, is_frame
 from sklseq.data.tables.normal_scale import NormalScale
 from sklseq.data.trees.balanced import balanced_forest
+from sklseq.data.trees.brackets import parse_brackets
+from sklseq.data.trees.containers import as_items, check_no_times
 from sklseq.data.trees.forest import Forest, Levels
 from sklseq.data.trees.occlusion import without_subtrees
 from sklseq.data.trees.readers import READERS, read_forest
@@ -40,11 +43,13 @@ __all__ = [
     "Vocabulary",
     "as_array",
     "as_container",
+    "as_items",
     "as_labels",
     "as_sequences",
     "balanced_forest",
     "check_finite",
     "check_index_times",
+    "check_no_times",
     "check_numeric",
     "check_one_kind",
     "first_date",
@@ -52,10 +57,12 @@ __all__ = [
     "is_frame",
     "is_nested",
     "is_nested_table",
+    "is_panel_frame",
     "is_table",
     "kind_of",
     "missing",
     "padded_sequences",
+    "parse_brackets",
     "place_in",
     "read_forest",
     "read_sequences",
