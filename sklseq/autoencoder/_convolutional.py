@@ -11,7 +11,8 @@ from torch import nn
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.parameters import layer_sizes
-from sklseq.base.tables import check_finite_rows
+from sklseq.base.tables import check_finite_rows, refuse_ragged_rows
+from sklseq.data import as_container
 from sklseq.nn.codes.convolutional import ConvolutionalNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS
 from sklseq.training.rows.batch import Targets
@@ -77,6 +78,8 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
         return tags
 
     def _read(self, X: Any, fresh: bool) -> NDArray[Any]:
+        X = as_container(X)
+        refuse_ragged_rows(X, type(self).__name__)
         if getattr(X, "ndim", np.ndim(X) if isinstance(X, (list, tuple)) else 2) <= 2:
             values = super()._read(X, fresh)
             shape: tuple[int, ...] = (1, values.shape[1])

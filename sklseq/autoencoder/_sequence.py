@@ -167,6 +167,7 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
             If X or a parameter is not valid, or training diverges; the estimator is then as it
             was before.
         """
+        self._refuse_data_as_y(y)
         return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -182,6 +183,7 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         -------
         self
         """
+        self._refuse_data_as_y(y)
         return self._fit(X, None, sample_weight, partial=True)
 
     # -- encoding and decoding -------------------------------------------------------------

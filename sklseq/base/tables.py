@@ -8,8 +8,9 @@ from sklearn.utils.validation import validate_data
 
 from sklseq.base.estimator import Estimator
 from sklseq.base.target_rows import TargetRows
+from sklseq.data import as_container
 
-__all__ = ["check_finite_rows", "of_table", "read_table"]
+__all__ = ["check_finite_rows", "of_table", "read_table", "refuse_ragged_rows"]
 
 
 def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
@@ -17,6 +18,8 @@ def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
 
     Gives float32 or float64 ``(n_samples, n_features)``; an error names row and feature at fault.
     """
+    X = as_container(X)
+    refuse_ragged_rows(X, type(model).__name__)
     if len(shape := getattr(X, "shape", ())) > 2:
         raise ValueError(
             f"Found array with dim {len(shape)}, but {type(model).__name__} takes one row for "
@@ -26,6 +29,22 @@ def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
         model, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
     )
     return check_finite_rows(X)
+
+
+def refuse_ragged_rows(X: Any, name: str) -> None:
+    """Refuse rows that are sequences of several lengths."""
+    if not isinstance(X, (list, tuple)) and getattr(X, "ndim", 0) != 1:
+        return
+    shapes = [
+        (len(row),) if isinstance(row, (list, tuple)) else getattr(row, "shape", ()) for row in X
+    ]
+    for i, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise ValueError(
+                f"X, row {i} has shape {shape}, but row 0 has {shapes[0]}: {name} takes a table, "
+                "with as many values in each row. Estimators of sequences, such as "
+                "SequenceAutoencoder and SequenceVAE, take rows of any length."
+            )
 
 
 def check_finite_rows(X: NDArray[Any], name: str = "X") -> NDArray[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklseq._compat.sklearn import check_sample_weight
+from sklseq.data import as_container
 
 __all__ = ["TargetRows", "read_weights"]
 
@@ -59,8 +60,7 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
     """Weight of each target; weights of wholes hold for all their parts."""
     if sample_weight is None:
         return np.ones(len(rows))
-    if hasattr(sample_weight, "__array__") and not hasattr(sample_weight, "__len__"):
-        sample_weight = np.asarray(sample_weight)
+    sample_weight = as_container(sample_weight)
     if _is_scalar(sample_weight):
         sample_weight = np.full(len(rows), float(sample_weight))
     elif all(map(_is_scalar, sample_weight)) and len(sample_weight) == len(rows.sizes):

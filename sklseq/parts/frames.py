@@ -9,7 +9,7 @@ from sklearn.utils.validation import validate_data
 
 from sklseq.base import Estimator
 from sklseq.base.tables import read_table
-from sklseq.data import Columns, is_frame, kind_of
+from sklseq.data import Columns, as_container, is_frame, kind_of
 
 __all__ = ["ALL_KINDS", "TableFormat", "stacked_rows"]
 
@@ -90,6 +90,7 @@ class TableFormat:
 
         Raises ValueError or TypeError, naming the row and column at fault.
         """
+        X = as_container(X)
         columns = Columns.of(X) if is_frame(X) else None
         if columns is not None and self._encodes(columns):
             learned = replace(self, columns=columns, encoded=True)
@@ -198,7 +199,8 @@ def _has_missing_or_text(X: Any) -> bool:
         return bool(np.isnan(values).any())
     if values.dtype.kind != "O":
         return values.dtype.kind in "US"
-    return any(v is None or isinstance(v, str) or v != v for v in values.ravel())
+    cells = [v for v in values.ravel() if np.ndim(v) == 0]
+    return any(v is None or isinstance(v, str) or v != v for v in cells)
 
 
 def stacked_rows(a: Any, b: Any) -> Any:
