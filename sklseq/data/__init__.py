@@ -12,8 +12,10 @@ from sklseq.data.sequences.symbols import Vocabulary
 from sklseq.data.sequences.targets import as_labels, missing, read_steps, stack_steps, unlabeled
 from sklseq.data.tables.column import Column
 from sklseq.data.tables.column_values import kind_of
-from sklseq.data.tables.columns import Columns, is_frame
+from sklseq.data.tables.columns import Columns
+from sklseq.data.tables.containers import FrameContainer, is_frame, plain_frame
 from sklseq.data.tables.normal_scale import NormalScale
+from sklseq.data.tables.times import holds_times
 from sklseq.data.trees.balanced import balanced_forest
 from sklseq.data.trees.forest import Forest, Levels
 from sklseq.data.trees.occlusion import without_subtrees
@@ -25,6 +27,7 @@ __all__ = [
     "Column",
     "Columns",
     "Forest",
+    "FrameContainer",
     "Levels",
     "NormalScale",
     "Sequences",
@@ -35,11 +38,13 @@ __all__ = [
     "check_finite",
     "check_one_kind",
     "flatten_labels",
+    "holds_times",
     "is_frame",
     "is_nested_table",
     "is_table",
     "kind_of",
     "missing",
+    "plain_frame",
     "read_forest",
     "read_sequences",
     "read_steps",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklseq.base import attribute
 from sklseq.base.randomness import sampling_generator
+from sklseq.base.tables import refuse_times
+from sklseq.data import as_labels, missing
 
 __all__ = [
     "CONDITION_ATTRIBUTES",
     "ClassCondition",
     "OneHot",
     "one_hot",
+    "plain_labels",
     "read_classes",
     "rows_and_classes",
     "sampling_request",
@@ -75,7 +79,7 @@ class ClassCondition:
             return None
         if y is None:
             raise ValueError("y is needed with conditional=True: one class, or one for each row.")
-        asked = np.asarray(y)
+        asked = plain_labels(y)
         if asked.ndim == 0:
             asked = np.full(n, asked)
         if asked.shape == (n, 1):
@@ -213,9 +217,11 @@ def _read_labels(y: Any, X: Any) -> NDArray[Any]:
     """The class of each training row, if y holds one for each row of X."""
     if y is None:
         raise ValueError("conditional=True requires y, the class of each row of X.")
-    y = column_or_1d(y, warn=True)
+    y = column_or_1d(np.asarray(y) if hasattr(y, "codes") else y, warn=True)
     check_consistent_length(X, y)
     _check_present(y)
+    refuse_times(y, "y")
+    y = plain_labels(y)
     try:
         kind = type_of_target(y, input_name="y")
     except TypeError:  # labels that cannot be compared
@@ -228,6 +234,21 @@ def _read_labels(y: Any, X: Any) -> NDArray[Any]:
     if kind == "unknown":
         raise ValueError("y holds labels of several types: make all of them strings, or numbers.")
     return y
+
+
+def plain_labels(y: Any) -> NDArray[Any]:
+    """Labels as an array of one type, where they stand as objects of one kind.
+
+    So are those of pandas' nullable and categorical dtypes, and numbers beside None.
+    """
+    y = as_labels(y)
+    if y.dtype != object or not y.size or missing(y).any():
+        return y
+    plain = y.tolist()
+    labels = [plain] if y.ndim == 0 else y.ravel().tolist()
+    kinds = {isinstance(label, (str, bytes)) for label in labels}
+    are_plain = all(isinstance(label, (str, Real, np.generic)) for label in labels)
+    return np.array(plain) if len(kinds) == 1 and are_plain else y
 
 
 def _check_present(y: NDArray[Any]) -> None:

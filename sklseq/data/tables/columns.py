@@ -8,13 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklseq.data.tables.column import Column
+from sklseq.data.tables.doubts import warn_of_doubts
 
-__all__ = ["Columns", "is_frame"]
-
-
-def is_frame(X: Any) -> bool:
-    """Whether X is a DataFrame of pandas, found out without importing it."""
-    return hasattr(X, "iloc") and hasattr(X, "columns")
+__all__ = ["Columns"]
 
 
 @dataclass(frozen=True)
@@ -43,12 +39,20 @@ class Columns:
         ------
         TypeError, ValueError
             See `Column.of`; or if there are no rows or columns, or a name occurs twice.
+
+        Warns
+        -----
+        UserWarning
+            See `warn_of_doubts`.
         """
         _check_not_empty(frame)
         if not frame.columns.is_unique:
             name = frame.columns[frame.columns.duplicated()][0]
             raise ValueError(f"Column {name!r} occurs twice: give each column its own name.")
-        return cls(tuple(Column.of(series) for _, series in frame.items()))
+        columns = tuple(Column.of(series) for _, series in frame.items())
+        for column, (_, series) in zip(columns, frame.items(), strict=True):
+            warn_of_doubts(column, series)
+        return cls(columns)
 
     @classmethod
     def of_array(cls, X: NDArray[np.float64], dtype: np.dtype[Any]) -> Self:
@@ -83,7 +87,7 @@ class Columns:
     def layout(self) -> tuple[tuple[str, int, bool, float], ...]:
         """Of each column: kind, width, whether there is an indicator, logarithm of its step."""
         return tuple(
-            (c.kind, c.width, c.missing is not None, math.log(c.scale.step) if c.scale else 0.0)
+            (c.seen_as, c.width, c.missing is not None, math.log(c.scale.step) if c.scale else 0.0)
             for c in self.columns
         )
 
@@ -91,7 +95,7 @@ class Columns:
     def number_places(self) -> list[int]:
         """Where the numbers stand in an encoded row."""
         ends = zip(self.columns, self._ends, strict=True)
-        return [end - 1 for column, end in ends if column.kind == "number"]
+        return [end - 1 for column, end in ends if column.seen_as == "number"]
 
     @property
     def _ends(self) -> list[int]:
@@ -124,7 +128,7 @@ class Columns:
                 raise ValueError(f"X has columns {list(table.columns)}, but fit had {self.names}.")
             every = [series for _, series in table.items()]
             parts = [c.encode(series) for c, series in zip(self.columns, every, strict=True)]
-        widths = [w for c, (_, w) in zip(self.columns, parts, strict=True) if c.kind == "number"]
+        widths = [w for c, (_, w) in zip(self.columns, parts, strict=True) if c.seen_as == "number"]
         return np.column_stack([*(values for values, _ in parts), *widths])
 
     def decode(self, rows: NDArray[np.floating]) -> Any:
