@@ -9,7 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
+from sklseq.autoencoder._base import INSTEAD_OF_Y
 from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base.ignored import warn_of_ignored
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.sequences import SequenceTransformer, check_lengths, holds_vectors, unpacked
 from sklseq.data import Sequences
@@ -145,6 +147,7 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
             If X or a parameter is not valid, or training diverges; the estimator is then as it
             was before.
         """
+        warn_of_ignored(y, X, INSTEAD_OF_Y, only_like_X=True)
         return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -160,6 +163,7 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         -------
         self
         """
+        warn_of_ignored(y, X, INSTEAD_OF_Y, only_like_X=True)
         return self._fit(X, None, sample_weight, partial=True)
 
     # -- encoding and decoding -------------------------------------------------------------

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator, param
+from sklseq.base.ignored import warn_of_ignored
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.tables import check_finite_rows, of_table
 from sklseq.base.targets import TargetRows
@@ -88,7 +89,14 @@ class Generator(NeuralEstimator):
         ------
         ValueError, TypeError
             {{unchanged}}
+
+        Warns
+        -----
+        UserWarning
+            If y looks like data, but is not used.
         """
+        if not self.conditional:
+            warn_of_ignored(y, X, "conditional=True learns a distribution for each class of y")
         return self._fit(X, y if self.conditional else None, sample_weight)
 
     # -- reading ---------------------------------------------------------------------------
@@ -181,6 +189,18 @@ class Generator(NeuralEstimator):
         if self._condition.classes is None or y is not None:
             return self._density(data, self._condition.asked(y, len(data)))
         return self._condition.log_mixture(partial(self._density, data), len(data))
+
+    def _learn_offset(self, data: Any, weights: NDArray[np.float64]) -> None:
+        """Set the threshold of outliers, from some of the rows where there are many classes."""
+        condition, rows = self._condition, slice(None)
+        if condition.classes is None:
+            scores = self._density(data, None)
+        else:
+            candidates = np.flatnonzero(weights)
+            scores, rows = condition.log_mixture_of_some(
+                self._density, data, candidates, self._seed
+            )
+        self._set_offset(scores, weights[rows])  # type: ignore[attr-defined]
 
     def _score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Log-density of each row in nats, or a lower bound of it.
@@ -295,6 +315,7 @@ class Generator(NeuralEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = "category" in self._table_format().kinds
+        tags.target_tags.required = bool(self.conditional)
         return tags
 
 

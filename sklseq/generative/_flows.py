@@ -105,7 +105,7 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
 
     def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         set_class_prior(self, targets.values, targets.weights)
-        self._set_offset(self._log_density(data), targets.weights)
+        self._learn_offset(data, targets.weights)
         if self.coupling == "spline":
             self._warn_of_domain(data, targets.weights)
 

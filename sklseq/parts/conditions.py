@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -34,6 +35,10 @@ OneHot = NDArray[np.float64] | None
 
 Density = Callable[[OneHot], NDArray[np.float64]]
 """Log-densities ``(n,)`` of n rows, given their classes."""
+
+# Pairs of rows and classes up to which thresholds are computed over all rows; beyond, so many for
+# each row, but of at least so many rows.
+_FEW_PAIRS, _PAIRS_OF_ROW, _FEWEST = 20_000, 16, 100
 
 CONDITION_ATTRIBUTES = {
     "classes_": attribute(
@@ -104,6 +109,49 @@ class ClassCondition:
     def log_mixture(self, density: Density, n: int) -> NDArray[np.float64]:
         """Log-densities ``(n,)`` of the mixture over all classes."""
         return logsumexp(self._log_joint(density, n), axis=1)
+
+    def log_mixture_of_some(
+        self, density: Callable[[Any, OneHot], NDArray[np.float64]], data: Any, candidates: NDArray[np.int64], seed: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """As `log_mixture`, for so many rows that the cost is that of rows, not of rows x classes.
+
+        Parameters
+        ----------
+        density : callable
+            Log-densities of rows, given the rows and their classes.
+        data : ndarray or Sequences
+            Rows that were read.
+        candidates : ndarray of int
+            Rows to choose from.
+        seed : int
+            Of the choice.
+
+        Returns
+        -------
+        log_densities : ndarray of shape (n,)
+        rows : ndarray of shape (n,)
+            Which they are; all of them if there are few classes.
+        """
+        assert self.classes is not None
+        assert self.prior is not None
+        n, n_classes = len(data), len(self.classes)
+        most = max(_PAIRS_OF_ROW * n // n_classes, _FEWEST)
+        if n <= most or n * n_classes <= _FEW_PAIRS:
+            everything = partial(density, data)
+            return self.log_mixture(everything, n), np.arange(n)
+        most = min(most, len(candidates))
+        rows = np.sort(np.random.default_rng(seed).choice(candidates, size=most, replace=False))
+        found = []
+        at_once = max(_FEW_PAIRS // n_classes, 1)
+        with np.errstate(divide="ignore"):
+            log_prior = np.log(self.prior)
+        for start in range(0, most, at_once):
+            some = rows[start : start + at_once]
+            pairs = np.repeat(some, n_classes)
+            part = data.take(pairs) if hasattr(data, "steps") else data[pairs]
+            joint = density(part, np.tile(np.eye(n_classes), (len(some), 1)))
+            found.append(logsumexp(joint.reshape(-1, n_classes) + log_prior, axis=1))
+        return np.concatenate(found), rows
 
     def asked_or_likely(self, density: Density, y: Any, n: int) -> OneHot:
         """The classes that a user asks for; where y is None the most probable ones."""

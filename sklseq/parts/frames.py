@@ -79,7 +79,8 @@ class TableFormat:
         columns = Columns.of(X) if is_frame(X) else None
         if columns is not None and self._encodes(columns):
             learned = replace(self, columns=columns, encoded=True, container=container)
-            return learned, learned.read(model, X, reset=True)
+            rows = learned.read(model, X, reset=True)
+            return replace(learned, columns=columns.with_dependencies(rows)), rows
         rows = self._read_numbers(model, X, reset=True)
         if columns is None and (dtype := np.asarray(X).dtype).kind in "biu":
             columns = Columns.of_array(rows, dtype)
@@ -88,7 +89,10 @@ class TableFormat:
             self, columns=columns, encoded=encoded, dtype=rows.dtype.name, container=container
         )
         learned = replace(learned, origin=learned._origin_of(rows).astype(rows.dtype))
-        return learned, learned._transformed(rows)
+        rows = learned._transformed(rows)
+        if encoded and columns is not None:
+            learned = replace(learned, columns=columns.with_dependencies(rows))
+        return learned, rows
 
     def read(self, model: Estimator, X: Any, *, reset: bool = False) -> NDArray[Any]:
         """Rows of numbers of a table in this format.
@@ -169,21 +173,24 @@ class TableFormat:
 
     # -- writing ---------------------------------------------------------------------------
 
-    def write(self, rows: NDArray[Any]) -> Any:
+    def write(self, rows: NDArray[Any], *, drawn: bool = False) -> Any:
         """Rows of numbers as rows of the table: a DataFrame, or an array of its type."""
-        table = self._written(rows)
+        table = self._written(rows, drawn)
         return table if self.container is None else self.container.write(table)
 
-    def _written(self, rows: NDArray[Any]) -> Any:
+    def _written(self, rows: NDArray[Any], drawn: bool) -> Any:
         if self.encoder is not None:
-            return self.encoder.decode(rows)
+            return self.encoder.decode(rows, drawn=drawn)
         if np.any(self.origin):
             rows = rows + self.origin
         return rows if self.columns is None else self.columns.table(rows)
 
     def write_samples(self, rows: NDArray[Any]) -> Any:
-        """As `write`, with real numbers in the type of the training data."""
-        return self.write(rows.astype(self.dtype, copy=False))
+        """As `write`, for draws: with real numbers in the type of the training data.
+
+        A column that another one determined in all rows of training does so in the rows drawn.
+        """
+        return self.write(rows.astype(self.dtype, copy=False), drawn=True)
 
 
 def _has_missing_or_text(X: Any) -> bool:

@@ -218,7 +218,8 @@ class Column:
         """Integers within the range seen, and booleans, of numbers near them."""
         if self.is_integer and self.scale is not None:
             return self.scale.limit(np.rint(values)).astype(np.int64)
-        return values > 0.5 if self.kind == "boolean" else values
+        is_drawn = self.kind == "boolean" and values.dtype != bool
+        return values > 0.5 if is_drawn else values
 
     def written(self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> Any:
         """Values as a Series of the column's dtype; integers and booleans are rounded.

@@ -1,13 +1,14 @@
 """The columns of a table, by one description that says how rows are seen and written again."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklseq.data.tables.column import Column
+from sklseq.data.tables.dependencies import Dependency, dependencies_of
 from sklseq.data.tables.doubts import warn_of_doubts
 
 __all__ = ["Columns"]
@@ -26,10 +27,13 @@ class Columns:
     columns : tuple of Column
     array_dtype : str or None
         Of the array whose columns they are; None if they are those of a DataFrame.
+    dependencies : tuple of Dependency
+        Columns that another one determines; see `with_dependencies`.
     """
 
     columns: tuple[Column, ...]
     array_dtype: str | None = None
+    dependencies: tuple[Dependency, ...] = ()
 
     @classmethod
     def of(cls, frame: Any) -> Self:
@@ -98,6 +102,12 @@ class Columns:
         return [end - 1 for column, end in ends if column.seen_as == "number"]
 
     @property
+    def indicator_places(self) -> list[int]:
+        """Where the indicators of missing values stand in an encoded row."""
+        ends = zip(self.columns, self._ends, strict=True)
+        return [end - column.width - 1 for column, end in ends if column.missing is not None]
+
+    @property
     def _ends(self) -> list[int]:
         """Where in an encoded row each column ends."""
         return np.cumsum([c.width + (c.missing is not None) for c in self.columns]).tolist()
@@ -131,15 +141,35 @@ class Columns:
         widths = [w for c, (_, w) in zip(self.columns, parts, strict=True) if c.seen_as == "number"]
         return np.column_stack([*(values for values, _ in parts), *widths])
 
-    def decode(self, rows: NDArray[np.floating]) -> Any:
+    def with_dependencies(self, rows: NDArray[np.floating]) -> Self:
+        """These columns, knowing which of them others determine in the rows of training.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_values)
+            As `encode` gives them.
+        """
+        return replace(self, dependencies=dependencies_of(self._parts(rows)))
+
+    def decode(self, rows: NDArray[np.floating], *, drawn: bool = False) -> Any:
         """The table of rows as `encode` gives them, with or without the widths at their end.
 
         Parameters
         ----------
         rows : ndarray of shape (n_samples, n_values)
+        drawn : bool, default=False
+            Whether rows were drawn, and keep what was so in all rows of training.
         """
-        parts = np.split(rows, self._ends, axis=1)
-        return self._table([c.decode(part) for c, part in zip(self.columns, parts, strict=False)])
+        parts = self._parts(rows)
+        for dependency in self.dependencies if drawn else ():
+            dependency.apply(parts)
+        return self._table(parts)
+
+    def _parts(self, rows: NDArray[np.floating]) -> list[Any]:
+        """Of each column the values, and which of them are missing."""
+        parts = zip(self.columns, np.split(rows, self._ends, axis=1), strict=False)
+        decoded = [(column, *column.decode(part)) for column, part in parts]
+        return [(column.rounded(values), missing) for column, values, missing in decoded]
 
     def table(self, rows: NDArray[np.floating]) -> Any:
         """The table of numbers as they are, rounded where a column holds integers or booleans.
