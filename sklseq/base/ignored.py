@@ -35,13 +35,10 @@ def warn_of_ignored(y: Any, X: Any, instead: str, *, only_like_X: bool = False) 
     what = ""
     if shape and of_X and not is_panel and shape[0] != of_X[0]:
         what = f"has {shape[0]} rows where X has {of_X[0]}"
-    elif len(shape) > 1 and shape[1] > 1 and _are_real(y):
-        if not only_like_X or shape == of_X:
-            what = f"has shape {shape}, like data"
+    elif len(shape) > 1 and shape[1] > 1 and (shape == of_X or not only_like_X) and _are_real(y):
+        what = f"has shape {shape}, like data"
     if what:
-        warnings.warn(
-            f"y is not used, but {what}: {instead}.", UserWarning, stacklevel=4
-        )
+        warnings.warn(f"y is not used, but {what}: {instead}.", UserWarning, stacklevel=4)
 
 
 def _are_real(y: Any) -> bool:

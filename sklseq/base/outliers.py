@@ -105,7 +105,7 @@ class OutlierDetector(OutlierMixin, Estimator):
         -------
         ndarray of shape (n_samples,)
         """
-        return self.fit(X, y, **fit_params).predict(X)  # type: ignore[attr-defined]
+        return self.fit(X, y, **fit_params).predict(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean of ``score_samples(X)``: larger is better, as `GridSearchCV` expects.

@@ -192,7 +192,7 @@ class Generator(NeuralEstimator):
 
     def _learn_offset(self, data: Any, weights: NDArray[np.float64]) -> None:
         """Set the threshold of outliers, from some of the rows where there are many classes."""
-        condition, rows = self._condition, slice(None)
+        condition, rows = self._condition, np.arange(len(weights))
         if condition.classes is None:
             scores = self._density(data, None)
         else:
@@ -200,7 +200,7 @@ class Generator(NeuralEstimator):
             scores, rows = condition.log_mixture_of_some(
                 self._density, data, candidates, self._seed
             )
-        self._set_offset(scores, weights[rows])  # type: ignore[attr-defined]
+        self._set_offset(scores, weights[rows])
 
     def _score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Log-density of each row in nats, or a lower bound of it.

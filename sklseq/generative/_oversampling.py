@@ -158,7 +158,9 @@ class GenerativeOverSampler(OneToOneFeatureMixin, Estimator):
         check_consistent_length(rows, classes)
         labels, counts = np.unique(classes.labels, return_counts=True)
         if len(labels) < 2:
-            raise ValueError(f"y has one class, {labels.tolist()}: at least two classes are needed.")
+            raise ValueError(
+                f"y has one class, {labels.tolist()}: at least two classes are needed."
+            )
         if takes_sequences:
             self.n_features_in_ = 1 if np.ndim(X[0]) < 2 else np.shape(X[0])[1]
         else:

@@ -156,15 +156,14 @@ class Classes:
             return np.concatenate([given if self.n_columns else given.ravel(), drawn])
         import narwhals as nw
 
-        series = nw.from_native(given, allow_series=True)
-        values = drawn.tolist()
-        if isinstance(series, nw.DataFrame):
-            columns = dict(zip(series.columns, np.reshape(values, (len(drawn), -1)).T.tolist()))
-            more = nw.from_dict(columns, series.schema, backend=series.implementation)
-        else:
-            more = nw.new_series(series.name, values, series.dtype, backend=series.implementation)
-            return nw.concat([series.to_frame(), more.to_frame()])[series.name].to_native()
-        return nw.concat([series, more]).to_native()
+        # A Series or DataFrame of another library.
+        whole = nw.from_native(given, allow_series=True)
+        frame = whole.to_frame() if isinstance(whole, nw.Series) else whole
+        columns = drawn.reshape(len(drawn), -1).T.tolist()
+        values = dict(zip(frame.columns, columns, strict=True))
+        more = nw.from_dict(values, frame.schema, backend=frame.implementation)
+        every: Any = nw.concat([frame, more])
+        return (every if whole is frame else every[frame.columns[0]]).to_native()
 
 
 def _with_pandas(given: Any, drawn: NDArray[Any]) -> Any:

@@ -111,7 +111,11 @@ class ClassCondition:
         return logsumexp(self._log_joint(density, n), axis=1)
 
     def log_mixture_of_some(
-        self, density: Callable[[Any, OneHot], NDArray[np.float64]], data: Any, candidates: NDArray[np.int64], seed: int
+        self,
+        density: Callable[[Any, OneHot], NDArray[np.float64]],
+        data: Any,
+        candidates: NDArray[np.int64],
+        seed: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """As `log_mixture`, for so many rows that the cost is that of rows, not of rows x classes.
 

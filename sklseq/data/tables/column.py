@@ -252,7 +252,9 @@ class Column:
         numbers = values.tolist()
         decimals = None if self.scale is None else self.scale.decimals
         if self.holds == "Decimal":
-            numbers = [Decimal(repr(x) if decimals is None else f"{x:.{decimals}f}") for x in numbers]
+            numbers = [
+                Decimal(repr(x) if decimals is None else f"{x:.{decimals}f}") for x in numbers
+            ]
         objects = np.empty(len(numbers), dtype=object)
         objects[:] = numbers
         return objects

@@ -42,7 +42,8 @@ class FrameContainer:
         types = [getattr(nw, name)(*arguments) for name, arguments in self.dtypes]
         values = {name: _without_missing(series) for name, series in frame.items()}
         schema = dict(zip(frame.columns, types, strict=True))
-        return nw.from_dict(values, schema, backend=self.library).to_native()
+        library: Any = self.library
+        return nw.from_dict(values, schema, backend=library).to_native()
 
 
 def plain_frame(X: Any) -> tuple[Any, FrameContainer | None]:

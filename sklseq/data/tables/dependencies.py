@@ -108,6 +108,4 @@ def _are_equal(b: Values, a: Values) -> bool:
 
 def _pairs(b: Values, a: Values, of_a: NDArray[np.int64]) -> tuple:
     _, first = np.unique(of_a, return_index=True)
-    return tuple(
-        zip(_keys(a[0][first], a[1][first]), _keys(b[0][first], b[1][first]), strict=True)
-    )
+    return tuple(zip(_keys(a[0][first], a[1][first]), _keys(b[0][first], b[1][first]), strict=True))

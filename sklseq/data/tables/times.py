@@ -72,7 +72,8 @@ def unit_of(times: NDArray[Any]) -> str:
 def in_unit(times: NDArray[Any], unit: str) -> NDArray[np.float64]:
     """Numbers of this unit, since 1970 for dates."""
     since = times if times.dtype.kind == "m" else times - np.datetime64(0, "s")
-    return since / np.timedelta64(1, unit)
+    one: Any = np.ones(1, dtype=f"m8[{unit}]")
+    return since / one
 
 
 def written(values: NDArray[Any], unit: str, holds: str, dtype: str) -> Any:
