@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from sklseq.base.estimator import Estimator
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 from sklseq.data import holds_times, is_frame, plain_frame
 
 __all__ = ["check_finite_rows", "dense_table", "of_table", "read_table", "refuse_times"]
@@ -17,14 +17,7 @@ __all__ = ["check_finite_rows", "dense_table", "of_table", "read_table", "refuse
 def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
     """Validate a table and set, or compare with, what `fit` of `model` has seen.
 
-    Returns
-    -------
-    ndarray of float32 or float64 of shape (n_samples, n_features)
-
-    Raises
-    ------
-    ValueError, TypeError
-        Naming the row and feature at fault.
+    Gives float32 or float64 ``(n_samples, n_features)``; an error names row and feature at fault.
     """
     if len(shape := getattr(X, "shape", ())) > 2:
         raise ValueError(
@@ -48,20 +41,7 @@ def dense_table(X: Any) -> Any:
 
 
 def refuse_times(values: Any, name: str = "X") -> None:
-    """Refuse dates and durations, which would silently become numbers of ticks.
-
-    Parameters
-    ----------
-    values : object
-        As the user gave it.
-    name : str, default="X"
-        What the user knows it by.
-
-    Raises
-    ------
-    TypeError
-        Naming the column or feature that holds them.
-    """
+    """Refuse dates and durations, which would silently become numbers, by column or feature."""
     how = (
         "turn them into numbers, for example dates by (dates - dates.min()) / "
         "np.timedelta64(1, 'D')"
@@ -84,15 +64,7 @@ def refuse_times(values: Any, name: str = "X") -> None:
 
 
 def check_finite_rows(X: NDArray[Any], name: str = "X", columns: Any = None) -> NDArray[Any]:
-    """X, which the user knows by this name, if all of it is finite.
-
-    Columns are named if they are given.
-
-    Raises
-    ------
-    ValueError
-        Naming the first row and feature that is not.
-    """
+    """X if all of it is finite, else an error that names row and feature, and column if given."""
     if np.isfinite(X.sum(dtype=np.float64)) or (finite := np.isfinite(X)).all():
         return X
     place = np.argwhere(~finite)[0]
@@ -108,8 +80,4 @@ def check_finite_rows(X: NDArray[Any], name: str = "X", columns: Any = None) -> 
 
 def of_table(n_rows: int) -> TargetRows:
     """Rows of a table, which have no parts with targets of their own."""
-
-    def stack(values: Any, name: str) -> NDArray[Any]:
-        raise AssertionError("rows have no parts")
-
-    return TargetRows("row", "value", np.ones(n_rows, dtype=np.int64), False, stack)
+    return TargetRows("row", "value", np.ones(n_rows, dtype=np.int64))

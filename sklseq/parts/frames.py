@@ -69,10 +69,7 @@ class TableFormat:
     def learn(self, model: Estimator, X: Any) -> tuple[Self, NDArray[Any]]:
         """The format of a training table, and its rows; sets the features that `model` has seen.
 
-        Raises
-        ------
-        ValueError, TypeError
-            Naming the row and column at fault.
+        Raises ValueError or TypeError, naming the row and column at fault.
         """
         X, container = plain_frame(X)
         X = X.toarray() if issparse(X) else X
@@ -97,10 +94,7 @@ class TableFormat:
     def read(self, model: Estimator, X: Any, *, reset: bool = False) -> NDArray[Any]:
         """Rows of numbers of a table in this format.
 
-        Raises
-        ------
-        ValueError, TypeError
-            Naming the row and column at fault.
+        Raises ValueError or TypeError, naming the row and column at fault.
         """
         X = dense_table(X)
         if (columns := self.encoder) is None or columns.array_dtype is not None:

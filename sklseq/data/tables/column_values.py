@@ -28,15 +28,10 @@ _NUMBERS, _BOOLEANS = (Real, Decimal), (bool, np.bool_)
 
 
 def kind_of(series: Any) -> str:
-    """Whether a column holds a "number", a "boolean", a "time" or a "category" in each row.
+    """Whether a column holds a "number", "boolean", "time" or "category" in each row.
 
     The dtype says it, but for objects the values do: numbers of any type are numbers, dates and
-    durations are times, and all else are categories.
-
-    Raises
-    ------
-    TypeError
-        If it holds none of them.
+    durations are times, and all else are categories. Other dtypes are refused.
     """
     dtype = series.dtype
     if hasattr(dtype, "categories"):
@@ -76,13 +71,7 @@ def _names(types: Iterable[type]) -> list[str]:
 
 
 def as_numbers(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The numbers that are there, of shape (n - n_missing,).
-
-    Raises
-    ------
-    ValueError
-        At the first value that is no number, infinite, or an integer beyond 2**53.
-    """
+    """The numbers that are there, ``(n - n_missing,)``; infinity and huge integers are refused."""
     if series.dtype.kind in "iuf":
         x = series[~missing].to_numpy(dtype=np.float64)
     else:
@@ -109,21 +98,7 @@ def holds(series: Any, missing: NDArray[np.bool_]) -> str:
 
 
 def check_integers(x: NDArray[np.float64], name: Hashable, rows: Any = None) -> None:
-    """Refuse integers beyond 2**53.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n,)
-    name : hashable
-        Of the column.
-    rows : ndarray of shape (n,) or None, default=None
-        Where they stand; None if there is one in each row.
-
-    Raises
-    ------
-    ValueError
-        At the first that is too large.
-    """
+    """Refuse integers beyond 2**53; `rows` are the rows they stand in, None for all."""
     if len(wrong := np.flatnonzero(np.abs(x) >= _LARGEST_INTEGER)):
         row = wrong[0] if rows is None else rows[wrong[0]]
         raise ValueError(
@@ -133,26 +108,14 @@ def check_integers(x: NDArray[np.float64], name: Hashable, rows: Any = None) -> 
 
 
 def as_booleans(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The booleans that are there, of shape (n - n_missing,).
-
-    Raises
-    ------
-    ValueError
-        At the first value that is none.
-    """
+    """The booleans that are there, ``(n - n_missing,)``; another value is refused."""
     if series.dtype.kind == "b":
         return series[~missing].to_numpy(dtype=bool)
     return np.array(_checked(series, missing, _is_boolean, "a boolean"), dtype=bool)
 
 
 def as_codes(series: Any, missing: NDArray[np.bool_], categories: tuple) -> NDArray[np.int64]:
-    """Index among the categories of each value that is there, of shape (n - n_missing,).
-
-    Raises
-    ------
-    ValueError
-        At the first value that is none of them.
-    """
+    """Index among the categories of each value that is there; another value is refused."""
     index = {_key(value): i for i, value in enumerate(categories)}
     seen = ", ".join(map(repr, categories[:8])) + (", ..." if len(categories) > 8 else "")
 
@@ -167,10 +130,7 @@ def as_codes(series: Any, missing: NDArray[np.bool_], categories: tuple) -> NDAr
 def seen_categories(series: Any, missing: NDArray[np.bool_]) -> tuple:
     """The categories that occur: in their declared order, or else in an order of their own.
 
-    Raises
-    ------
-    TypeError
-        At the first value that is not hashable.
+    What is not hashable is refused.
     """
     there = series[~missing]
     values = there.tolist() if series.dtype == object else there.unique().tolist()
