@@ -311,6 +311,7 @@ class Generator(NeuralEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = "category" in self._table_format().kinds
+        tags.input_tags.sparse = True
         tags.target_tags.required = bool(self.conditional)
         return tags
 

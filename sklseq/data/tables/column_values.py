@@ -93,7 +93,9 @@ def holds(series: Any, missing: NDArray[np.bool_]) -> str:
     """Name of the type of a column's objects; "" if they have several, or are none."""
     if series.dtype != object:
         return ""
-    names = {type(_plain(value)).__name__ for value in series[~missing].tolist()}
+    values = series[~missing].to_numpy()
+    ours = (v if isinstance(v, (np.datetime64, np.timedelta64)) else _plain(v) for v in values)
+    names = {type(value).__name__ for value in ours}
     return names.pop() if len(names) == 1 else ""
 
 
