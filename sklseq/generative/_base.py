@@ -187,15 +187,11 @@ class Generator(NeuralEstimator):
         return self._condition.log_mixture(partial(self._density, data), len(data))
 
     def _learn_offset(self, data: Any, weights: NDArray[np.float64]) -> None:
-        """Set the threshold of outliers, from some of the rows where there are many classes."""
-        condition, rows = self._condition, np.arange(len(weights))
-        if condition.classes is None:
-            scores = self._density(data, None)
-        else:
-            candidates = np.flatnonzero(weights)
-            scores, rows = condition.log_mixture_of_some(
-                self._density, data, candidates, self._seed
-            )
+        """Set the threshold of outliers given classes: of many, from some of the rows."""
+        candidates = np.flatnonzero(weights)
+        scores, rows = self._condition.log_mixture_of_some(
+            self._density, data, candidates, self._seed
+        )
         self._set_offset(scores, weights[rows])
 
     def _score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:

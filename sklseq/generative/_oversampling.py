@@ -13,7 +13,7 @@ from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import Estimator, attribute, choice, estimator, param, real
 from sklseq.base.randomness import draw_seed
 from sklseq.generative._flows import RealNVP
-from sklseq.generative._resampled import Classes, SequenceRows, TableRows
+from sklseq.generative._resampled import GivenClasses, GivenSequences, GivenTable
 from sklseq.generative._sampling_strategy import STRATEGIES, rows_to_draw
 
 __all__ = ["GenerativeOverSampler"]
@@ -150,11 +150,11 @@ class GenerativeOverSampler(OneToOneFeatureMixin, Estimator):
             self.generator_ = generator
         return rows.followed_by(samples), classes.followed_by(drawn)
 
-    def _read(self, X: Any, y: Any, generator: Any) -> tuple[Any, Classes]:
+    def _read(self, X: Any, y: Any, generator: Any) -> tuple[Any, GivenClasses]:
         """Rows and classes; sets what `fit` learns of them."""
-        classes = Classes.of(y)
+        classes = GivenClasses.of(y)
         takes_sequences = get_tags(generator).input_tags.three_d_array
-        rows: Any = SequenceRows.of(X) if takes_sequences else TableRows.of(X)
+        rows: Any = GivenSequences.of(X) if takes_sequences else GivenTable.of(X)
         check_consistent_length(rows, classes)
         labels, counts = np.unique(classes.labels, return_counts=True)
         if len(labels) < 2:

@@ -12,11 +12,11 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklseq.data import FrameContainer, is_frame, plain_frame
 from sklseq.parts.conditions import plain_labels
 
-__all__ = ["Classes", "SequenceRows", "TableRows"]
+__all__ = ["GivenClasses", "GivenSequences", "GivenTable"]
 
 
 @dataclass(frozen=True, eq=False)
-class TableRows:
+class GivenTable:
     """Rows of a table.
 
     Parameters
@@ -58,7 +58,7 @@ class TableRows:
 
 
 @dataclass(frozen=True, eq=False)
-class SequenceRows:
+class GivenSequences:
     """Sequences, one a row.
 
     Parameters
@@ -101,7 +101,7 @@ class SequenceRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Classes:
+class GivenClasses:
     """The class of each row.
 
     Parameters

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 __all__ = ["Dependency", "dependencies_of"]
 
-Values = tuple[NDArray[Any], NDArray[np.bool_]]
+Decoded = tuple[NDArray[Any], NDArray[np.bool_]]
 """Values ``(n,)`` of a column as `Column.decode` gives them, and which of them are missing."""
 
 # Probability that a column looks determined by another one though it does not depend on it.
 _BY_CHANCE = 1e-6
+# A column that determines another one has so many rows for each of its values, on average.
+_ROWS_OF_VALUE = 5
 # Rows that are looked at first: most pairs show there that they are not dependent.
 _FIRST = 200
 
@@ -50,7 +52,7 @@ class Dependency:
         parts[self.column] = old, old_missing
 
 
-def dependencies_of(columns: Sequence[Values]) -> tuple[Dependency, ...]:
+def dependencies_of(columns: Sequence[Decoded]) -> tuple[Dependency, ...]:
     """Which columns are determined by another one, in all rows and not by chance.
 
     Parameters
@@ -95,17 +97,19 @@ def _is_determined(b: NDArray[np.int64], a: NDArray[np.int64]) -> bool:
         n_values = len(np.unique(a[:n]))
         if len(np.unique(a[:n] * (b.max() + 1) + b[:n])) > n_values:
             return False
+    if n_values * _ROWS_OF_VALUE > len(a):
+        return False
     shares = np.bincount(b) / len(b)
     repeated = len(a) - n_values
     return repeated * -math.log((shares**2).sum()) > -math.log(_BY_CHANCE)
 
 
-def _are_equal(b: Values, a: Values) -> bool:
+def _are_equal(b: Decoded, a: Decoded) -> bool:
     if b[0].dtype != a[0].dtype or len(b[0]) < 3 or not np.array_equal(b[1], a[1]):
         return False
     return bool(np.all((b[0] == a[0]) | b[1]))
 
 
-def _pairs(b: Values, a: Values, of_a: NDArray[np.int64]) -> tuple:
+def _pairs(b: Decoded, a: Decoded, of_a: NDArray[np.int64]) -> tuple:
     _, first = np.unique(of_a, return_index=True)
     return tuple(zip(_keys(a[0][first], a[1][first]), _keys(b[0][first], b[1][first]), strict=True))

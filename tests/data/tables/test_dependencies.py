@@ -47,5 +47,8 @@ def test_what_may_be_chance_is_free():
     rare = pd.DataFrame({"u": ["a"] * 99 + ["b"], "v": ["x"] * 98 + ["y", "x"]})
     free = pd.DataFrame({"u": RNG.choice(list("ab"), 90), "v": RNG.choice(list("ab"), 90)})
     other = pd.DataFrame({"u": list("ab") * 50, "v": [*list("ab") * 49, "a", "a"]})
-    for frame in (once, rare, free, other):
+    # What is unique determines everything, and what is missing something.
+    unique = pd.DataFrame({"u": RNG.normal(size=90), "v": RNG.choice(list("ab"), 90)})
+    unique.loc[unique["v"] == "a", "u"] = np.nan
+    for frame in (once, rare, free, other, unique):
         assert not drawn(frame)[0].dependencies
