@@ -31,7 +31,8 @@ def warn_of_ignored(y: Any, X: Any, instead: str, *, only_like_X: bool = False) 
     if y is None or y is X or not hasattr(X, "__len__") or not hasattr(y, "__len__"):
         return
     is_panel = getattr(getattr(X, "index", None), "nlevels", 1) > 1
-    shape, of_X = tuple(getattr(y, "shape", (len(y),))), tuple(getattr(X, "shape", (len(X),)))
+    shapes = (v.shape if hasattr(v, "shape") else (len(v),) for v in (y, X))
+    shape, of_X = map(tuple[Any, ...], shapes)
     what = ""
     if shape and of_X and not is_panel and shape[0] != of_X[0]:
         what = f"has {shape[0]} rows where X has {of_X[0]}"

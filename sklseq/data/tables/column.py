@@ -1,7 +1,7 @@
 """A column of a table: what it holds, how a network sees it, and how it is written again."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Self
 
@@ -54,6 +54,8 @@ class Column:
         Name of the type of the values, in a column of objects of one type.
     unit : str
         Of times, as numpy names it: they are whole numbers of it.
+    by_rank : bool
+        Whether a network sees a category as a number, its rank among them: see `ranked`.
     """
 
     name: Hashable
@@ -67,6 +69,7 @@ class Column:
     ordered: bool = False
     holds: str = ""
     unit: str = ""
+    by_rank: bool = False
 
     @classmethod
     def of(cls, series: Any) -> Self:
@@ -111,7 +114,7 @@ class Column:
     @property
     def width(self) -> int:
         """Numbers that encode the value, without the indicator of missing ones."""
-        return len(self.categories) if self.kind == "category" else 1
+        return len(self.categories) if self.seen_as == "category" else 1
 
     @property
     def is_integer(self) -> bool:
@@ -122,7 +125,15 @@ class Column:
     @property
     def seen_as(self) -> str:
         """What a network takes it for: a "number", a "boolean" or a "category"."""
-        return "number" if self.kind == "time" else self.kind
+        return "number" if self.kind == "time" or self.by_rank else self.kind
+
+    def ranked(self, series: Any) -> Self:
+        """The column, seen by the ranks of its categories: one number instead of one for each.
+
+        For identifiers, of which there is nothing to learn but that they occur.
+        """
+        ranks = as_codes(series, series.isna().to_numpy(), self.categories).astype(np.float64)
+        return replace(self, by_rank=True, scale=NormalScale.of(ranks, 0))
 
     def encode(self, series: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What a network sees: values ``(n, width)``, and half widths ``(n,)`` of the intervals.
@@ -138,7 +149,7 @@ class Column:
             )
         there = np.flatnonzero(~missing)
         values, half_widths = np.zeros((len(series), self.width)), np.zeros(len(series))
-        if self.kind == "category":
+        if self.seen_as == "category":
             values[there, as_codes(series, missing, self.categories)] = 1
         elif self.kind == "boolean":
             values[there, 0] = as_booleans(series, missing)
@@ -150,6 +161,8 @@ class Column:
 
     def _x(self, series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Numbers or times that are there, as numbers."""
+        if self.by_rank:
+            return as_codes(series, missing, self.categories).astype(np.float64)
         if self.kind == "time":
             return in_unit(ticks(series, missing), self.unit)
         return as_numbers(series, missing)
@@ -178,12 +191,14 @@ class Column:
             missing, values = values[:, 0] > 0.5, values[:, 1:]
         if self.kind == "boolean":
             return values[:, 0], missing
-        if self.seen_as == "number" and self.scale is not None:
+        if self.kind != "category" and self.scale is not None:
             return self.scale.numbers(values[:, 0]), missing
         if not self.categories:  # nothing was ever there
             return np.zeros(len(values)), np.ones(len(values), dtype=bool)
         known = np.empty(len(self.categories), dtype=object)
         known[:] = self.categories
+        if self.by_rank and self.scale is not None:
+            return known[self.scale.numbers(values[:, 0]).astype(np.int64)], missing
         return known[values.argmax(axis=1)], missing
 
     def rounded(self, values: NDArray[Any]) -> NDArray[Any]:

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from sklseq.data.tables.column import Column
 from sklseq.data.tables.dependencies import Dependency, dependencies_of
-from sklseq.data.tables.doubts import warn_of_doubts
+from sklseq.data.tables.doubts import is_identifier, warn_of_doubts
 
 __all__ = ["Columns"]
+
+# So many may have a number each, as one-hot.
+_MOST_IDENTIFIERS = 200
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,13 @@ class Columns:
         if not frame.columns.is_unique:
             name = frame.columns[frame.columns.duplicated()][0]
             raise ValueError(f"Column {name!r} occurs twice: give each column its own name.")
-        columns = tuple(Column.of(series) for _, series in frame.items())
-        for column, (_, series) in zip(columns, frame.items(), strict=True):
+        columns = []
+        for _, series in frame.items():
+            column = Column.of(series)
             warn_of_doubts(column, series)
-        return cls(columns)
+            many = len(column.categories) > _MOST_IDENTIFIERS
+            columns.append(column.ranked(series) if many and is_identifier(series) else column)
+        return cls(tuple(columns))
 
     @classmethod
     def of_array(cls, X: NDArray[np.float64], dtype: np.dtype[Any]) -> Self:

@@ -7,12 +7,14 @@ from typing import Any
 
 from sklseq.data.tables.column import Column
 
-__all__ = ["warn_of_doubts"]
+__all__ = ["is_identifier", "warn_of_doubts"]
 
 # Fewer categories are a code as likely as a measurement.
 _FEW = 10
 # Share of the values that is "nearly all"; fewest values by which identifiers are judged.
 _MOST, _FEWEST = 0.9, 20
+# One-hot numbers from which their memory is worth a word.
+_LARGE = 10**8
 
 
 def warn_of_doubts(column: Column, series: Any) -> None:
@@ -39,17 +41,29 @@ def warn_of_doubts(column: Column, series: Any) -> None:
                 stacklevel=2,
             )
             return
-    counts = Counter(series[~series.isna().to_numpy()].tolist())
-    once = sum(n == 1 for n in counts.values())
-    if counts.total() >= _FEWEST and 2 * once > counts.total():
+    if is_identifier(series):
         warnings.warn(
-            f"Column {column.name!r} has {len(counts)} categories in {counts.total()} rows, and "
-            f"{once} of them occur once, as identifiers do: nothing can be learned of these, and "
-            "each costs weights of the network. Leave the column out, or join rare values into "
+            f"Column {column.name!r} has {len(categories)} categories in {len(series)} rows, most "
+            "of which occur once, as identifiers do: nothing can be learned of these. Leave the "
+            "column out, or join rare values into one.",
+            UserWarning,
+            stacklevel=2,
+        )
+    elif len(categories) * len(series) > _LARGE:
+        warnings.warn(
+            f"Column {column.name!r} has {len(categories)} categories in {len(series)} rows, which "
+            f"take {8e-9 * len(categories) * len(series):.0f} GB as one-hot: join rare values into "
             "one.",
             UserWarning,
             stacklevel=2,
         )
+
+
+def is_identifier(series: Any) -> bool:
+    """Whether most values of a column of categories occur once."""
+    counts = Counter(series[~series.isna().to_numpy()].tolist())
+    once = sum(n == 1 for n in counts.values())
+    return counts.total() >= _FEWEST and 2 * once > counts.total()
 
 
 def _is_numeral(value: Any) -> bool:

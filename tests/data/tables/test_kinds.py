@@ -146,3 +146,20 @@ def test_what_other_libraries_hold_comes_back():
         plain_frame(frame.lazy())
     with pytest.raises(TypeError, match="'bag' has dtype List"):
         plain_frame(polars.DataFrame({"bag": [[1], [2, 3]]}))
+
+
+def test_identifiers_cost_rows_and_come_back():
+    names = pd.Series([f"name{i}" for i in range(999)] + [None])
+    frame = pd.DataFrame({"id": names, "sort": pd.Categorical(names), "x": np.arange(1000)})
+    with pytest.warns(UserWarning, match="most of which occur once"):
+        columns = Columns.of(frame)
+    rows = columns.encode(frame)
+    assert rows.shape[1] < 10
+    assert_frame_equal(columns.decode(rows), frame)
+    ranks = np.random.default_rng(0).normal(size=(500, rows.shape[1]))
+    ranks[:, columns.indicator_places] = 0
+    drawn = columns.decode(ranks)
+    assert drawn["id"].dropna().isin(names).all()
+    assert drawn["id"].nunique() > 200
+    with pytest.raises(ValueError, match="'id' is 'nobody' at row 3"):
+        columns.encode(frame.assign(id=frame["id"].where(frame.index != 3, "nobody")))
