@@ -101,7 +101,8 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
     def impute(self, X: Any, y: Any = None, n_iter: int = 20) -> Any:
         """Fill in missing values with those expected, given the rest of each row.
 
-        Missing values may stand where none was in `fit`. To learn from rows that lack values, fit
+        Missing values may stand where none was in `fit`. Features should be scaled alike, so that
+        each tells as much of the others. To learn from rows that lack values, fit
         on a DataFrame.
 
         Parameters

@@ -6,11 +6,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from sklseq.data import FrameContainer, is_frame, plain_frame
-from sklseq.parts.conditions import plain_labels
+from sklseq.parts.conditions import plain_classes
 
 __all__ = ["GivenClasses", "GivenSequences", "GivenTable"]
 
@@ -135,7 +135,7 @@ class GivenClasses:
                     "each row, or one-hot rows."
                 )
             return cls(array.argmax(axis=1), given, array.shape[1])
-        labels = plain_labels(column_or_1d(given if array.dtype == object else array, warn=False))
+        labels = plain_classes(array.ravel() if array.shape[1:] == (1,) else array)
         check_classification_targets(labels)
         return cls(labels, given)
 
@@ -159,7 +159,7 @@ class GivenClasses:
         # A Series or DataFrame of another library.
         whole = nw.from_native(given, allow_series=True)
         frame = whole.to_frame() if isinstance(whole, nw.Series) else whole
-        columns = drawn.reshape(len(drawn), -1).T.tolist()
+        columns = (drawn if drawn.ndim == 2 else drawn[:, None]).T.tolist()
         values = dict(zip(frame.columns, columns, strict=True))
         more = nw.from_dict(values, frame.schema, backend=frame.implementation)
         every: Any = nw.concat([frame, more])

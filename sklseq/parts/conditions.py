@@ -22,7 +22,7 @@ __all__ = [
     "ClassCondition",
     "OneHot",
     "one_hot",
-    "plain_labels",
+    "plain_classes",
     "read_classes",
     "rows_and_classes",
     "sampling_request",
@@ -261,8 +261,19 @@ def _read_labels(y: Any, X: Any) -> NDArray[Any]:
     """The class of each training row, if y holds one for each row of X."""
     if y is None:
         raise ValueError("conditional=True requires y, the class of each row of X.")
+    labels = plain_classes(y)
+    check_consistent_length(X, labels)
+    if type_of_target(labels, input_name="y") == "continuous":
+        raise ValueError(
+            "y is continuous, but generators are conditional on classes: bin y, for example with "
+            "KBinsDiscretizer, or leave conditional=False."
+        )
+    return labels
+
+
+def plain_classes(y: Any) -> NDArray[Any]:
+    """The class of each row as an array of one type; what is missing or of no type is refused."""
     y = column_or_1d(np.asarray(y) if hasattr(y, "codes") else y, warn=True)
-    check_consistent_length(X, y)
     _check_present(y)
     refuse_times(y, "y")
     y = plain_labels(y)
@@ -270,11 +281,6 @@ def _read_labels(y: Any, X: Any) -> NDArray[Any]:
         kind = type_of_target(y, input_name="y")
     except TypeError:  # labels that cannot be compared
         kind = "unknown"
-    if kind == "continuous":
-        raise ValueError(
-            "y is continuous, but generators are conditional on classes: bin y, for example with "
-            "KBinsDiscretizer, or leave conditional=False."
-        )
     if kind == "unknown":
         raise ValueError("y holds labels of several types: make all of them strings, or numbers.")
     return y
