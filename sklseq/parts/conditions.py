@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from sklseq.data import as_labels, missing
 
 __all__ = [
     "CONDITION_ATTRIBUTES",
+    "CONDITION_STORED",
     "ClassCondition",
     "OneHot",
     "one_hot",
@@ -50,6 +51,11 @@ CONDITION_ATTRIBUTES = {
     ),
 }
 
+CONDITION_STORED = {
+    "classes_": "absent or ndarray of labels of shape (n_classes,)",
+    "class_prior_": "absent or ndarray of shape (n_classes,)",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class ClassCondition:
@@ -65,6 +71,18 @@ class ClassCondition:
 
     classes: NDArray[Any] | None = None
     prior: NDArray[np.float64] | None = None
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "classes": "ndarray of labels of shape (n_classes,) or None",
+        "prior": "ndarray of shape (n_classes,) or None",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse shares of classes that are no probabilities."""
+        if self.prior is not None and (
+            self.classes is None or (self.prior < 0).any() or abs(self.prior.sum() - 1) > 1e-6
+        ):
+            raise ValueError("the shares of classes are no probabilities.")
 
     def asked(self, y: Any, n: int) -> OneHot:
         """The classes that a user asks for in `n` rows: a scalar, an array or a column.

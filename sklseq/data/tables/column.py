@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from sklseq.data.tables.column_values import (
     seen_categories,
 )
 from sklseq.data.tables.normal_scale import NormalScale
-from sklseq.data.tables.times import in_unit, ticks, unit_of
+from sklseq.data.tables.times import UNITS, in_unit, ticks, unit_of
 from sklseq.data.tables.times import written as written_times
 
 __all__ = ["Column"]
@@ -70,6 +70,34 @@ class Column:
     holds: str = ""
     unit: str = ""
     by_rank: bool = False
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "name": "label",
+        "kind": "str",
+        "dtype": "str",
+        "missing": "str or None",
+        "scale": (NormalScale, None),
+        "categories": "tuple of label",
+        "declared": "tuple of label or None",
+        "declared_dtype": "str",
+        "ordered": "bool",
+        "holds": "str",
+        "unit": "str",
+        "by_rank": "bool",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse kinds that no column has."""
+        if self.kind not in ("number", "boolean", "time", "category"):
+            raise ValueError(f"a column is of the kind {self.kind!r}.")
+        for name in (self.dtype, self.declared_dtype if self.declared is not None else "O"):
+            _check_dtype(name)
+        if self.missing not in (None, "nan", *_MARKERS.values()):
+            raise ValueError(f"missing values of a column are {self.missing!r}.")
+        if self.unit not in ("", *UNITS):
+            raise ValueError(f"times of a column are in {self.unit!r}.")
+        if self.by_rank and (self.kind != "category" or self.scale is None):
+            raise ValueError("a column without categories has no ranks.")
 
     @classmethod
     def of(cls, series: Any) -> Self:
@@ -239,3 +267,13 @@ class Column:
         objects = np.empty(len(numbers), dtype=object)
         objects[:] = numbers
         return objects
+
+
+def _check_dtype(name: str) -> None:
+    """Raise a TypeError if no dtype of numpy or pandas has this name."""
+    try:
+        np.dtype(name)
+    except TypeError:
+        import pandas as pd
+
+        pd.api.types.pandas_dtype(name)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,18 @@ class Columns:
     columns: tuple[Column, ...]
     array_dtype: str | None = None
     dependencies: tuple[Dependency, ...] = ()
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "columns": [Column],
+        "array_dtype": "str or None",
+        "dependencies": [Dependency],
+    }
+
+    def check_stored(self) -> None:
+        """Refuse dependencies of columns that there are not."""
+        for dependency in self.dependencies:
+            if max(dependency.column, dependency.on) >= len(self.columns):
+                raise ValueError("a column depends on one that there is not.")
 
     @classmethod
     def of(cls, frame: Any) -> Self:
@@ -82,6 +94,11 @@ class Columns:
             (c.seen_as, c.width, c.missing is not None, math.log(c.scale.step) if c.scale else 0.0)
             for c in self.columns
         )
+
+    @property
+    def n_values(self) -> int:
+        """Numbers of an encoded row."""
+        return self._ends[-1] + len(self.number_places)
 
     @property
     def number_places(self) -> list[int]:

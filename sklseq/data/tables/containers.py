@@ -1,11 +1,18 @@
 """DataFrames of other libraries, and sparse columns, as plain DataFrames of pandas, and back."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 __all__ = ["FrameContainer", "is_frame", "plain_frame"]
+
+# Types of columns that are read, as narwhals names them.
+_TYPES = {
+    *(f"{sign}Int{size}" for sign in ("", "U") for size in (8, 16, 32, 64, 128)),
+    *("Float32", "Float64", "Boolean", "String", "Enum", "Categorical"),
+    *("Date", "Datetime", "Duration", "Decimal"),
+}
 
 
 def is_frame(X: Any) -> bool:
@@ -29,6 +36,16 @@ class FrameContainer:
 
     library: str
     dtypes: tuple
+
+    _stored: ClassVar[dict[str, Any]] = {"library": "str", "dtypes": "data"}
+
+    def check_stored(self) -> None:
+        """Refuse libraries and types that no table was read from."""
+        if self.library not in ("pandas", "polars", "pyarrow", "modin", "cudf"):
+            raise ValueError(f"a DataFrame of {self.library!r}.")
+        for dtype in filter(None, self.dtypes):
+            if self.library != "pandas" and dtype[0] not in _TYPES:
+                raise ValueError(f"a column has the type {dtype[0]!r}.")
 
     def write(self, frame: Any) -> Any:
         """A plain DataFrame of these columns as what it was."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,12 @@ class Dependency:
     column: int
     on: int
     values: tuple | None
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "column": "int",
+        "on": "int",
+        "values": "tuple of tuple of label or None",
+    }
 
     def apply(self, parts: list[Any]) -> None:
         """Set the column's values in rows from those of the other one."""

@@ -6,13 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DURATIONS", "TIMES", "holds_times", "in_unit", "ticks", "unit_of", "written"]
+__all__ = ["DURATIONS", "TIMES", "UNITS", "holds_times", "in_unit", "ticks", "unit_of", "written"]
 
 TIMES: tuple[type, ...] = (datetime.date, np.datetime64)
 """Types of dates among objects; `datetime.datetime` and pandas' Timestamp are `datetime.date`."""
 
 DURATIONS: tuple[type, ...] = (datetime.timedelta, np.timedelta64)
 """Types of durations among objects."""
+
+UNITS = ("D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "W", "M", "Y")
+"""Units of dates and durations, as numpy names them."""
 
 _SECONDS = {"D": 86400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
