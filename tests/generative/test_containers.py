@@ -248,3 +248,26 @@ def test_nullable_columns_say_where_they_are_missing():
 def test_dates_as_objects_are_refused_where_numbers_are_needed():
     with pytest.raises(TypeError, match="'day'"):
         quick(Autoencoder).fit(pd.DataFrame({"day": [datetime.date(2024, 1, 1)] * 40}))
+
+
+def test_files_hold_columns_of_all_kinds():
+    skops = pytest.importorskip("skops.io")
+    word = RNG.choice(list("abc"), 40)
+    frame = pd.DataFrame(
+        {
+            "x": X[:, 0],
+            "word": word,
+            "again": word,
+            "when": DAYS.tz_localize("Europe/Oslo"),
+            "day": [d.date() for d in DAYS],
+            "late": pd.Series(DAYS).where(np.arange(40) % 2 > 0),
+            "price": [Decimal(i) for i in range(40)],
+            "sparse": pd.arrays.SparseArray(RNG.integers(2, size=40).astype(float)),
+        }
+    )
+    model = quick(VAE).fit(frame)
+    stored = skops.dumps(model)
+    trusted = skops.get_untrusted_types(data=stored)
+    assert all(name.startswith("sklseq.") for name in trusted)
+    samples = skops.loads(stored, trusted=trusted).sample(9, random_state=0)
+    pd.testing.assert_frame_equal(samples, model.sample(9, random_state=0))

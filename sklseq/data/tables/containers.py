@@ -53,7 +53,8 @@ class FrameContainer:
             import pandas as pd
 
             sparse = zip(frame.columns, self.dtypes, strict=True)
-            return frame.astype({n: pd.SparseDtype(*dtype) for n, dtype in sparse if dtype})
+            dtypes = {n: (t[0], np.nan if t[1] is None else t[1]) for n, t in sparse if t}
+            return frame.astype({n: pd.SparseDtype(*dtype) for n, dtype in dtypes.items()})
         import narwhals as nw
 
         types = [getattr(nw, name)(*arguments) for name, arguments in self.dtypes]
@@ -102,7 +103,10 @@ def plain_frame(X: Any) -> tuple[Any, FrameContainer | None]:
 
 def _dense(frame: Any) -> tuple[Any, FrameContainer | None]:
     dtypes = [
-        (str(t.subtype), np.asarray(t.fill_value).item()) if _is_sparse(t) else None
+        # NaN, which is no data to store, as None.
+        (str(t.subtype), None if t.fill_value != t.fill_value else np.asarray(t.fill_value).item())
+        if _is_sparse(t)
+        else None
         for t in frame.dtypes
     ]
     if not any(dtypes):
