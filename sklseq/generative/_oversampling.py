@@ -73,7 +73,7 @@ class GenerativeOverSampler(OneToOneFeatureMixin, Estimator):
             "ndarray of shape (`n_features_in_`,)", "Column names, where X was a DataFrame."
         ),
     }
-    _stored = {"sampling_strategy_": "data", "generator_": "estimator or absent"}
+    _stored = {"sampling_strategy_": "data", "generator_": "absent or estimator"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
         sampling_strategy_: dict[Any, int]
