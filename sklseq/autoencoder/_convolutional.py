@@ -11,7 +11,7 @@ from torch import nn
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.parameters import layer_sizes
-from sklseq.base.tables import check_finite_rows, refuse_ragged_rows
+from sklseq.base.tables import check_finite_rows, refuse_ragged_rows, refuse_times
 from sklseq.data import as_container
 from sklseq.nn.codes.convolutional import ConvolutionalNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS
@@ -84,6 +84,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
             values = super()._read(X, fresh)
             shape: tuple[int, ...] = (1, values.shape[1])
         else:
+            refuse_times(X)
             values = check_array(
                 X,
                 dtype=[np.float64, np.float32],

@@ -4,13 +4,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from sklseq.base.estimator import Estimator
 from sklseq.base.target_rows import TargetRows
-from sklseq.data import as_container
+from sklseq.data import as_container, holds_times, is_frame, plain_frame
 
-__all__ = ["check_finite_rows", "of_table", "read_table", "refuse_ragged_rows"]
+__all__ = [
+    "check_finite_rows",
+    "dense_table",
+    "of_table",
+    "read_table",
+    "refuse_ragged_rows",
+    "refuse_times",
+]
 
 
 def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
@@ -25,10 +33,13 @@ def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
             f"Found array with dim {len(shape)}, but {type(model).__name__} takes one row for "
             "each sample. Flatten images: X.reshape(len(X), -1)."
         )
+    X = dense_table(X)
+    refuse_times(X)
+    columns = getattr(X, "columns", None)
     X = validate_data(
         model, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
     )
-    return check_finite_rows(X)
+    return check_finite_rows(X, columns=columns)
 
 
 def refuse_ragged_rows(X: Any, name: str) -> None:
@@ -47,13 +58,45 @@ def refuse_ragged_rows(X: Any, name: str) -> None:
             )
 
 
-def check_finite_rows(X: NDArray[Any], name: str = "X") -> NDArray[Any]:
-    """X if all of it is finite, else an error that names row and feature."""
+def dense_table(X: Any) -> Any:
+    """A DataFrame of any library as a plain one of pandas, scipy's sparse X as an array."""
+    if issparse(X):
+        return X.toarray()
+    return plain_frame(X)[0]
+
+
+def refuse_times(values: Any, name: str = "X") -> None:
+    """Refuse dates and durations, which would silently become numbers, by column or feature."""
+    how = (
+        "turn them into numbers, for example dates by (dates - dates.min()) / "
+        "np.timedelta64(1, 'D')"
+    )
+    if is_frame(values):
+        for column, series in values.items():
+            if holds_times(series):
+                raise TypeError(
+                    f"Column {column!r} of {name} holds dates or durations (dtype {series.dtype}): "
+                    f"{how}, or leave it out."
+                )
+        return
+    array = values if hasattr(values, "dtype") else np.asarray(values, dtype=object)
+    if holds_times(array):
+        where = ""
+        if array.ndim == 2:
+            feature = next(j for j, x in enumerate(np.asarray(array).T) if holds_times(x))
+            where = f", feature {feature},"
+        raise TypeError(f"{name}{where} holds dates or durations (dtype {array.dtype}): {how}.")
+
+
+def check_finite_rows(X: NDArray[Any], name: str = "X", columns: Any = None) -> NDArray[Any]:
+    """X if all of it is finite, else an error that names row and feature, and column if given."""
     if np.isfinite(X.sum(dtype=np.float64)) or (finite := np.isfinite(X)).all():
         return X
     place = np.argwhere(~finite)[0]
     what = "NaN" if np.isnan(X[tuple(place)]) else "infinity"
     where = ", ".join(f"index {i}" for i in place[1:]) if X.ndim > 2 else f"feature {place[1]}"
+    if columns is not None:
+        where += f" ({columns[place[1]]!r})"
     raise ValueError(
         f"Input {name} contains {what} at row {place[0]}, {where}: fill it in first, for example "
         "with SimpleImputer, or leave out the row."

@@ -22,8 +22,10 @@ from sklseq.data.sequences.targets import as_labels, read_steps, stack_steps
 from sklseq.data.sequences.times import check_index_times
 from sklseq.data.tables.column import Column
 from sklseq.data.tables.column_values import kind_of
-from sklseq.data.tables.columns import Columns, is_frame
+from sklseq.data.tables.columns import Columns
+from sklseq.data.tables.containers import FrameContainer, is_frame, plain_frame
 from sklseq.data.tables.normal_scale import NormalScale
+from sklseq.data.tables.times import holds_times
 from sklseq.data.trees.balanced import balanced_forest
 from sklseq.data.trees.brackets import parse_brackets
 from sklseq.data.trees.containers import as_items, check_no_times
@@ -37,6 +39,7 @@ __all__ = [
     "Column",
     "Columns",
     "Forest",
+    "FrameContainer",
     "Levels",
     "NormalScale",
     "Sequences",
@@ -54,6 +57,7 @@ __all__ = [
     "check_one_kind",
     "first_date",
     "flatten_labels",
+    "holds_times",
     "is_frame",
     "is_nested",
     "is_nested_table",
@@ -64,6 +68,7 @@ __all__ = [
     "padded_sequences",
     "parse_brackets",
     "place_in",
+    "plain_frame",
     "read_forest",
     "read_sequences",
     "read_steps",

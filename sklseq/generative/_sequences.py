@@ -214,6 +214,7 @@ class SequenceVAE(
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [self.dtype]
+        tags.input_tags.sparse = False
         return tags
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:

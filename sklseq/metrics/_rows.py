@@ -115,7 +115,7 @@ def _column(series: dict[str, Any], in_units: bool) -> list[NDArray[np.float64]]
     missing = next((column.missing for column in known if column.missing), None)
     column = replace(known[0], categories=tuple(seen.values()), missing=missing)
     values = [column.encode(s)[0] for s in every]
-    if column.kind == "number":
+    if column.seen_as == "number":
         return values
     # By frequency, an order that no name decides: lines and trees are drawn at random.
     order = np.lexsort([v.sum(axis=0) for v in reversed(values)])
