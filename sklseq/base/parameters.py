@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 
 from sklseq._compat.sklearn import Interval, StrOptions
 from sklseq.base.docstrings import assemble_docstring, fill_paragraphs, fitted_attributes
+from sklseq.base.known_state import runs_in_known_state
 
 __all__ = [
     "attribute",
@@ -122,7 +123,7 @@ def estimator(cls: type[_T]) -> type[_T]:
     fill_paragraphs(cls)
     if own_doc is not None:
         cls.__doc__ = assemble_docstring(own_doc, declared, fitted_attributes(cls))
-    return cls
+    return runs_in_known_state(cls)
 
 
 def layer_sizes(name: str, sizes: Any) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
 from sklseq.base.estimator import Fit
+from sklseq.base.known_state import known_state
 from sklseq.base.randomness import draw_seed
 from sklseq.base.targets import TargetRows, read_weights
 from sklseq.training.context import seeded_construction
@@ -349,6 +350,7 @@ class NeuralEstimator(Estimator):
             state["_optimizer_state"] = _to_arrays(state["_optimizer_state"])
         return state
 
+    @known_state()
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Rebuild the module from what it was made with, and load its weights strictly.
 
