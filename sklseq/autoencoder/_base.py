@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.tables import of_table, read_table
+from sklseq.base.tables import check_finite_rows, of_table, read_table
 from sklseq.base.targets import TargetRows
 from sklseq.nn.codes.autoencoder import LOSSES
 from sklseq.parts.compression import Quantizer
@@ -186,7 +186,8 @@ class BaseAutoencoder(
             In the shape of what `fit` has seen.
         """
         check_is_fitted(self)
-        latent = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        latent = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        check_finite_rows(latent, dtype=self._float_type(fresh=False))
         n_components = self._module_kwargs["n_components"]
         if latent.shape[1] != n_components:
             raise ValueError(

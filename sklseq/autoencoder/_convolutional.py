@@ -86,7 +86,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
                     f"Found array with dim {values.ndim}: images are (n_samples, height, width) or "
                     "(n_samples, height, width, channels)."
                 )
-            check_finite_rows(values)
+            check_finite_rows(values, dtype=self._float_type(fresh))
             shape = values.shape[1:]
             if fresh:
                 self.n_features_in_ = int(np.prod(shape))

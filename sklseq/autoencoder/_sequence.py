@@ -12,6 +12,7 @@ from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.sequences import SequenceTransformer, check_lengths, holds_vectors, unpacked
+from sklseq.base.tables import check_finite_rows
 from sklseq.data import Sequences
 from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
 from sklseq.nn.ragged.pooling import mean_pool
@@ -197,7 +198,8 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
             sequences had the same length and `lengths` is None.
         """
         check_is_fitted(self)
-        latent = check_array(X, dtype=self._float_type(fresh=False), input_name="X")
+        latent = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        check_finite_rows(latent, dtype=self._float_type(fresh=False))
         if latent.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {latent.shape[1]} columns, but the latent space of this "

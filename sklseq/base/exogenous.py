@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from sklseq.data import Sequences, as_container, read_sequences
+from sklseq.data import Sequences, as_container, check_finite, read_sequences
 
 __all__ = ["first_steps", "forecast_layout", "read_exogenous", "without_first", "without_last"]
 
@@ -27,8 +27,10 @@ def read_exogenous(exogenous: Any, lengths: NDArray[np.int64], layout: str, dtyp
         return np.empty((int(lengths.sum()), 0), dtype=dtype)
     values = as_container(exogenous)
     if layout == "series":
-        table = check_array(values, dtype=dtype, ensure_2d=False, input_name="exogenous")
+        with np.errstate(over="ignore"):  # as infinity, what is too large is found below
+            table = check_array(values, dtype=dtype, ensure_2d=False, ensure_all_finite=False)
         found = Sequences(table.reshape(len(table), -1), np.array([len(table)]))
+        check_finite(found, name="exogenous")
     else:
         if getattr(values, "ndim", 3) == 2 and not hasattr(values, "columns"):
             values = np.asarray(values)[:, :, None]

@@ -105,10 +105,12 @@ class SequenceEstimator(Estimator):
         symbolic = symbolic or getattr(getattr(X, "dtype", None), "kind", None) in ("U", "S", "T")
         # Whether all is finite is checked below, with the place of what is not.
         checks = {"dtype": None if symbolic else dtype, "ensure_all_finite": symbolic}
-        if not reset and not self._per_step and self.n_features_in_ == self._n_step_features == 1:
-            table = check_array(X, input_name="X", estimator=self, **checks)
-        else:
-            table = validate_data(self, X, reset=reset, **checks)
+        univariate = not reset and self.n_features_in_ == self._n_step_features == 1
+        with np.errstate(over="ignore"):  # as infinity, what is too large is found below
+            if univariate and not self._per_step:
+                table = check_array(X, input_name="X", estimator=self, **checks)
+            else:
+                table = validate_data(self, X, reset=reset, **checks)
         if symbolic:
             if self._per_step and table.shape[1] != 1:
                 raise ValueError(

@@ -3,11 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from sklearn.utils.validation import validate_data
 
 from sklseq.base.estimator import Estimator
 from sklseq.base.targets import TargetRows
+from sklseq.data.limits import first_beyond
 
 __all__ = ["check_finite_rows", "of_table", "read_table"]
 
@@ -32,26 +33,38 @@ def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
     X = validate_data(
         model, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
     )
-    return check_finite_rows(X)
+    # Tables are read in the type they have, and computed in that of the weights.
+    own_type = getattr(model, "_float_type", None)
+    return check_finite_rows(X, dtype=X.dtype if own_type is None else own_type(reset))
 
 
-def check_finite_rows(X: NDArray[Any], name: str = "X") -> NDArray[Any]:
+def check_finite_rows(
+    X: NDArray[Any], name: str = "X", dtype: DTypeLike | None = None
+) -> NDArray[Any]:
     """X, which the user knows by this name, if all of it is finite.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, ...)
+    name : str, default="X"
+    dtype : dtype or None, default=None
+        Type that computes; None for that of X.
 
     Raises
     ------
     ValueError
-        Naming the first row and feature that is not.
+        Naming the first row and feature that is not, or is too large for the type.
     """
-    if np.isfinite(X.sum(dtype=np.float64)) or (finite := np.isfinite(X)).all():
+    if (beyond := first_beyond(X, X.dtype if dtype is None else dtype)) is None:
         return X
-    place = np.argwhere(~finite)[0]
-    what = "NaN" if np.isnan(X[tuple(place)]) else "infinity"
+    place, what, why = beyond
     where = ", ".join(f"index {i}" for i in place[1:]) if X.ndim > 2 else f"feature {place[1]}"
-    raise ValueError(
-        f"Input {name} contains {what} at row {place[0]}, {where}: fill it in first, for example "
-        "with SimpleImputer, or leave out the row."
+    remedy = (
+        "fill it in first, for example with SimpleImputer, or leave out the row."
+        if np.isnan(X[tuple(place)])
+        else "leave out the row, or scale the data."
     )
+    raise ValueError(f"Input {name} contains {what} at row {place[0]}, {where}{why}: {remedy}")
 
 
 def of_table(n_rows: int) -> TargetRows:

@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklseq._compat.sklearn import check_sample_weight
 from sklseq.base.parameters import choice, param
 from sklseq.data import Sequences, as_labels, stack_steps, unlabeled
+from sklseq.data.limits import largest
 
 __all__ = [
     "Labels",
@@ -34,6 +35,9 @@ __all__ = [
     "score_values",
     "weighted_scale",
 ]
+
+# Weights beyond it, or below its inverse, count relative to each other alone.
+_LARGE_WEIGHT = 1e15
 
 
 @dataclass(frozen=True)
@@ -109,9 +113,20 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
         sample_weight = np.repeat(np.asarray(sample_weight), rows.sizes)
     elif rows.per_part:
         sample_weight = rows.stack(sample_weight, "sample_weight")
-    return check_sample_weight(
-        sample_weight, np.empty(len(rows)), dtype=np.float64, ensure_non_negative=True
+    return _ordinary(
+        check_sample_weight(
+            sample_weight, np.empty(len(rows)), dtype=np.float64, ensure_non_negative=True
+        )
     )
+
+
+def _ordinary(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of mean one instead of such as single precision, or their sum, would not hold."""
+    high = weights.max(initial=0)
+    if high == 0 or 1 / _LARGE_WEIGHT < high < _LARGE_WEIGHT:
+        return weights
+    relative = weights / high
+    return relative / relative[relative > 0].mean()
 
 
 def _one_each(weights: Any, n: int) -> bool:
@@ -194,7 +209,7 @@ def read_labels(
     weights = np.where(labeled, weights, 0.0)
     if class_weight is not None:
         per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes[labeled]])
-        weights = weights * per_class[codes]
+        weights = _ordinary(weights * per_class[codes])
     if not weights.any():
         raise ValueError(
             f"All labeled {rows.name}s have zero weight: there is nothing to learn from."
@@ -411,11 +426,22 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
     if y.ndim > 2:
         raise ValueError(f"y has shape {y.shape}, expected one value or (k,) values per target.")
     n_dims, y = y.ndim, y.reshape(len(y), -1)
+    _check_size(y, rows)
     known = ~np.isnan(y)
     weights = known * weights[:, None]
     if not weights.any():
         raise ValueError("y has no value: all are NaN or have zero weight.")
     return Values(np.where(known, y, 0.0), weights, n_dims)
+
+
+def _check_size(y: NDArray[np.float64], rows: TargetRows) -> None:
+    """Refuse values of which sums of squares are infinite; NaN is for others to judge."""
+    if (wrong := np.argwhere(np.abs(y) > (limit := largest(np.float64)))).size:
+        value = y[tuple(wrong[0])]
+        raise ValueError(
+            f"y is {value:.3g} at {rows.place(int(wrong[0][0]))}, which is too large (the limit "
+            f"is {limit:.0e}): leave it out, or give y in other units."
+        )
 
 
 def score_values(
@@ -440,8 +466,11 @@ def score_values(
         Whether predictions are one after the other instead.
     """
     if not rows.per_part:
-        return r2_score(y, predicted, sample_weight=weights)
+        true = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        _check_size(true.reshape(len(true), -1), rows)
+        return r2_score(true, predicted, sample_weight=weights)
     true = rows.stack(y, "y").astype(np.float64).reshape(len(rows), -1)
+    _check_size(true, rows)
     predicted = predicted if stacked else rows.stack(predicted, "prediction")
     predicted = predicted.reshape(true.shape)
     weights = np.ones(len(true)) if weights is None else weights

@@ -64,7 +64,8 @@ def read_trees(
     if pairs:
         forest = _read_pairs(X, reader, dtype)
     elif _is_table(X):
-        table = validate_data(model, X, reset=reset, dtype=dtype, ensure_all_finite=False)
+        with np.errstate(over="ignore"):  # as infinity, what is too large is found below
+            table = validate_data(model, X, reset=reset, dtype=dtype, ensure_all_finite=False)
         forest = balanced_forest(check_finite_rows(table)[:, :, None])
         if reset:
             model._n_node_features = 1
@@ -105,7 +106,9 @@ def _is_table(X: Any) -> bool:
 def _read_panel(X: NDArray[Any], dtype: DTypeLike) -> Forest:
     if 0 in X.shape:
         raise ValueError(f"X has shape {X.shape}: sequences, steps and features are needed.")
-    flat = check_finite_rows(X.reshape(len(X), -1).astype(dtype))
+    with np.errstate(over="ignore"):
+        flat = X.reshape(len(X), -1).astype(dtype)
+    check_finite_rows(flat)
     return balanced_forest(flat.reshape(X.shape))
 
 

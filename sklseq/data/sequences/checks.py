@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sklseq.data.limits import first_beyond
 from sklseq.data.sequences.container import Sequences
 
 __all__ = ["check_finite", "check_numeric", "check_one_kind"]
@@ -35,22 +36,22 @@ def check_numeric(
 
 
 def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X") -> Sequences:
-    """Refuse infinity and, unless allowed, NaN, naming the first place."""
+    """Refuse what is not finite or too large to compute with, naming the first place.
+
+    Where NaN is allowed, numbers of any size are, which are handed on.
+    """
     steps = sequences.steps
-    # The sum of finite values is finite but for overflow: one pass without a mask, nearly always.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(steps.sum()):
-            return sequences
-    wrong = np.isinf(steps) if allow_nan else ~np.isfinite(steps)
-    if not wrong.any():
+    if (beyond := first_beyond(steps, steps.dtype, allow_nan)) is None:
         return sequences
-    row, feature = np.argwhere(wrong)[0]
+    (row, feature), what, why = beyond
     sequence, step = sequences.locate(row)
-    value = "NaN" if np.isnan(steps[row, feature]) else "infinity"
     raise ValueError(
-        f"Input {name} contains {value}: sequence {sequence}, step {step}, feature {feature} "
-        f"(or a value too large for {steps.dtype}). Impute or drop it first, for example with "
-        "PerStep(SimpleImputer())."
+        f"Input {name} contains {what}: sequence {sequence}, step {step}, feature {feature}{why}. "
+        + (
+            "Impute or drop it first, for example with PerStep(SimpleImputer())."
+            if np.isnan(steps[row, feature])
+            else "Drop it first, or scale the data."
+        )
     )
 
 
