@@ -27,13 +27,16 @@ __all__ = [
     "InvalidParameterError",
     "OrderedGridSearchCV",
     "StrOptions",
+    "begin_fit",
     "callback_attributes",
     "check_feature_names",
     "check_matplotlib_support",
     "check_sample_weight",
+    "constraints_of",
     "fit_context",
     "make_constraint",
     "output_container",
+    "set_constraints",
 ]
 
 check_feature_names = _check_feature_names
@@ -43,6 +46,21 @@ check_sample_weight = _check_sample_weight
 def output_container(transformer: object) -> str:
     """What `set_output` or the global configuration asks of `transform`, such as "pandas"."""
     return _get_output_config("transform", transformer)["dense"]
+
+
+def set_constraints(cls: type, constraints: dict[str, list[Any]]) -> None:
+    """Declare what the parameters of an estimator's class may be, which `fit_context` checks."""
+    cls._parameter_constraints = constraints  # type: ignore[attr-defined]
+
+
+def constraints_of(estimator: object) -> dict[str, Any] | None:
+    """What its parameters may be; None where that is not declared."""
+    return getattr(estimator, "_parameter_constraints", None)
+
+
+def begin_fit(estimator: Any, n_subtasks: int) -> Any:
+    """The context by which callbacks follow a fit."""
+    return estimator._init_callback_context(max_subtasks=n_subtasks)
 
 
 def callback_attributes(estimator: object) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.tables import check_finite_rows, of_table, read_table
-from sklseq.base.targets import TargetRows
+from sklseq.base.tables import check_finite_rows, read_table
 from sklseq.nn.codes.autoencoder import LOSSES
 from sklseq.parts.compression import Quantizer
 from sklseq.parts.fit import NeuralEstimator
@@ -64,9 +63,6 @@ class BaseAutoencoder(
 
     def _read(self, X: Any, fresh: bool) -> NDArray[Any]:
         return read_table(self, X, reset=fresh)
-
-    def _target_rows(self, data: NDArray[Any]) -> TargetRows:
-        return of_table(len(data))
 
     def _read_targets(
         self, y: Any, data: NDArray[Any], weights: NDArray[np.float64], fresh: bool, **known: Any

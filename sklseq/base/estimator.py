@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sklearn.base import BaseEstimator
 
 from sklseq import __version__
-from sklseq._compat.sklearn import CallbackSupportMixin, callback_attributes
+from sklseq._compat.sklearn import CallbackSupportMixin, begin_fit, callback_attributes
 from sklseq.base.index import check_index
 
 __all__ = ["Estimator", "Fit"]
@@ -33,22 +33,23 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
         return False
 
     @contextmanager
-    def _fitting(self, X: Any, y: Any = None, *, n_epochs: int = 0, **beside: Any) -> Iterator[Fit]:
+    def _fitting(
+        self, X: Any, y: Any = None, *, n_epochs: int = 0, **metadata: Any
+    ) -> Iterator[Fit]:
         """The outer half of every fit: all or nothing, rows in one order, callbacks notified.
 
-        Parameters
-        ----------
-        X, y : object
-            As the user gave them.
-        n_epochs : int, default=0
-            What callbacks will see of subtasks.
-        **beside : object
-            Other arguments of the fit, such as ``sample_weight``.
+        X and y are as the user gave them, as are the `metadata`, such as ``sample_weight``;
+        callbacks see `n_epochs` subtasks.
         """
         with self._all_or_nothing():
-            check_index(X, self._per_step, y=y, sample_weight=beside.get("sample_weight"))
-            context = self._init_callback_context(max_subtasks=n_epochs)
-            fit = Fit(context, {"X": X, "y": y, "metadata": beside})
+            if y is None and self.__sklearn_tags__().target_tags.required:
+                raise ValueError(
+                    f"{type(self).__name__} requires y to be passed, but the target y is None: "
+                    f"give one for each {getattr(self, 'target', 'row')}."
+                )
+            check_index(X, self._per_step, y=y, sample_weight=metadata.get("sample_weight"))
+            context = begin_fit(self, n_epochs)
+            fit = Fit(context, {"X": X, "y": y, "metadata": metadata})
             context.call_on_fit_task_begin(estimator=self, **fit.data)
             yield fit
             running = callback_attributes(self)

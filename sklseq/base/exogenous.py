@@ -1,4 +1,4 @@
-"""Series beside their exogenous inputs: containers, and which steps are known when."""
+"""Exogenous inputs of series: containers, and which steps are known when."""
 
 from typing import Any
 

@@ -5,11 +5,11 @@ from typing import Any
 __all__ = ["check_index"]
 
 
-def check_index(X: Any, per_step: bool = False, **beside: Any) -> None:
-    """Refuse what stands beside a DataFrame and names its rows in another order.
+def check_index(X: Any, per_step: bool = False, **values_of_rows: Any) -> None:
+    """Refuse values with an index that names the rows of a DataFrame X in another order.
 
-    Values beside X belong to its rows by position, as everywhere in scikit-learn. An index with
-    names of the rows that are not in their order shows that they do not.
+    Values belong to the rows of X by position, as everywhere in scikit-learn. An index with names
+    of the rows that are not in their order shows that they do not.
 
     Parameters
     ----------
@@ -18,20 +18,15 @@ def check_index(X: Any, per_step: bool = False, **beside: Any) -> None:
     per_step : bool, default=False
         Whether rows are those of the frame itself. Otherwise a frame with a (sequence, time)
         index has a row for each sequence.
-    **beside : object
-        Values of the rows, by the name that the user knows; checked if they have an index.
-
-    Raises
-    ------
-    ValueError
-        Naming what does not belong to X.
+    **values_of_rows : object
+        By the name that the user knows; checked if they have an index.
     """
     if not hasattr(X, "iloc"):
         return
     panel = X.index.nlevels == 2
     sequences = X.index.unique(level=0) if panel else X.index
     index = X.index if per_step else sequences
-    for name, values in beside.items():
+    for name, values in values_of_rows.items():
         if not hasattr(values, "iloc") or values.index.equals(index):
             continue
         if per_step and panel and values.index.equals(sequences):

@@ -11,7 +11,7 @@ from sklseq.base.estimator import Estimator
 from sklseq.base.index import check_index
 from sklseq.base.parameters import attribute, estimator, param, real
 from sklseq.base.tables import of_table
-from sklseq.base.targets import read_weights
+from sklseq.base.target_rows import read_weights
 
 __all__ = ["OutlierDetector"]
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, dataclass_transform
 
-from sklseq._compat.sklearn import Interval, StrOptions
+from sklseq._compat.sklearn import Interval, StrOptions, set_constraints
 from sklseq.base.docstrings import assemble_docstring, fill_paragraphs, fitted_attributes
 from sklseq.base.known_state import runs_in_known_state
 
@@ -56,47 +56,22 @@ def choice(*names: str) -> StrOptions:
 def param(default: Any, doc: str, *allowed: Any, positional: bool = False) -> Any:
     """Declare a parameter: its default, its line of documentation and what it may be.
 
-    Parameters
-    ----------
-    default : object
-        Default value; immutable.
-    doc : str
-        What the parameter does, for the docstring of every estimator that has it.
-    *allowed : constraints
-        Whatever scikit-learn's parameter validation takes: an interval, a set of names, a
-        type, ``None``, "boolean", "random_state" and so on. Any of them suffices.
-    positional : bool, default=False
-        Whether it may be given without its name.
+    What is `allowed` is whatever scikit-learn's parameter validation takes, an interval, a set of
+    names, a type, ``None``, "boolean", "random_state" and so on; any of them suffices. With
+    `positional` it may be given without its name.
     """
     metadata = {"doc": doc, "allowed": list(allowed)}
     return field(default=default, metadata=metadata, kw_only=not positional)
 
 
 def other_default(declared_by: type, name: str, default: Any) -> Any:
-    """A parameter that a base, or another class, declares, with another default.
-
-    Parameters
-    ----------
-    declared_by : type
-        A base of the estimator, or any class with declared parameters.
-    name : str
-        The parameter.
-    default : object
-        What it is instead.
-    """
+    """A parameter that a base, or another class, declares, with another default."""
     inherited = next(f for f in fields(declared_by) if f.name == name)
     return field(default=default, metadata=inherited.metadata, kw_only=inherited.kw_only)
 
 
 def same(declared_by: type, name: str) -> Any:
-    """A parameter that another class declares, word for word, without being a base.
-
-    Parameters
-    ----------
-    declared_by : type
-    name : str
-        The parameter.
-    """
+    """A parameter that another class declares, word for word, without being a base."""
     declared = next(f for f in fields(declared_by) if f.name == name)
     return other_default(declared_by, name, declared.default)
 
@@ -119,7 +94,7 @@ def estimator(cls: type[_T]) -> type[_T]:
     # What is declared nearest to the estimator says most about it and is documented first.
     nearest_first = [name for klass in cls.__mro__ for name in inspect.get_annotations(klass)]
     declared = [by_name[name] for name in dict.fromkeys(nearest_first) if name in by_name]
-    cls._parameter_constraints = {f.name: f.metadata["allowed"] for f in declared}  # type: ignore[attr-defined]
+    set_constraints(cls, {f.name: f.metadata["allowed"] for f in declared})
     fill_paragraphs(cls)
     if own_doc is not None:
         cls.__doc__ = assemble_docstring(own_doc, declared, fitted_attributes(cls))
@@ -127,13 +102,7 @@ def estimator(cls: type[_T]) -> type[_T]:
 
 
 def layer_sizes(name: str, sizes: Any) -> tuple[int, ...]:
-    """The sizes as a tuple of integers.
-
-    Raises
-    ------
-    ValueError
-        If one is not a number of units.
-    """
+    """The sizes as a tuple of integers, if all are numbers of units."""
     for size in sizes:
         if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
             raise ValueError(f"{name}={sizes!r} holds {size!r}, which is not a number of units.")

@@ -17,18 +17,10 @@ def draw_seed(random_state: Any) -> int:
 
 
 def sampling_generator(model: Any, n_samples: Any, random_state: Any) -> np.random.Generator:
-    """What samples of a model are drawn with.
+    """What `n_samples` samples of a model are drawn with.
 
-    Parameters
-    ----------
-    model : estimator
-    n_samples, random_state
-        As the user gives them.
-
-    Raises
-    ------
-    NotFittedError, TypeError, ValueError
-        If the model is not fitted, or `n_samples` is not a whole number of at least 1.
+    Raises NotFittedError, TypeError or ValueError if the model is not fitted, or `n_samples` is not
+    a whole number of at least 1.
     """
     check_is_fitted(model)
     if isinstance(n_samples, bool):  # an int, for Python

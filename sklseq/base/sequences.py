@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from sklseq._compat.sklearn import check_feature_names, output_container
 from sklseq.base.estimator import Estimator
 from sklseq.base.parameters import choice, estimator, param
-from sklseq.base.targets import TargetRows, of_sequences
+from sklseq.base.target_rows import TargetRows
 from sklseq.data import (
     Sequences,
     as_container,
@@ -21,6 +21,7 @@ from sklseq.data import (
     is_nested_table,
     is_table,
     read_sequences,
+    stack_steps,
 )
 
 __all__ = [
@@ -63,10 +64,7 @@ class SequenceEstimator(Estimator):
     ) -> Sequences:
         """Validate X and set, or compare with, what `fit` has seen.
 
-        Raises
-        ------
-        ValueError
-            Naming the sequence, step and feature at fault.
+        An error names the sequence, step and feature at fault.
         """
         X = as_container(X)
         if is_table(X) or (not self._per_step and not symbolic and self._spells_table(X, reset)):
@@ -136,7 +134,13 @@ class SequenceEstimator(Estimator):
 
     def _target_rows(self, data: Sequences) -> TargetRows:
         """What targets and weights belong to."""
-        return of_sequences(data, self._per_step)
+        return TargetRows(
+            "sequence",
+            "step",
+            data.lengths,
+            self._per_step,
+            lambda values, name: stack_steps(values, data, name),
+        )
 
     def _restore(self, X: Sequences, values: NDArray[Any]) -> NDArray[Any]:
         """Values of rows in the container of the input, where a row is a step."""
@@ -184,13 +188,7 @@ def unpacked(X: Sequences, steps: NDArray[Any], flat: bool) -> NDArray[Any]:
 
 
 def check_lengths(lengths: Any, n: int) -> NDArray[np.int64]:
-    """Lengths that a user asks for.
-
-    Raises
-    ------
-    ValueError
-        If they are not `n` whole numbers of at least 1.
-    """
+    """The lengths that a user asks for, if they are `n` whole numbers of at least 1."""
     counts = np.asarray(lengths)
     if counts.shape != (n,) or counts.dtype.kind not in "iu" or counts.min() < 1:
         raise ValueError(f"lengths must be {n} whole numbers of at least 1.")

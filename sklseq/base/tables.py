@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.utils.validation import validate_data
 
 from sklseq.base.estimator import Estimator
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 from sklseq.data.limits import first_beyond
 
 __all__ = ["check_finite_rows", "of_table", "read_table"]
@@ -16,14 +16,7 @@ __all__ = ["check_finite_rows", "of_table", "read_table"]
 def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
     """Validate a table and set, or compare with, what `fit` of `model` has seen.
 
-    Returns
-    -------
-    ndarray of float32 or float64 of shape (n_samples, n_features)
-
-    Raises
-    ------
-    ValueError, TypeError
-        Naming the row and feature at fault.
+    Gives float32 or float64 ``(n_samples, n_features)``; an error names row and feature at fault.
     """
     if len(shape := getattr(X, "shape", ())) > 2:
         raise ValueError(
@@ -69,8 +62,4 @@ def check_finite_rows(
 
 def of_table(n_rows: int) -> TargetRows:
     """Rows of a table, which have no parts with targets of their own."""
-
-    def stack(values: Any, name: str) -> NDArray[Any]:
-        raise AssertionError("rows have no parts")
-
-    return TargetRows("row", "value", np.ones(n_rows, dtype=np.int64), False, stack)
+    return TargetRows("row", "value", np.ones(n_rows, dtype=np.int64))

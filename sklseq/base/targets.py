@@ -1,7 +1,5 @@
-"""Targets of any rows: labels, values and weights, read and checked, and the scores of both."""
+"""Targets of any rows: labels and values, read and checked, and the scores of both."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,129 +13,22 @@ from sklearn.utils import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklseq._compat.sklearn import check_sample_weight
 from sklseq.base.parameters import choice, param
-from sklseq.data import Sequences, as_labels, stack_steps, unlabeled
+from sklseq.base.target_rows import TargetRows, ordinary_weights
+from sklseq.data import as_labels, unlabeled
 from sklseq.data.limits import largest
 
 __all__ = [
     "Labels",
-    "TargetRows",
     "Values",
     "check_partial_classes",
     "class_weight_param",
-    "of_sequences",
     "read_labels",
     "read_values",
-    "read_weights",
-    "require_y",
     "score_labels",
     "score_values",
     "weighted_scale",
 ]
-
-# Weights beyond it, or below its inverse, count relative to each other alone.
-_LARGE_WEIGHT = 1e15
-
-
-@dataclass(frozen=True)
-class TargetRows:
-    """What targets belong to: sequences or their steps, trees or their nodes.
-
-    Parameters
-    ----------
-    whole, part : str
-        What messages call a row of X and a part of one.
-    sizes : ndarray of int of shape (n_wholes,)
-        Number of parts of each.
-    per_part : bool
-        Whether each part has a target, and not each whole.
-    stack : callable
-        ``(values, name)`` to the values of all parts, one after the other.
-    """
-
-    whole: str
-    part: str
-    sizes: NDArray[np.int64]
-    per_part: bool
-    stack: Callable[[Any, str], NDArray[Any]]
-
-    def __len__(self) -> int:
-        return int(self.sizes.sum()) if self.per_part else len(self.sizes)
-
-    @property
-    def name(self) -> str:
-        """What one is called."""
-        return self.part if self.per_part else self.whole
-
-    def place(self, row: int) -> str:
-        """Where a target stands, for messages."""
-        if not self.per_part:
-            return f"row {row}"
-        ends = np.cumsum(self.sizes)
-        whole = int(np.searchsorted(ends, row, side="right"))
-        return f"{self.whole} {whole}, {self.part} {row - ends[whole] + self.sizes[whole]}"
-
-
-def of_sequences(X: Sequences, per_step: bool) -> TargetRows:
-    """Sequences, or their steps."""
-    return TargetRows(
-        "sequence", "step", X.lengths, per_step, lambda values, name: stack_steps(values, X, name)
-    )
-
-
-# -- weights -------------------------------------------------------------------------------
-
-
-def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
-    """Weight of each target; weights of wholes hold for all their parts.
-
-    Raises
-    ------
-    ValueError
-        If there is another number of weights than of targets, or one is negative.
-    """
-    if sample_weight is None:
-        return np.ones(len(rows))
-    if hasattr(sample_weight, "__array__") and not hasattr(sample_weight, "__len__"):
-        sample_weight = np.asarray(sample_weight)
-    if _is_scalar(sample_weight):
-        sample_weight = np.full(len(rows), float(sample_weight))
-    elif not rows.per_part and not all(map(_is_scalar, sample_weight)):
-        of_parts = f"; weights of {rows.part}s go with target={rows.part!r}"
-        raise ValueError(
-            f"sample_weight must be one number for each of the {len(rows)} {rows.whole}s"
-            f"{'' if rows.whole == 'row' else of_parts}."
-        )
-    elif rows.per_part and _one_each(sample_weight, len(rows.sizes)):
-        sample_weight = np.repeat(np.asarray(sample_weight), rows.sizes)
-    elif rows.per_part:
-        sample_weight = rows.stack(sample_weight, "sample_weight")
-    return _ordinary(
-        check_sample_weight(
-            sample_weight, np.empty(len(rows)), dtype=np.float64, ensure_non_negative=True
-        )
-    )
-
-
-def _ordinary(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights of mean one instead of such as single precision, or their sum, would not hold."""
-    high = weights.max(initial=0)
-    if high == 0 or 1 / _LARGE_WEIGHT < high < _LARGE_WEIGHT:
-        return weights
-    relative = weights / high
-    return relative / relative[relative > 0].mean()
-
-
-def _one_each(weights: Any, n: int) -> bool:
-    """Whether there is one weight for each whole, rather than one for each part."""
-    n_weights = len(weights) if hasattr(weights, "__len__") else 0
-    return n_weights == n and all(map(_is_scalar, weights))
-
-
-def _is_scalar(value: Any) -> bool:
-    return not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0
-
 
 # -- labels --------------------------------------------------------------------------------
 
@@ -170,10 +61,9 @@ def read_labels(
     weights: NDArray[np.float64],
     *,
     class_weight: Any = None,
-    announced: Any = None,
-    known: NDArray[Any] | None = None,
+    classes: Any = None,
 ) -> Labels:
-    """Codes, weights and classes of labels.
+    """Codes, weights and classes of labels; an error names the label or the place at fault.
 
     Parameters
     ----------
@@ -182,34 +72,23 @@ def read_labels(
     rows : TargetRows
     weights : ndarray of shape (n_targets,)
     class_weight : dict, "balanced" or None, default=None
-    announced : array-like or None, default=None
-        All classes, where y need not hold them all.
-    known : ndarray or None, default=None
-        The classes of an earlier fit, which stay.
-
-    Raises
-    ------
-    ValueError
-        Naming the label or the place at fault.
+    classes : array-like or None, default=None
+        All classes, where y need not hold them all: given by the user or by an earlier fit.
     """
-    y = _one_label_each(y, rows)
+    y = _label_of_each(y, rows)
     labeled = ~unlabeled(y) if rows.per_part else np.ones(len(y), dtype=bool)
     if not labeled.any():
         raise ValueError(f"y has no labeled {rows.name}: all are None, NaN or -1.")
     present = _one_type(y[labeled])
     check_classification_targets(present)
-    classes = known
-    if classes is None:
-        classes = np.unique(present if announced is None else np.asarray(announced))
-        _check_two(classes, rows)
-    if rows.per_part:
-        _refuse_minus_one(classes, class_weight, rows)
+    classes = np.unique(present if classes is None else np.asarray(classes))
+    _check_classes(classes, class_weight, rows)
     codes = np.zeros(len(y), dtype=np.int64)
     codes[labeled] = _encode(present, classes, np.flatnonzero(labeled), rows)
     weights = np.where(labeled, weights, 0.0)
     if class_weight is not None:
         per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes[labeled]])
-        weights = _ordinary(weights * per_class[codes])
+        weights = ordinary_weights(weights * per_class[codes])
     if not weights.any():
         raise ValueError(
             f"All labeled {rows.name}s have zero weight: there is nothing to learn from."
@@ -218,30 +97,17 @@ def read_labels(
 
 
 def check_partial_classes(
-    announced: Any, known: NDArray[Any] | None, class_weight: Any = None
+    classes: Any, known: NDArray[Any] | None, class_weight: Any = None
 ) -> None:
-    """Whether `partial_fit` may go on with these classes.
+    """Refuse an argument `classes` with which `partial_fit` cannot go on.
 
-    Parameters
-    ----------
-    announced : array-like or None
-        The argument ``classes``.
-    known : ndarray or None
-        The classes so far; None in the first call.
-    class_weight : dict, "balanced" or None, default=None
-
-    Raises
-    ------
-    ValueError
-        If classes are missing in the first call or differ in a later one, or their weights hang
-        on data that are not all there.
+    The classes so far are `known`, None in the first call.
     """
-    if known is None and announced is None:
+    if known is None and classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
-    same = known is None or announced is None or np.array_equal(np.unique(announced), known)
-    if known is not None and not same:
+    if known is not None and classes is not None and not np.array_equal(np.unique(classes), known):
         raise ValueError(
-            f"classes={announced!r} is not the same as on the last call to partial_fit, "
+            f"classes={classes!r} is not the same as on the last call to partial_fit, "
             f"{known.tolist()}."
         )
     if isinstance(class_weight, str) and class_weight == "balanced":
@@ -252,54 +118,35 @@ def check_partial_classes(
 
 
 def score_labels(
-    y: Any,
-    predicted: NDArray[Any],
-    rows: TargetRows,
-    weights: NDArray[np.float64] | None,
-    *,
-    stacked: bool = False,
+    y: Any, predicted: NDArray[Any], rows: TargetRows, weights: NDArray[np.float64]
 ) -> float:
-    """Mean accuracy over all targets that have a label.
-
-    Parameters
-    ----------
-    y : array-like
-        As in `read_labels`.
-    predicted : ndarray
-        In the container that `predict` gives.
-    rows : TargetRows
-    weights : ndarray of shape (n_targets,) or None
-    stacked : bool, default=False
-        Whether predictions are one after the other instead.
-    """
-    if not rows.per_part:
-        true = _one_type(column_or_1d(as_labels(y)))
-        return accuracy_score(true, predicted, sample_weight=weights)
-    true = _column(rows.stack(y, "y"), rows)
-    known = ~unlabeled(true)
-    predicted = predicted if stacked else rows.stack(predicted, "prediction")
-    return accuracy_score(
-        _one_type(true[known]),
-        predicted[known],
-        sample_weight=None if weights is None else weights[known],
-    )
-
-
-def _one_label_each(y: Any, rows: TargetRows) -> NDArray[Any]:
-    require_y(y)
+    """Mean accuracy over all targets that have a label, given `predicted` of all targets."""
     if rows.per_part:
-        return _column(rows.stack(y, "y"), rows)
+        true = _column(rows.stacked(y), rows)
+        known = ~unlabeled(true)
+        true, predicted, weights = true[known], predicted[known], weights[known]
+    else:
+        true = column_or_1d(as_labels(y))
+    return accuracy_score(_one_type(true), predicted, sample_weight=weights)
+
+
+def _label_of_each(y: Any, rows: TargetRows) -> NDArray[Any]:
+    if rows.per_part:
+        return _column(rows.stacked(y), rows)
     _refuse_ragged(y, rows)
     y = column_or_1d(as_labels(y), warn=True)
-    _refuse_mixed(y, rows)
+    if y.dtype == object:
+        missing = np.flatnonzero(unlabeled(y) & [not isinstance(v, int) or v != -1 for v in y])
+        if len(missing):
+            raise ValueError(
+                f"Input y contains NaN or None: {rows.whole} {missing[0]} has no label. Only "
+                f"{rows.part}s may be without one, with target={rows.part!r}."
+            )
+        kinds = sorted({"str" if isinstance(v, str) else "number" for v in y})
+        if len(kinds) > 1:
+            raise ValueError(f"y mixes labels of types {kinds}: use one type.")
     check_consistent_length(rows.sizes, y)
     return y
-
-
-def require_y(y: Any) -> None:
-    """Refuse a missing y, as scikit-learn words it."""
-    if y is None:
-        raise ValueError("This estimator requires y to be passed, but the target y is None.")
 
 
 def _column(y: NDArray[Any], rows: TargetRows) -> NDArray[Any]:
@@ -312,7 +159,8 @@ def _column(y: NDArray[Any], rows: TargetRows) -> NDArray[Any]:
     )
 
 
-def _check_two(classes: NDArray[Any], rows: TargetRows) -> None:
+def _check_classes(classes: NDArray[Any], class_weight: Any, rows: TargetRows) -> None:
+    """Refuse a single class, and a class -1 of parts: it would be lost in silence."""
     if len(classes) < 2:
         parts = rows.part.capitalize() + "s"
         hint = f" {parts} labeled -1 count as unlabeled." if rows.per_part else ""
@@ -320,12 +168,8 @@ def _check_two(classes: NDArray[Any], rows: TargetRows) -> None:
             "A classifier needs at least two classes, but y has one class: "
             f"{classes.tolist()[0]!r}.{hint}"
         )
-
-
-def _refuse_minus_one(classes: NDArray[Any], class_weight: Any, rows: TargetRows) -> None:
-    """A class -1 of parts cannot be learned; silence would lose it."""
     named = class_weight if isinstance(class_weight, dict) else ()
-    if any(label == -1 for label in [*classes, *named] if not isinstance(label, str)):
+    if rows.per_part and any(v == -1 for v in [*classes, *named] if not isinstance(v, str)):
         raise ValueError(
             f"-1 is among the classes, but with target={rows.part!r} it marks {rows.part}s without "
             "a label: give that class another name."
@@ -358,22 +202,8 @@ def _refuse_ragged(y: Any, rows: TargetRows) -> None:
         )
 
 
-def _refuse_mixed(y: NDArray[Any], rows: TargetRows) -> None:
-    if y.dtype != object:
-        return
-    missing = np.flatnonzero(unlabeled(y) & [not isinstance(v, int) or v != -1 for v in y])
-    if len(missing):
-        raise ValueError(
-            f"Input y contains NaN or None: {rows.whole} {missing[0]} has no label. Only "
-            f"{rows.part}s may be without one, with target={rows.part!r}."
-        )
-    kinds = sorted({"str" if isinstance(v, str) else "number" for v in y})
-    if len(kinds) > 1:
-        raise ValueError(f"y mixes labels of types {kinds}: use one type.")
-
-
 def _one_type(labels: NDArray[Any]) -> NDArray[Any]:
-    """Numbers that stood beside None as an array of numbers, so that 1 and 1.0 are one label."""
+    """Numbers among which there was None as an array of numbers: 1 and 1.0 are one label."""
     if labels.dtype == object and len({isinstance(label, str) for label in labels}) == 1:
         return np.array(labels.tolist())
     return labels
@@ -394,23 +224,12 @@ class Values(NamedTuple):
 
 
 def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Values:
-    """Real targets of rows.
+    """Real targets: one value (or k) for each target, NaN for a part without one.
 
-    Parameters
-    ----------
-    y : array-like
-        One value (or k) for each target; NaN is a part without a target.
-    rows : TargetRows
-    weights : ndarray of shape (n_targets,)
-
-    Raises
-    ------
-    ValueError
-        If y does not fit, or has no value with weight.
+    Raises ValueError if y does not fit, or has no value with weight.
     """
-    require_y(y)
     if rows.per_part:
-        y = rows.stack(y, "y")
+        y = rows.stacked(y)
         y = y.astype(np.float64) if y.dtype == object else y
     else:
         _refuse_ragged(y, rows)
@@ -445,39 +264,24 @@ def _check_size(y: NDArray[np.float64], rows: TargetRows) -> None:
 
 
 def score_values(
-    y: Any,
-    predicted: NDArray[Any],
-    rows: TargetRows,
-    weights: NDArray[np.float64] | None,
-    *,
-    stacked: bool = False,
+    y: Any, predicted: NDArray[Any], rows: TargetRows, weights: NDArray[np.float64]
 ) -> float:
     """Coefficient of determination over all targets that have a value.
 
-    Parameters
-    ----------
-    y : array-like
-        As in `read_values`.
-    predicted : ndarray
-        In the container that `predict` gives.
-    rows : TargetRows
-    weights : ndarray of shape (n_targets,) or None
-    stacked : bool, default=False
-        Whether predictions are one after the other instead.
+    `predicted` is ``(n_targets,)`` or ``(n_targets, n_outputs)``, `weights` ``(n_targets,)``.
     """
     if not rows.per_part:
         true = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         _check_size(true.reshape(len(true), -1), rows)
         return r2_score(true, predicted, sample_weight=weights)
-    true = rows.stack(y, "y").astype(np.float64).reshape(len(rows), -1)
+    true = rows.stacked(y).astype(np.float64).reshape(len(rows), -1)
     _check_size(true, rows)
-    predicted = predicted if stacked else rows.stack(predicted, "prediction")
-    predicted = predicted.reshape(true.shape)
-    weights = np.ones(len(true)) if weights is None else weights
     # Each output has its own missing targets.
     scores = [
         r2_score(t[known], p[known], sample_weight=weights[known])
-        for t, p, known in zip(true.T, predicted.T, ~np.isnan(true.T), strict=True)
+        for t, p, known in zip(
+            true.T, predicted.reshape(true.shape).T, ~np.isnan(true.T), strict=True
+        )
     ]
     return float(np.mean(scores))
 
@@ -485,12 +289,9 @@ def score_values(
 def weighted_scale(
     values: NDArray[Any], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each column; 1 for the deviation of a constant one.
+    """Mean and standard deviation of each column ``(n_rows, n_columns)``; 1 for a constant one.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_columns)
-    weights : ndarray of shape (n_rows, n_columns) or (n_rows, 1)
+    Weights are of shape ``(n_rows, n_columns)`` or ``(n_rows, 1)``.
     """
     total = np.maximum(weights.sum(axis=0), np.finfo(float).tiny)
     mean = (weights * values).sum(axis=0) / total

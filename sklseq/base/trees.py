@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.utils.validation import validate_data
 
 from sklseq.base.tables import check_finite_rows
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 from sklseq.data import (
     Forest,
     Vocabulary,
@@ -41,24 +41,9 @@ def read_trees(
 ) -> Forest:
     """Validate X and set, or compare with, the features that `fit` of `model` has seen.
 
-    Parameters
-    ----------
-    model : Estimator
-    X : trees
-        A list of trees, or of pairs of trees; a table; or an array of sequences.
-    reset : bool
-        Whether this is a first `fit`.
-    reader : str or pair of callables, default="auto"
-        As in `read_forest`.
-    dtype : dtype, default=float64
-        Type of feature vectors.
-    pairs : bool, default=False
-        Whether each item of X is a pair of trees; they become trees 2 i and 2 i + 1.
-
-    Raises
-    ------
-    ValueError, TypeError
-        Naming the tree and node at fault.
+    X is a list of trees; with `pairs` of pairs of trees, which become trees 2 i and 2 i + 1; a
+    table; or an array of sequences. Raises ValueError or TypeError, naming the tree and node at
+    fault.
     """
     X = as_container(X)
     if pairs:
@@ -84,13 +69,7 @@ def read_trees(
 
 
 def check_reader(reader: Any) -> None:
-    """Refuse a tuple that is not a pair of functions.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-    """
+    """Refuse a tuple that is not a pair of functions."""
     if isinstance(reader, tuple) and not (len(reader) == 2 and all(map(callable, reader))):
         raise ValueError(f"reader={reader!r} is not the pair (value function, children function).")
 
@@ -134,13 +113,7 @@ def node_place(forest: Forest, node: int, pairs: bool = False) -> str:
 
 
 def _with_features(model: Any, forest: Forest, dtype: DTypeLike, pairs: bool) -> Forest:
-    """The forest, with zeros where nodes have no features; features of another length are refused.
-
-    Raises
-    ------
-    ValueError
-        Naming the first node with features.
-    """
+    """The forest, zeros where nodes have no features; features of another length are refused."""
     wanted = model._n_node_features
     found = 0 if forest.features is None else forest.features.shape[1]
     if found == wanted:
@@ -184,19 +157,7 @@ def check_symbols(
 ) -> None:
     """Refuse symbols where there were none, or of another type: all would be unknown.
 
-    Parameters
-    ----------
-    forest : Forest
-    vocabulary : ndarray or None
-        The symbols of `fit`.
-    name : str
-        What messages call the estimator.
-    pairs : bool, default=False
-
-    Raises
-    ------
-    ValueError
-        Naming the first node with a symbol.
+    `vocabulary` has the symbols of `fit`; messages call the estimator `name`.
     """
     symbols = () if forest.symbols is None else forest.symbols
     node = next((i for i, symbol in enumerate(symbols) if symbol is not None), None)

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklseq.datasets._common import (
     StepCount,
     check_at_least,
-    check_step_range,
+    check_range,
     draw_lengths,
     split_steps,
 )
@@ -77,13 +77,16 @@ def make_adding_problem(
     True
     """
     n_samples = check_at_least("n_samples", n_samples, 1)
-    low, high = check_step_range(n_steps, minimum=2)
+    low, high = check_range("n_steps", n_steps, 2)
     rng = check_random_state(random_state)
 
     lengths = draw_lengths(rng, n_samples, low, high)
     starts = np.cumsum(lengths) - lengths
     values = rng.uniform(size=lengths.sum())
-    first, second = _draw_two_positions(rng, lengths)
+    first = rng.randint(0, lengths, dtype=np.int64)
+    second = rng.randint(0, lengths - 1, dtype=np.int64)
+    # The second is drawn among the remaining steps: those from `first` on move up by one.
+    second += second >= first
     marks = np.zeros_like(values)
     marks[starts + first] = 1.0
     marks[starts + second] = 1.0
@@ -93,14 +96,3 @@ def make_adding_problem(
     if isinstance(n_steps, (tuple, list)):
         return split_steps(steps, lengths), y
     return steps.reshape(n_samples, low, 2), y
-
-
-def _draw_two_positions(
-    rng: RandomState, lengths: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw two different steps of each sequence, every pair being equally likely."""
-    first = rng.randint(0, lengths, dtype=np.int64)
-    second = rng.randint(0, lengths - 1, dtype=np.int64)
-    # The second is drawn among the remaining steps: those from `first` on move up by one.
-    second += second >= first
-    return first, second

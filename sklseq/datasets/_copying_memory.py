@@ -5,7 +5,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklseq.datasets._common import check_at_least, split_steps
+from sklseq.datasets._common import check_at_least, object_array
 
 
 def make_copying_memory(
@@ -87,6 +87,4 @@ def make_copying_memory(
     tokens[:, :n_copy] = symbols
     tokens[:, n_copy + n_blanks - 1] = n_symbols + 1
     labels[:, -n_copy:] = symbols
-
-    lengths = np.full(n_samples, n_steps, dtype=np.int64)
-    return split_steps(tokens.ravel(), lengths), split_steps(labels.ravel(), lengths)
+    return object_array(list(tokens)), object_array(list(labels))

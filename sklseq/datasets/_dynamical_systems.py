@@ -248,10 +248,8 @@ def make_lorenz(
     n_steps = check_at_least("n_steps", n_steps, 1)
     n_transient = check_at_least("n_transient", n_transient, 0)
     dt = _check_number("dt", dt, 0.1)
-    constants = [
-        _check_number(name, value, np.inf)
-        for name, value in (("sigma", sigma), ("rho", rho), ("beta", beta))
-    ]
+    named = {"sigma": sigma, "rho": rho, "beta": beta}
+    constants = [_check_number(name, value, np.inf) for name, value in named.items()]
     rng = check_random_state(random_state)
 
     point = tuple((1 + rng.standard_normal(3)).tolist())

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from sklseq.datasets._common import object_array, split_steps
+from sklseq.datasets._common import split_steps
 
 _SUBSETS = {"train": ("train",), "test": ("test",), "all": ("train", "test")}
-_FEATURE_NAMES = [f"lpc_cepstrum_{i}" for i in range(1, 13)]
 
 
 def load_japanese_vowels(
@@ -86,7 +85,7 @@ def load_japanese_vowels(
     return Bunch(
         data=data,
         target=target,
-        feature_names=list(_FEATURE_NAMES),
+        feature_names=[f"lpc_cepstrum_{i}" for i in range(1, 13)],
         target_names=np.array([f"speaker {i}" for i in range(1, 10)]),
         subset=subset,
         DESCR=_resource("japanese_vowels.rst").read_text(encoding="utf-8"),
@@ -99,13 +98,11 @@ def _resource(name: str) -> Traversable:
 
 def _read(parts: tuple[str, ...]) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
     """Read and join parts of the split as (sequences, speakers)."""
-    data: list[NDArray[np.float64]] = []
-    target: list[NDArray[np.int64]] = []
     with _resource("japanese_vowels.npz").open("rb") as file, np.load(file) as stored:
-        for part in parts:
-            # The source has six decimals. Rounding in double precision gives back just
-            # those numbers, which single precision holds only approximately.
-            steps = np.round(stored[f"{part}_values"].astype(np.float64), 6)
-            data.extend(split_steps(steps, stored[f"{part}_lengths"]))
-            target.append(stored[f"{part}_labels"])
-    return object_array(data), np.concatenate(target)
+        values, lengths, labels = (
+            np.concatenate([stored[f"{part}_{kind}"] for part in parts])
+            for kind in ("values", "lengths", "labels")
+        )
+    # The source has six decimals. Rounding in double precision gives back just those numbers,
+    # which single precision holds only approximately.
+    return split_steps(np.round(values.astype(np.float64), 6), lengths), labels

@@ -7,7 +7,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sklseq.datasets._common import check_at_least, object_array
+from sklseq.datasets._common import check_at_least, check_range, object_array
 
 _VARIABLES = "abcdef"
 _PER_PAIR = 4
@@ -65,12 +65,7 @@ def make_propositional_logic(
     ((('not', ('or', ('f',), ('f',))), ('not', ('b',))), '#')
     """
     n_samples = check_at_least("n_samples", n_samples, 1)
-    bounds = n_operators if isinstance(n_operators, (tuple, list)) else (n_operators, n_operators)
-    if len(bounds) != 2:
-        raise ValueError(f"n_operators must be an int or a pair (low, high), got {n_operators!r}.")
-    low, high = (check_at_least("n_operators", bound, 0) for bound in bounds)
-    if low > high:
-        raise ValueError(f"n_operators must be (low, high), low <= high, got {n_operators!r}.")
+    low, high = check_range("n_operators", n_operators, 0)
     rng = check_random_state(random_state)
     found: dict[tuple[Any, Any], str] = {}
     failures = 0

@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklseq.datasets._common import (
     StepCount,
     check_at_least,
-    check_step_range,
+    check_range,
     draw_lengths,
     split_steps,
 )
@@ -77,7 +77,7 @@ def make_temporal_order(
     ('dBdecfecBcedeff', 'BB')
     """
     n_samples = check_at_least("n_samples", n_samples, 1)
-    low, high = check_step_range(n_steps, minimum=2)
+    low, high = check_range("n_steps", n_steps, 2)
     n_symbols = check_at_least("n_symbols", n_symbols, 3)
     if n_symbols > len(_ALPHABET):
         raise ValueError(f"n_symbols must be at most {len(_ALPHABET)}, got {n_symbols}.")

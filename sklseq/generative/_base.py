@@ -16,8 +16,7 @@ from torch import Tensor
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator, param
 from sklseq.base.parameters import layer_sizes
-from sklseq.base.tables import check_finite_rows, of_table
-from sklseq.base.targets import TargetRows
+from sklseq.base.tables import check_finite_rows
 from sklseq.nn.layers.randomness import drawing_from
 from sklseq.parts.conditions import (
     CONDITION_ATTRIBUTES,
@@ -105,9 +104,6 @@ class Generator(NeuralEstimator):
             return self._format.read(self, X)
         self._format, rows = self._table_format().learn(self, X)
         return rows
-
-    def _target_rows(self, data: Any) -> TargetRows:
-        return of_table(len(data))
 
     def _read_targets(
         self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any

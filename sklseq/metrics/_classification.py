@@ -240,8 +240,4 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
 def _kind(value: Any) -> str:
     if isinstance(value, str):
         return "str"
-    return "numbers" if _is_number(value) else type(value).__name__
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (Real, np.bool_))
+    return "numbers" if isinstance(value, (Real, np.bool_)) else type(value).__name__

@@ -21,19 +21,8 @@ def as_rows(**tables: Any) -> list[NDArray[np.float64]]:
     number and a missing one, of two categories, and of a category and a missing one is 2, on
     average or always.
 
-    Parameters
-    ----------
-    **tables : array-like or DataFrame of shape (n_samples, n_features), or sequences
-        Tables by name, as messages name them; the real one first.
-
-    Returns
-    -------
-    list of ndarray of shape (n_samples, n_values)
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the columns of two tables differ, or a column holds what cannot be compared.
+    Tables, or sequences, are given by the names that messages call them, the real one first.
+    Columns that differ, or cannot be compared, are refused.
     """
     tables = dict(zip(tables, as_tables(*tables.values()), strict=True))
     first = next(iter(tables))

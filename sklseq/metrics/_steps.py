@@ -23,25 +23,9 @@ def place_of(steps: Sequences, position: int) -> str:
 def read_step_weights(
     sample_weight: StepTargets | None, y_true: Sequences
 ) -> NDArray[np.float64] | None:
-    """Give each step its weight.
+    """The weight of each step: that of its sequence, or its own in the container of `y_true`.
 
-    Parameters
-    ----------
-    sample_weight : array-like or None
-        A number for each sequence, which all its steps get, or one for each step in the
-        container of `y_true`.
-    y_true : Sequences
-        The steps.
-
-    Returns
-    -------
-    ndarray of shape (n_steps_in_all,) or None
-        The weights.
-
-    Raises
-    ------
-    ValueError
-        If there are too few or too many, one is negative, or all are zero.
+    ValueError, if there are too few or too many, one is negative, or all are zero.
     """
     if sample_weight is None:
         return None

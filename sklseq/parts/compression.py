@@ -10,17 +10,14 @@ __all__ = ["Quantizer"]
 class Quantizer:
     """Evenly spaced levels between the smallest and the largest value of each dimension.
 
+    Raises ValueError if `n_bits` is not a whole number from 1 to 16.
+
     Parameters
     ----------
     low, high : ndarray of shape (n_components,)
         Values outside are moved to the nearest level.
     n_bits : int
         Bits for each dimension, 1 to 16.
-
-    Raises
-    ------
-    ValueError
-        If `n_bits` is not a whole number from 1 to 16.
     """
 
     def __init__(self, low: NDArray[np.floating], high: NDArray[np.floating], n_bits: int):
@@ -41,10 +38,7 @@ class Quantizer:
     def decode(self, levels: NDArray[np.uint16]) -> NDArray[np.float64]:
         """Values of levels.
 
-        Raises
-        ------
-        ValueError
-            If `levels` cannot have come from `encode`.
+        Raises ValueError if `levels` cannot have come from `encode`.
         """
         levels = check_array(levels, dtype=np.float64, input_name="codes")
         n_columns = len(self.low)

@@ -60,11 +60,8 @@ class ClassCondition:
     def asked(self, y: Any, n: int) -> OneHot:
         """The classes that a user asks for in `n` rows: a scalar, an array or a column.
 
-        Raises
-        ------
-        ValueError
-            If the generator is not conditional and y is given, or it is and y is None, unknown,
-            or has another number of rows.
+        Raises ValueError if the generator is not conditional and y is given, or it is and y is
+        None, unknown, or has another number of rows.
         """
         if self.classes is None:
             if y is not None:
@@ -122,11 +119,8 @@ def read_classes(model: Any, y: Any, X: Any, fresh: bool) -> OneHot:
 
     Sets ``_condition`` and ``classes_`` of `model`, whose parameter `conditional` it reads.
 
-    Raises
-    ------
-    ValueError
-        If y is not a class for each row of X, or `conditional` or a class is not that of the
-        first fit.
+    Raises ValueError if y is not a class for each row of X, or `conditional` or a class is not that
+    of the first fit.
     """
     name = type(model).__name__
     if fresh:
@@ -164,11 +158,9 @@ def sampling_request(
 ) -> tuple[int, OneHot, np.random.Generator]:
     """Number of rows, their classes, and random numbers for them, as a user asks `sample`.
 
-    Raises
-    ------
-    NotFittedError, TypeError, ValueError
-        If the model is not fitted, `n_samples` is not a whole number of at least 1, y has another
-        number of classes, or asks for a class that was not learned.
+    Raises NotFittedError, TypeError or ValueError if the model is not fitted, `n_samples` is not
+    a whole number of at least 1, y has another number of classes, or asks for a class that was not
+    learned.
     """
     if np.ndim(y) == 1:
         n_samples = len(y) if n_samples is None else n_samples

@@ -19,9 +19,12 @@ from sklseq.base import Estimator, attribute, choice, estimator, integer, param,
 from sklseq.base.estimator import Fit
 from sklseq.base.known_state import known_state
 from sklseq.base.randomness import draw_seed
-from sklseq.base.targets import TargetRows, read_weights
+from sklseq.base.tables import of_table
+from sklseq.base.target_rows import TargetRows, read_weights
+from sklseq.parts.epochs import EpochReporter
+from sklseq.parts.storage import converted, load_weights
 from sklseq.training.context import seeded_construction
-from sklseq.training.engine import Result, StopTraining, Trainer
+from sklseq.training.engine import Result, Trainer
 from sklseq.training.hold_out import hold_out
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
 from sklseq.training.phases import Phase
@@ -155,33 +158,29 @@ class NeuralEstimator(Estimator):
     ) -> Self:
         """Fit, or with `partial` train for one epoch more: the template of every family.
 
-        What differs between families stands in these hooks, called in this order:
-
-        1. ``_read(X, fresh) -> data``: validated X; a fresh fit learns what X looks like.
-        2. ``_target_rows(data) -> TargetRows``: what targets and weights belong to.
-        3. ``_read_targets(y, data, weights, fresh, **known) -> Targets``
-        4. ``_settings(data, targets) -> dict``: what `_network` is made with.
-        5. ``_rows(data, like, targets) -> Rows``: training data on the device of `like`.
-        6. ``_initialize(module, rows)``: what a new module takes from its training rows.
-        7. ``_phases() -> list of Phase``: parts trained against each other; none by default.
-        8. ``_training_rows(rows) -> Rows``: what epochs go through; the training rows by default.
-        9. ``_objective(module, batch) -> loss``: of each training step, and of held-out rows.
-        10. ``_finish(data, targets)``: what is computed from the trained network.
-
-        Whatever fails on the way leaves the estimator as it was before.
+        What differs between families stands in the hooks below, which are called in their order;
+        ``known`` goes to `_read_targets`. A fit that fails leaves the estimator as it was before.
         """
         fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
         n_epochs = 1 if partial else self.max_epochs
         with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight) as fit:
             data = self._read(X, fresh)
-            weights = read_weights(sample_weight, self._target_rows(data))
+            target_rows = self._target_rows(data)
+            weights = read_weights(sample_weight, target_rows)
             targets = self._read_targets(y, data, weights, fresh, **known)
             module = self._start_module(fresh, self._settings(data, targets))
             rows = self._rows(data, parameter_of(module), targets)
             train, validation = rows, None
             # A single epoch of partial_fit has nothing to stop.
             if self.early_stopping and not partial:
-                train, validation = hold_out(rows, targets, self.validation_fraction, self._seed)
+                train, validation = hold_out(
+                    rows,
+                    targets,
+                    self.validation_fraction,
+                    self._seed,
+                    estimator=type(self).__name__,
+                    unit=target_rows.whole,
+                )
             if fresh:
                 with torch.no_grad():
                     self._initialize(module, train)
@@ -197,8 +196,13 @@ class NeuralEstimator(Estimator):
             try:
                 self._finish(data, targets)
             except KeyboardInterrupt:
-                # Once more, so that the model is kept.
-                warnings.warn(_interrupted(self), ConvergenceWarning, stacklevel=2)
+                warnings.warn(
+                    f"Interrupted after {type(self).__name__} was trained: what is computed from "
+                    "the trained network is computed once more, to keep the model. Interrupt again "
+                    "to give it up.",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
                 self._finish(data, targets)
         return self
 
@@ -206,9 +210,9 @@ class NeuralEstimator(Estimator):
     def _read(self, X: Any, fresh: bool) -> Any:
         """Validated X; a fresh fit learns what X looks like, others compare with that."""
 
-    @abstractmethod
     def _target_rows(self, data: Any) -> TargetRows:
-        """What targets and weights belong to."""
+        """What targets and weights belong to; by default the rows of a table."""
+        return of_table(len(data))
 
     def _read_targets(
         self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
@@ -227,17 +231,17 @@ class NeuralEstimator(Estimator):
     def _initialize(self, module: Any, rows: Any) -> None:
         """Set what a new module takes from its training rows; called without gradients."""
 
-    @abstractmethod
-    def _objective(self, module: Any, batch: Batch) -> Tensor:
-        """Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
+    def _phases(self) -> list[Phase]:
+        """Parts that are trained against each other, each by its own loss; none by default."""
+        return []
 
     def _training_rows(self, rows: Rows) -> Rows:
         """The rows that epochs go through, once the module was initialized from `rows`."""
         return rows
 
-    def _phases(self) -> list[Phase]:
-        """Parts that are trained against each other, each by its own loss; none by default."""
-        return []
+    @abstractmethod
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
+        """Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
 
     def _finish(self, data: Any, targets: Targets) -> None:
         """What is left to learn once the network is trained."""
@@ -288,7 +292,7 @@ class NeuralEstimator(Estimator):
             "batch_size": n_rows if self.solver == "lbfgs" else self.batch_size,
             "seed": self._seed,
             "epochs_done": self.n_iter_,
-            "callbacks": [_EpochReporter(self, fit), *callbacks],
+            "callbacks": [EpochReporter(self, fit), *callbacks],
             "phases": self._phases(),
         }
         parameters = self.get_params(deep=False)
@@ -310,15 +314,9 @@ class NeuralEstimator(Estimator):
     # -- inference -------------------------------------------------------------------------
 
     def _run(self, function: str, data: Any, *, per_part: bool | None = None) -> NDArray[Any]:
-        """Outputs of a method of the trained module for all rows, or parts of rows, of read data.
+        """Outputs of a method of the trained module for what `_read` gave.
 
-        Parameters
-        ----------
-        function : str
-        data : object
-            As `_read` gives it.
-        per_part : bool or None, default=None
-            Whether the method gives results of steps or nodes; None if targets are theirs.
+        `per_part` says whether they are those of steps or nodes; None if targets are theirs.
         """
         rows = self._rows(data, parameter_of(self.module_))
         method = getattr(self.module_, function)
@@ -329,6 +327,18 @@ class NeuralEstimator(Estimator):
         """X of a fitted estimator."""
         check_is_fitted(self)
         return self._read(X, fresh=False)
+
+    def _restore(self, data: Any, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of rows in the container of X."""
+        return values
+
+    def _check_as_fitted(self, name: str, fitted: Any) -> None:
+        """Refuse a parameter that was set anew since the fit, though the network depends on it."""
+        if (now := getattr(self, name)) != fitted:
+            raise ValueError(
+                f"{name}={now!r}, but {type(self).__name__} was fitted with {name}={fitted!r}: set "
+                "it back, or fit again."
+            )
 
     def _float_type(self, fresh: bool) -> str:
         """Type in which X is read: that of the weights, whatever `dtype` says since."""
@@ -345,30 +355,25 @@ class NeuralEstimator(Estimator):
         """Plain numpy arrays instead of torch objects: safe to read, on any machine."""
         state = super().__getstate__()
         if (module := state.get("module_")) is not None:
-            state["module_"] = _to_arrays(module.state_dict())
+            state["module_"] = converted(module.state_dict())
         if state.get("_optimizer_state") is not None:
-            state["_optimizer_state"] = _to_arrays(state["_optimizer_state"])
+            state["_optimizer_state"] = converted(state["_optimizer_state"])
         return state
 
     @known_state()
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Rebuild the module from what it was made with, and load its weights strictly.
 
-        Raises
-        ------
-        ValueError
-            If the stored weights do not fit the module.
+        Raises ValueError if the stored weights do not fit the module.
         """
         state = dict(state)
         if (arrays := state.get("module_")) is not None:
             with seeded_construction(0):
                 module = self._network(**state["_module_kwargs"])
-            _check_shapes(type(self).__name__, module, arrays)
-            # Assigned, so that the weights keep their type: the parameter may be set anew.
-            module.load_state_dict(_to_tensors(arrays), assign=True)
+            load_weights(module, arrays, type(self).__name__)
             state["module_"] = module.to(device_or_cpu(state["device"])).eval()
         if state.get("_optimizer_state") is not None:
-            state["_optimizer_state"] = _to_tensors(state["_optimizer_state"])
+            state["_optimizer_state"] = converted(state["_optimizer_state"])
         super().__setstate__(state)
 
 
@@ -377,62 +382,3 @@ def _differ(new: Any, old: Any) -> bool:
         return bool(new != old)
     except (ValueError, RuntimeError):  # arrays among a cell's options
         return joblib.hash(new) != joblib.hash(old)
-
-
-def _interrupted(model: Estimator) -> str:
-    return (
-        f"Interrupted after {type(model).__name__} was trained: what is computed from the trained "
-        "network is computed once more, to keep the model. Interrupt again to give it up."
-    )
-
-
-class _EpochReporter(Callback):
-    """Reports each epoch to scikit-learn's callbacks."""
-
-    def __init__(self, owner: NeuralEstimator, fit: Fit):
-        self.owner, self.fit = owner, fit
-
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        self.epoch = self.fit.context.subcontext(task_name="epoch")
-        self.epoch.call_on_fit_task_begin(estimator=self.owner, **self._task(net))
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        if self.epoch.call_on_fit_task_end(estimator=self.owner, **self._task(net)):
-            raise StopTraining
-
-    def _task(self, net: Any) -> dict[str, Any]:
-        def as_if_stopped_here() -> dict[str, Any]:  # called only where a callback asks for it
-            return {
-                "module_": deepcopy(net.module_).eval(),
-                "n_iter_": net.epoch,
-                "loss_curve_": self.owner.loss_curve_ + net.losses["train"],
-            }
-
-        return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
-
-
-def _to_arrays(value: Any) -> Any:
-    if isinstance(value, torch.Tensor):
-        return np.asarray(value.detach().cpu().numpy(), order="C")
-    if isinstance(value, dict):
-        return {k: _to_arrays(v) for k, v in value.items()}
-    return [_to_arrays(v) for v in value] if isinstance(value, list) else value
-
-
-def _to_tensors(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value.copy())
-    if isinstance(value, dict):
-        return {k: _to_tensors(v) for k, v in value.items()}
-    return [_to_tensors(v) for v in value] if isinstance(value, list) else value
-
-
-def _check_shapes(name: str, module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
-    expected = {k: tuple(v.shape) for k, v in module.state_dict().items()}
-    found = {k: v.shape for k, v in arrays.items()}
-    if expected != found:
-        wrong = sorted(k for k in expected.keys() | found if expected.get(k) != found.get(k))
-        raise ValueError(
-            f"The stored weights of this {name} do not fit its network: "
-            + "; ".join(f"{k} is {found.get(k)}, expected {expected.get(k)}" for k in wrong[:3])
-        )

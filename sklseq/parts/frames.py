@@ -65,10 +65,7 @@ class TableFormat:
     def learn(self, model: Estimator, X: Any) -> tuple[Self, NDArray[Any]]:
         """The format of a training table, and its rows; sets the features that `model` has seen.
 
-        Raises
-        ------
-        ValueError, TypeError
-            Naming the row and column at fault.
+        Raises ValueError or TypeError, naming the row and column at fault.
         """
         columns = Columns.of(X) if is_frame(X) else None
         if columns is not None and self._encodes(columns):
@@ -85,10 +82,7 @@ class TableFormat:
     def read(self, model: Estimator, X: Any, *, reset: bool = False) -> NDArray[Any]:
         """Rows of numbers of a table in this format.
 
-        Raises
-        ------
-        ValueError, TypeError
-            Naming the row and column at fault.
+        Raises ValueError or TypeError, naming the row and column at fault.
         """
         if (columns := self.encoder) is None or columns.array_dtype is not None:
             return self._transformed(self._read_numbers(model, X, reset=reset))

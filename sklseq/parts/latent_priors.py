@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
-from sklseq.base.tables import of_table
-from sklseq.base.targets import TargetRows
 from sklseq.nn.flows.coupling_flow import CouplingFlow
 from sklseq.parts.conditions import OneHot, rows_and_classes, with_classes
 from sklseq.parts.fit import NeuralEstimator
@@ -74,19 +72,10 @@ def fit_latent_prior(
     device: str = "cpu",
     n_threads: int | None = None,
 ) -> LatentDistribution | None:
-    """Fit a distribution to latent codes.
+    """Fit a distribution to latent codes ``(n, n_components)``; `kind` None fits nothing.
 
-    Parameters
-    ----------
-    kind : {"normal", "gmm", "flow"} or None
-        None fits nothing.
-    codes : ndarray of shape (n, n_components)
-    weights : ndarray of shape (n,)
-    classes : ndarray of shape (n, n_classes) or None, default=None
-        One-hot classes, each of which gets a distribution of its own.
-    seed : int
-    dtype, device, n_threads
-        As in `NeuralEstimator`, for a flow.
+    Each of the one-hot `classes` ``(n, n_classes)`` gets a distribution of its own. `dtype`,
+    `device` and `n_threads` are those of a flow.
     """
     if kind is None:
         return None
@@ -198,9 +187,6 @@ class _FlowPrior(NeuralEstimator):
         noise = np.random.default_rng(0).standard_normal(X.shape)
         scale = X.std(axis=0)
         return X + _JITTER * np.where(scale > 0, scale, 1) * noise
-
-    def _target_rows(self, data: NDArray[Any]) -> TargetRows:
-        return of_table(len(data))
 
     def _read_targets(
         self, y: OneHot, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any

@@ -1,66 +1,239 @@
-"""Losses and target scaling of classifiers and regressors, whatever their rows are."""
+"""Classifiers and regressors by a network, whatever their rows are: losses, targets, scores."""
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from sklseq.base import attribute
-from sklseq.training.rows.batch import Batch, mean_loss
+from sklseq._compat.sklearn import fit_context
+from sklseq.base import attribute, estimator
+from sklseq.base.index import check_index
+from sklseq.base.target_rows import read_weights
+from sklseq.base.targets import (
+    check_partial_classes,
+    class_weight_param,
+    read_labels,
+    read_values,
+    score_labels,
+    score_values,
+    weighted_scale,
+)
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.training.rows.batch import Batch, Targets, mean_loss
 
-__all__ = [
-    "CLASS_ATTRIBUTES",
-    "SCALE_ATTRIBUTES",
-    "cross_entropy_loss",
-    "scaled",
-    "squared_error_loss",
-    "unscaled",
-]
-
-CLASS_ATTRIBUTES = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
-SCALE_ATTRIBUTES = {
-    "target_mean_": attribute(
-        "ndarray of shape (n_outputs,)",
-        "Mean of y; the network is trained on y centered and scaled to unit variance.",
-    ),
-    "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
-}
+__all__ = ["NeuralClassifier", "NeuralRegressor"]
 
 
-def cross_entropy_loss(module: nn.Module, batch: Batch) -> Tensor:
-    """Loss of a network whose outputs are logits."""
-    losses = cross_entropy(module(*batch.inputs), batch.target, reduction="none")
-    return mean_loss(losses, batch)
+@estimator
+class NeuralClassifier(ClassifierMixin, NeuralEstimator):
+    """Softmax output of a network, trained by cross-entropy; comes first in the bases."""
 
+    class_weight: Any = class_weight_param()
 
-def squared_error_loss(module: nn.Module, batch: Batch) -> Tensor:
-    """Loss of a network whose outputs are scaled targets."""
-    return mean_loss((module(*batch.inputs) - batch.target).square(), batch)
+    _attributes = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
 
+    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+        classes_: NDArray[Any]
 
-def scaled(
-    values: NDArray[np.float64], mean: NDArray[np.float64], scale: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Targets ``(n_targets, n_outputs)`` as the network sees them.
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one more epoch on X and y.
 
-    Raises
-    ------
-    ValueError
-        If there are more or fewer outputs than in the first fit.
-    """
-    if values.shape[1] != len(mean):
-        raise ValueError(
-            f"y has {values.shape[1]} outputs, but this estimator was fitted on {len(mean)}."
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`. The first call settles the symbols of X, so that later ones that are new
+            count as unknown, and for trees the largest number of children.
+        classes : array-like or None, default=None
+            All labels that will come; needed in the first call.
+
+        Returns
+        -------
+        self
+        """
+        check_partial_classes(classes, getattr(self, "classes_", None), self.class_weight)
+        return self._fit(X, y, sample_weight, partial=True, classes=classes)
+
+    def _read_targets(
+        self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
+    ) -> Targets:
+        rows = self._target_rows(data)
+        labels = read_labels(
+            y,
+            rows,
+            weights,
+            class_weight=self.class_weight,
+            classes=known.get("classes") if fresh else self.classes_,
         )
-    return (values - mean) / scale
+        self.classes_ = labels.classes
+        stratify = None if rows.per_part else labels.codes
+        return Targets(labels.weights, labels.codes, len(labels.classes), stratify)
+
+    @staticmethod
+    def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        losses = cross_entropy(module(*batch.inputs), batch.target, reduction="none")
+        return mean_loss(losses, batch)
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            With ``target="step"``: ``(n_sequences, n_steps, n_classes)``, ``(n_steps,
+            n_classes)`` for one series, or an object array of them for ragged X. With
+            ``target="node"`` an object array: for each tree the probabilities of its nodes,
+            nested as in `predict`.
+        """
+        data = self._read_fitted(X)
+        return self._restore(data, softmax(self._run("forward", data), axis=1))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Most probable class.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series,
+            or an object array of them for ragged X. With ``target="node"`` an object array: for
+            each tree nested tuples ``(label, child, ...)`` in its shape; for parent arrays and
+            sequences an array of labels.
+        """
+        data = self._read_fitted(X)
+        return self._restore(data, self._labels(self._run("forward", data)))
+
+    def _labels(self, logits: NDArray[Any]) -> NDArray[Any]:
+        return self.classes_[logits.argmax(axis=1)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Mean accuracy of ``predict(X)``; over all labeled steps or nodes, if these are rows.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : array-like
+            True labels, as in `fit`.
+        sample_weight : array-like or None, default=None
+
+        Returns
+        -------
+        float
+        """
+        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
+        data = self._read_fitted(X)
+        predicted = self._labels(self._run("forward", data))
+        rows = self._target_rows(data)
+        return score_labels(y, predicted, rows, read_weights(sample_weight, rows))
 
 
-def unscaled(
-    outputs: NDArray[np.floating],
-    mean: NDArray[np.float64],
-    scale: NDArray[np.float64],
-    n_dims: int,
-) -> NDArray[np.float64]:
-    """Outputs in the units and with the dimensions of y, in double precision."""
-    values = outputs * scale + mean
-    return values[:, 0] if n_dims == 1 else values
+@estimator
+class NeuralRegressor(RegressorMixin, NeuralEstimator):
+    """Linear output of a network, trained by squared error; comes first in the bases."""
+
+    _attributes = {
+        "target_mean_": attribute(
+            "ndarray of shape (n_outputs,)",
+            "Mean of y; the network is trained on y centered and scaled to unit variance.",
+        ),
+        "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
+    }
+
+    if TYPE_CHECKING:  # not annotations at run time: they would become parameters
+        target_mean_: NDArray[np.float64]
+        target_scale_: NDArray[np.float64]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for one more epoch on X and y.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`. The first call settles the scale of y, the symbols of X and for trees the
+            largest number of children.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, partial=True)
+
+    def _read_targets(
+        self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
+    ) -> Targets:
+        values, weights, n_dims = read_values(y, self._target_rows(data), weights)
+        if fresh:
+            self.target_mean_, self.target_scale_ = weighted_scale(values, weights)
+            self._n_target_dims = n_dims
+        n_outputs = len(self.target_mean_)
+        if values.shape[1] != n_outputs:
+            raise ValueError(
+                f"y has {values.shape[1]} outputs, but this estimator was fitted on {n_outputs}."
+            )
+        return Targets(weights, (values - self.target_mean_) / self.target_scale_, n_outputs)
+
+    @staticmethod
+    def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        return mean_loss((module(*batch.inputs) - batch.target).square(), batch)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predicted values.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_rows,) or (n_rows, n_outputs)
+            With ``target="step"``: ``(n_sequences, n_steps)`` or ``(n_sequences, n_steps,
+            n_outputs)``, without the first axis for one series, or an object array of them for
+            ragged X. With ``target="node"`` an object array: for each tree nested tuples
+            ``(value, child, ...)`` in its shape; for parent arrays and sequences an array of
+            values.
+        """
+        data = self._read_fitted(X)
+        return self._restore(data, self._unscaled(self._run("forward", data)))
+
+    def _unscaled(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Outputs in the units and with the dimensions of y, in double precision."""
+        values = outputs * self.target_scale_ + self.target_mean_
+        return values[:, 0] if self._n_target_dims == 1 else values
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination of ``predict(X)``; over all rows that have a target.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : array-like
+            True values, as in `fit`.
+        sample_weight : array-like or None, default=None
+
+        Returns
+        -------
+        float
+        """
+        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
+        data = self._read_fitted(X)
+        predicted = self._unscaled(self._run("forward", data))
+        rows = self._target_rows(data)
+        return score_values(y, predicted, rows, read_weights(sample_weight, rows))

@@ -15,10 +15,7 @@ __all__ = ["read_numbers", "scales_of", "step_weights"]
 def read_numbers(model: SequenceEstimator, X: Any, *, reset: bool, dtype: str) -> Sequences:
     """Sequences of numbers; what `fit` of `model` has seen is set, or compared with.
 
-    Raises
-    ------
-    ValueError
-        If X holds symbols.
+    Raises ValueError if X holds symbols.
     """
     sequences = model._read_X(X, reset=reset, dtype=dtype)
     if sequences.symbolic:

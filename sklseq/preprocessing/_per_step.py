@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import attribute, estimator, param
 from sklseq.base.sequences import SequenceEstimator
-from sklseq.base.targets import read_weights, require_y
+from sklseq.base.target_rows import read_weights
 from sklseq.data import Sequences, as_container, stack_steps, unlabeled
 
 __all__ = ["PerStep"]
@@ -181,9 +181,7 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         In a pipeline y may be meant for what comes after: targets of steps, when this has targets
         of sequences.
         """
-        if get_tags(transformer).target_tags.required:
-            require_y(y)
-        elif (
+        if not get_tags(transformer).target_tags.required and (
             y is None
             or not has_fit_parameter(transformer, "y")
             or (not self._per_step and not _one_each(y))

@@ -1,11 +1,12 @@
 """What all recurrent estimators share."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences, Vocabulary
@@ -74,6 +75,33 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
 
         vocabulary_: NDArray[Any]
 
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : sequences
+            {{X: sequences or symbols}} {{X: one series}}
+        y : array-like
+            Of a classifier a label for each sequence, ``(n_sequences,)``; of a regressor a value,
+            or ``(n_sequences, n_outputs)``. With ``target="step"`` one (or n_outputs) for each
+            step, in a container of the shape of X: None, NaN and, among labels, -1 are steps
+            without a target.
+        sample_weight : array-like or None, default=None
+            Weight of each sequence, or of each step.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            {{unchanged}}
+        """
+        return self._fit(X, y, sample_weight)
+
     # -- reading ---------------------------------------------------------------------------
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
@@ -98,12 +126,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _read_fitted(self, X: Any) -> Sequences:
         sequences = super()._read_fitted(X)
         network: Any = self.module_
-        if (network.pooling is None) != self._per_step:
-            fitted = "step" if network.pooling is None else "sequence"
-            raise ValueError(
-                f"target={self.target!r}, but {type(self).__name__} was fitted with "
-                f"target={fitted!r}: set it back, or fit again."
-            )
+        self._check_as_fitted("target", "step" if network.pooling is None else "sequence")
         return sequences
 
     # -- training --------------------------------------------------------------------------

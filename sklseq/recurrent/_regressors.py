@@ -1,18 +1,12 @@
 """Regressors of sequences and of steps."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import RegressorMixin
-from sklearn.utils import Tags
 
-from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator, same
-from sklseq.base.index import check_index
-from sklseq.base.targets import read_values, read_weights, score_values, weighted_scale
 from sklseq.data import Sequences
-from sklseq.parts.supervised import SCALE_ATTRIBUTES, scaled, squared_error_loss, unscaled
+from sklseq.parts.supervised import NeuralRegressor
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.training.rows.batch import Targets
 
@@ -20,119 +14,7 @@ __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"
 
 
 @estimator
-class BaseRecurrentRegressor(RegressorMixin, BaseRecurrent):
-    """Linear output over a recurrent network, trained by squared error."""
-
-    _attributes = SCALE_ATTRIBUTES
-    _objective = staticmethod(squared_error_loss)
-
-    if TYPE_CHECKING:  # not annotations at run time: they would become parameters
-        target_mean_: NDArray[np.float64]
-        target_scale_: NDArray[np.float64]
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : sequences
-            {{X: sequences or symbols}} {{X: one series}}
-        y : array-like
-            ``(n_sequences,)`` or ``(n_sequences, n_outputs)``; with ``target="step"`` one value
-            (or n_outputs) for each step, in a container of the shape of X. NaN is a step
-            without a target.
-        sample_weight : array-like or None, default=None
-            Weight of each sequence, or of each step.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            {{unchanged}}
-        """
-        return self._fit(X, y, sample_weight)
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one more epoch on X and y.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As in `fit`. The first call settles the scale of y.
-
-        Returns
-        -------
-        self
-        """
-        return self._fit(X, y, sample_weight, partial=True)
-
-    def _read_targets(
-        self,
-        y: Any,
-        data: Sequences,
-        weights: NDArray[np.float64],
-        fresh: bool,
-        **known: Any,
-    ) -> Targets:
-        values = read_values(y, self._target_rows(data), weights)
-        if fresh:
-            self.target_mean_, self.target_scale_ = weighted_scale(values.values, values.weights)
-            self._n_target_dims = values.n_dims
-        network_values = scaled(values.values, self.target_mean_, self.target_scale_)
-        return Targets(values.weights, network_values, network_values.shape[1])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predicted values.
-
-        Parameters
-        ----------
-        X : sequences
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
-            With ``target="step"``: ``(n_sequences, n_steps)`` or ``(n_sequences, n_steps,
-            n_outputs)``, without the first axis for one series, or an object array of them for
-            ragged X.
-        """
-        sequences = self._read_fitted(X)
-        outputs = self._run("forward", sequences)
-        values = unscaled(outputs, self.target_mean_, self.target_scale_, self._n_target_dims)
-        return self._restore(sequences, values)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Coefficient of determination of ``predict(X)``; over all steps that have a target.
-
-        Parameters
-        ----------
-        X : sequences
-            As in `fit`.
-        y : array-like
-            True values, one (or k) for each sequence or step.
-        sample_weight : array-like or None, default=None
-
-        Returns
-        -------
-        float
-        """
-        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
-        predicted, rows = self.predict(X), self._target_rows(self._read_fitted(X))
-        return score_values(y, predicted, rows, read_weights(sample_weight, rows))
-
-
-@estimator
-class RecurrentRegressor(BaseRecurrentRegressor):
+class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
     """Predict real values of sequences, or of their steps, by a recurrent network of any cell.
 
     Sequences may differ in length; no padding enters a result. The network is trained to
@@ -232,7 +114,7 @@ class RecurrentRegressor(BaseRecurrentRegressor):
 
 
 @estimator
-class RNNRegressor(BaseRecurrentRegressor):
+class RNNRegressor(NeuralRegressor, BaseRecurrent):
     """Predict real values of sequences, or of their steps, by an Elman network with tanh units.
 
     References
@@ -257,7 +139,7 @@ class RNNRegressor(BaseRecurrentRegressor):
 
 
 @estimator
-class LSTMRegressor(BaseRecurrentRegressor):
+class LSTMRegressor(NeuralRegressor, BaseRecurrent):
     """Predict real values of sequences, or of their steps, by long short-term memory.
 
     References
@@ -280,7 +162,7 @@ class LSTMRegressor(BaseRecurrentRegressor):
 
 
 @estimator
-class GRURegressor(BaseRecurrentRegressor):
+class GRURegressor(NeuralRegressor, BaseRecurrent):
     """Predict real values of sequences, or of their steps, by gated recurrent units.
 
     References

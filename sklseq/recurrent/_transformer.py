@@ -117,12 +117,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         return self._fit(X, None, sample_weight, partial=True)
 
     def _read_targets(
-        self,
-        y: Any,
-        data: Sequences,
-        weights: NDArray[np.float64],
-        fresh: bool,
-        **known: Any,
+        self, y: Any, data: Sequences, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
         """The steps themselves; each counts as its sequence does, but the last has no next."""
         if data.lengths.max() < 2:

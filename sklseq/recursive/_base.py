@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.base.targets import TargetRows
+from sklseq.base.target_rows import TargetRows
 from sklseq.base.trees import (
     check_reader,
     check_symbols,

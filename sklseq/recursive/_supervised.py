@@ -1,12 +1,13 @@
 """What classifiers and regressors of trees share."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
 from sklseq.data import Forest, without_subtrees
 from sklseq.nn.trees.network import RecursiveNetwork
@@ -41,6 +42,36 @@ class SupervisedRecursive(BaseRecursive):
 
     _network: ClassVar[type[nn.Module]] = RecursiveNetwork
 
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : trees
+            A list, or 1-D object array, of trees in any form that `reader` knows; with
+            ``pairs=True`` of pairs of trees; a table ``(n_rows, n_steps)`` or an array
+            ``(n_sequences, n_steps, n_features)``, composed as balanced binary trees.
+        y : array-like
+            Of a classifier a label for each tree or pair, ``(n_trees,)``; of a regressor a value,
+            or ``(n_trees, n_outputs)``. With ``target="node"``, for each tree nested tuples of
+            labels or values in its shape, or a list with one (or n_outputs) for each node, parents
+            before their children and subtree after subtree; for sequences one for each step.
+            None, NaN and, among labels, -1 are nodes without a target.
+        sample_weight : array-like or None, default=None
+            Weight of each tree or pair, or as y of each node.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            {{unchanged}}
+        """
+        return self._fit(X, y, sample_weight)
+
     @property
     def _per_node(self) -> bool:
         return self.target == "node"
@@ -57,17 +88,8 @@ class SupervisedRecursive(BaseRecursive):
     def _read_fitted(self, X: Any) -> Forest:
         forest = super()._read_fitted(X)
         network: Any = self.module_
-        if network.per_node != self._per_node:
-            fitted = "node" if network.per_node else "tree"
-            raise ValueError(
-                f"target={self.target!r}, but {type(self).__name__} was fitted with "
-                f"target={fitted!r}: set it back, or fit again."
-            )
-        if (pairs := self._module_kwargs["pairs"]) != self.pairs:
-            raise ValueError(
-                f"pairs={self.pairs}, but {type(self).__name__} was fitted with "
-                f"pairs={pairs}: set it back, or fit again."
-            )
+        self._check_as_fitted("target", "node" if network.per_node else "tree")
+        self._check_as_fitted("pairs", self._module_kwargs["pairs"])
         return forest
 
     def _settings(self, data: Forest, targets: Targets) -> dict[str, Any]:
@@ -86,11 +108,7 @@ class SupervisedRecursive(BaseRecursive):
     def _explained(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
         """What importances explain: a number (or several) for each row of `outputs`.
 
-        Parameters
-        ----------
-        whole : ndarray of shape (1, n_outputs)
-            Output for the whole tree.
-        outputs : ndarray of shape (n, n_outputs)
+        `whole` ``(1, n_outputs)`` is the output for the whole tree.
         """
 
     def subtree_importances(self, X: Any) -> NDArray[np.object_]:

@@ -5,7 +5,6 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.randomness import draw_seed
@@ -19,12 +18,18 @@ from sklseq.reservoir._features import (
     StateFeatures,
     StepFeatures,
 )
-from sklseq.reservoir._layers import draw_layers, from_plain, spread_leak_rates, to_plain
-from sklseq.reservoir._pooling import Pooling, check_washout
+from sklseq.reservoir._layers import (
+    checked_scaling,
+    draw_layers,
+    from_plain,
+    spread_leak_rates,
+    to_plain,
+)
+from sklseq.reservoir._pooling import POOLING_UFUNCS, Pooling, check_washout
 from sklseq.reservoir._shared_work import shared_rows, shared_slot
 from sklseq.training.placement import device_or_cpu, resolve_device
 
-__all__ = ["BaseESN"]
+__all__ = ["BaseESN", "PoolingESN"]
 
 _DISTRIBUTIONS = ("normal", "uniform", "bernoulli")
 _ROTATIONS = ("orthogonal", "ring", "cosine", "hadamard")
@@ -136,35 +141,16 @@ class BaseESN(SequenceEstimator):
         ),
     }
 
-    # What some estimators have parameters for.
+    # Parameters of most estimators, with the only values that the others know.
+    bidirectional, dtype = False, "float64"
 
-    @property
-    def _dtype(self) -> str:
-        """Type of the states."""
-        return "float64"
-
-    @property
-    def _n_directions(self) -> int:
-        return 1
-
-    @property
-    def _pooling(self) -> Pooling | None:
-        """How the steps of a sequence become one row; None if a row is a step."""
-        return None
-
-    _of_features: ClassVar[tuple[str, ...]] = (
-        "target",
-        "features",
-        "pooling",
-        "n_slices",
-        "washout",
-    )
-    """Parameters that decide which features a fitted readout takes of a row."""
+    # Parameters that decide which features a fitted readout takes of a row.
+    _of_features: ClassVar[tuple[str, ...]] = ("features",)
 
     # -- reading and drawing ---------------------------------------------------------------
 
     def _read_steps(self, X: Any, reset: bool) -> Sequences:
-        settings = {name: getattr(self, name, None) for name in self._of_features}
+        settings = {name: getattr(self, name) for name in self._of_features}
         if reset:
             self._fitted_settings = settings
         for name, value in settings.items():
@@ -173,7 +159,7 @@ class BaseESN(SequenceEstimator):
                     f"{name}={value!r}, but {type(self).__name__} was fitted with "
                     f"{name}={fitted!r}: set it back, or fit again."
                 )
-        sequences = self._read_X(X, reset=reset, dtype=self._dtype)
+        sequences = self._read_X(X, reset=reset, dtype=self.dtype)
         if sequences.symbolic:
             raise ValueError(
                 f"X holds symbols, but {type(self).__name__} takes numbers: encode them first, "
@@ -181,37 +167,18 @@ class BaseESN(SequenceEstimator):
             )
         return sequences
 
-    def _read_training(self, X: Any, fresh: bool) -> Sequences:
-        """X as read; a fresh fit draws the reservoir for it."""
-        resolve_device(self.device)
-        sequences = self._read_steps(X, reset=fresh)
-        if fresh:
-            self._draw_layers(sequences.steps.shape[1])
-        if self._per_step:
-            check_washout(sequences.lengths, self.washout * self._n_directions)
-        return sequences
-
     def _draw_layers(self, n_inputs: int) -> None:
         spread_leak_rates(self.leak_rate, self.reservoir_size)
-        scaling = np.asarray(self.input_scaling, dtype=np.float64)
-        if scaling.shape not in ((), (n_inputs,)) or not (scaling >= 0).all():
-            raise ValueError(
-                f"input_scaling={self.input_scaling!r}: it must be one number, or one for each of "
-                f"the {n_inputs} features, at least 0."
-            )
-        if not np.isfinite(scaling).all():
-            raise ValueError(f"input_scaling={self.input_scaling!r} is not finite.")
+        checked_scaling("input_scaling", self.input_scaling, n_inputs)
         known = shared_slot(self, "layers", n_inputs)
         if known.value is None:
             seed = draw_seed(self.random_state)
-            layers = []
-            for direction in range(self._n_directions):
-                layers.append(draw_layers(self, n_inputs, seed, direction, self._dtype))
-            known.value = layers
+            known.value = [
+                draw_layers(self, n_inputs, seed, direction, self.dtype)
+                for direction in range(1 + self.bidirectional)
+            ]
         ahead, *back = known.value
         self.layers_, self.backward_layers_ = list(ahead), list(back[0]) if back else None
-
-    # -- features --------------------------------------------------------------------------
 
     def _state_features(self) -> StateFeatures:
         device = str(device_or_cpu(self.device))
@@ -220,37 +187,6 @@ class BaseESN(SequenceEstimator):
             for layers in (self.layers_, self.backward_layers_)
         ]
         return StateFeatures(both[0] or [], both[1], self.features, self.n_jobs)
-
-    @property
-    def _n_columns(self) -> int:
-        """Features of a row."""
-        n_slices = 1 if self._pooling is None else self._pooling.n_slices
-        return self._state_features().n_features * n_slices
-
-    def _source(self, X: Sequences, training: bool = False) -> FeatureSource:
-        """The features of the rows of X."""
-        run, pooling = self._state_features(), self._pooling
-        if pooling is None:
-            return StepFeatures(run, X.steps, X.lengths, one_width=not training)
-        check_washout(X.lengths, pooling.washout, pooling.n_slices)
-        sequences = np.split(X.steps, X.starts[1:])
-        slots = shared_rows(self, "pooled", sequences)
-        new = [i for i, slot in enumerate(slots) if slot.value is None]
-        if new:
-            steps = X.steps if len(new) == len(X) else np.concatenate([sequences[i] for i in new])
-            for i, row in zip(new, run.pooled(steps, X.lengths[new], pooling), strict=True):
-                slots[i].value = row
-        return PooledFeatures(np.stack([slot.value for slot in slots]), self._dtype)
-
-    def _without_washout(self, weights: NDArray[Any], X: Sequences) -> NDArray[Any]:
-        """Weights of rows, 0 in the washout of steps."""
-        if not self._per_step or self.washout == 0:
-            return weights
-        position = np.arange(len(X.steps)) - np.repeat(X.starts, X.lengths)
-        kept = position >= self.washout
-        if self._n_directions > 1:
-            kept &= position < np.repeat(X.lengths, X.lengths) - self.washout
-        return weights * (kept if weights.ndim == 1 else kept[:, None])
 
     # -- storage ---------------------------------------------------------------------------
 
@@ -271,3 +207,65 @@ class BaseESN(SequenceEstimator):
             if state.get(name) is not None:
                 state[name] = [from_plain(layer) for layer in state[name]]
         super().__setstate__(state)
+
+
+@estimator
+class PoolingESN(BaseESN):
+    """Echo state network whose rows are steps, or sequences whose steps are pooled."""
+
+    bidirectional: bool = param(
+        False,
+        "Whether a second reservoir reads each sequence backward. Per step, the prediction then "
+        "depends on later steps too.",
+        "boolean",
+    )
+    pooling: str = param(
+        "last",
+        "Summary of the features of a sequence's steps: those of the 'last' step read, their "
+        "'mean' or 'max'. Not used with target='step'.",
+        choice(*POOLING_UFUNCS),
+    )
+    n_slices: int = param(
+        1,
+        "Slices of equal length that are pooled each on its own, side by side. Not used with "
+        "target='step'.",
+        integer(1),
+    )
+    dtype: str = param(
+        "float64",
+        "Type of the states; the readout is always solved in float64.",
+        choice("float64", "float32"),
+    )
+
+    _of_features = ("target", "features", "pooling", "n_slices", "washout")
+
+    def _read_training(self, X: Any, fresh: bool) -> Sequences:
+        """X as read; a fresh fit draws the reservoir for it."""
+        resolve_device(self.device)
+        sequences = self._read_steps(X, reset=fresh)
+        if fresh:
+            self._draw_layers(sequences.steps.shape[1])
+        if self._per_step:
+            check_washout(sequences.lengths, self.washout * (1 + self.bidirectional))
+        return sequences
+
+    @property
+    def _n_columns(self) -> int:
+        """Features of a row."""
+        return self._state_features().n_features * (1 if self._per_step else self.n_slices)
+
+    def _source(self, X: Sequences, training: bool = False) -> FeatureSource:
+        """The features of the rows of X."""
+        run = self._state_features()
+        if self._per_step:
+            return StepFeatures(run, X.steps, X.lengths, one_width=not training)
+        pooling = Pooling(self.pooling, self.washout, self.n_slices)
+        check_washout(X.lengths, pooling.washout, pooling.n_slices)
+        sequences = np.split(X.steps, X.starts[1:])
+        slots = shared_rows(self, "pooled", sequences)
+        new = [i for i, slot in enumerate(slots) if slot.value is None]
+        if new:
+            steps = X.steps if len(new) == len(X) else np.concatenate([sequences[i] for i in new])
+            for i, row in zip(new, run.pooled(steps, X.lengths[new], pooling), strict=True):
+                slots[i].value = row
+        return PooledFeatures(np.stack([slot.value for slot in slots]), self.dtype)

@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
-from sklseq.base.index import check_index
 from sklseq.base.targets import (
     check_partial_classes,
     class_weight_param,
@@ -75,37 +74,9 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         classes_: Array
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Draw the reservoir and fit the readout.
-
-        Parameters
-        ----------
-        X : sequences
-            {{X: sequences}} {{X: one series}}
-        y : array-like
-            A label for each sequence, ``(n_sequences,)``; with ``target="step"`` one for each
-            step, in a container of the shape of X. None, NaN and -1 are steps without a label.
-        sample_weight : array-like or None, default=None
-            Weight of each sequence, or of each step.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If X, y or a parameter is not valid, or a sequence is not longer than the washout;
-            the estimator is then as it was before.
-
-        Warns
-        -----
-        scipy.linalg.LinAlgWarning
-            If ``alpha=0`` and the features are linearly dependent; the condition number is
-            named and the solution of least norm taken.
-        """
-        return self._fit(X, y, sample_weight, "fit")
+    # The mixin's would not know steps.
+    score = ESNPredictor.score
+    _score = staticmethod(score_labels)
 
     @available_if(ESNPredictor._can_partial_fit)
     @fit_context(prefer_skip_nested_validation=False)
@@ -137,8 +108,7 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
             self._target_rows(X),
             weights,
             class_weight=self.class_weight,
-            announced=classes,
-            known=None if fresh else self.classes_,
+            classes=classes if fresh else self.classes_,
         )
         self.classes_ = labels.classes
         codes = labels.codes
@@ -230,23 +200,3 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
         if not hasattr(self, "readout_"):
             codes = codes[:, 0] > 0 if codes.shape[1] == 1 else codes.argmax(axis=1)
         return self._restore(sequences, self.classes_[codes.astype(np.int64)])
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Mean accuracy of ``predict(X)``; over all labeled steps with ``target="step"``.
-
-        Parameters
-        ----------
-        X : sequences
-            As in `fit`.
-        y : array-like
-            True labels, one for each sequence or step.
-        sample_weight : array-like or None, default=None
-
-        Returns
-        -------
-        float
-            Steps in the washout, to which nothing was fitted, do not count.
-        """
-        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
-        predicted, rows, weights = self.predict(X), *self._score_rows(X, sample_weight)
-        return score_labels(y, predicted, rows, weights)

@@ -22,17 +22,8 @@ Lengths = NDArray[np.int64]
 def teacher_forcing(series: Sequences, exogenous: Array) -> tuple[Array, Array]:
     """What drives the network at each step but the last, and the step after it.
 
-    Parameters
-    ----------
-    series : Sequences
-        The values to feed back.
-    exogenous : ndarray of shape (n_steps, n_exogenous)
-        A row for each step of the series; that of the next step comes in beside its value.
-
-    Returns
-    -------
-    drive : ndarray of shape (n_rows, n_exogenous + n_features)
-    following : ndarray of shape (n_rows, n_features)
+    `exogenous` has a row for each step of the series; that of the next step comes in beside its
+    value: ``(n_rows, n_exogenous + n_features)``.
     """
     now, following = without_last(series.lengths), without_first(series.lengths)
     return np.hstack([exogenous[following], series.steps[now]]), series.steps[following]
@@ -40,14 +31,9 @@ def teacher_forcing(series: Sequences, exogenous: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class OutputFeedback:
-    """States and features of a reservoir with feedback weights.
+    """States and features of a reservoir with feedback weights, for runs on its own output.
 
-    Parameters
-    ----------
-    layers : sequence of Reservoir
-        The first has feedback weights, for runs on its own output.
-    run : StateFeatures
-        The same with the values fed back as inputs among others, after the exogenous ones.
+    In `run`, the values fed back are inputs among others, after the exogenous ones.
     """
 
     layers: Sequence[Reservoir]
@@ -81,16 +67,10 @@ class OutputFeedback:
     def free(
         self, predict: Callable[[Array], Array], states: Array, last: Array, exogenous: Array
     ) -> Array:
-        """Outputs (n_series, n_steps, n_features) from these states and last values.
+        """Outputs ``(n_series, n_steps, n_features)`` of the readout `predict`.
 
-        Parameters
-        ----------
-        predict : callable
-            The readout: outputs of features.
-        states : ndarray of shape (n_series, units)
-        last : ndarray of shape (n_series, n_features)
-            The values fed back into the first step.
-        exogenous : ndarray of shape (n_series, n_steps, n_exogenous)
+        The run starts from states ``(n_series, units)``, with the values `last` fed back into the
+        first step, and takes exogenous inputs ``(n_series, n_steps, n_exogenous)``.
         """
         t, y = 0, last
 

@@ -1,7 +1,7 @@
 """Echo state networks that predict how a series goes on, and run on their own output."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ from sklseq.base import attribute, estimator, other_default, param, real
 from sklseq.base.exogenous import first_steps, forecast_layout, read_exogenous, without_first
 from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
+from sklseq.data import Sequences
 from sklseq.nn.reservoir import input_weights
 from sklseq.reservoir._base import BaseESN
-from sklseq.reservoir._features import write
 from sklseq.reservoir._feedback import OutputFeedback, teacher_forcing
+from sklseq.reservoir._layers import checked_scaling
 from sklseq.reservoir._predictor import ESNPredictor
-from sklseq.reservoir._readouts import ReadoutTargets, RidgeReadout
+from sklseq.reservoir._readouts import RidgeReadout
 from sklseq.reservoir._shared_work import shared_slot
 from sklseq.reservoir._threads import one_blas_thread
 from sklseq.training.placement import resolve_device
@@ -85,9 +86,6 @@ class ESNForecaster(BaseESN):
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         _learned: RidgeReadout
 
-    # A series is one whether it came as a row or as a table of steps.
-    _of_features: ClassVar[tuple[str, ...]] = ("features",)
-
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:
         """Learn to predict each step of the series from those before.
@@ -95,10 +93,7 @@ class ESNForecaster(BaseESN):
         Parameters
         ----------
         X : sequences
-            The series: ``(n_series, n_steps, n_features)`` array; list or object array of
-            ``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_series, n_steps)`` array;
-            DataFrame with a (series, time) MultiIndex. With ``target="step"`` also
-            ``(n_steps, n_features)``, one series.
+            {{X: sequences}} {{X: one series}}
         y : Ignored
             Not used, present for API consistency.
         exogenous : sequences or None, default=None
@@ -142,7 +137,7 @@ class ESNForecaster(BaseESN):
             series = self._read_steps(X, reset=fresh)
             self._layout = forecast_layout(X, series)
             if fresh:
-                outside = read_exogenous(exogenous, series.lengths, self._layout, self._dtype)
+                outside = read_exogenous(exogenous, series.lengths, self._layout, self.dtype)
                 self.n_exogenous_ = outside.shape[1]
                 self._draw_layers(self.n_exogenous_)
                 self._draw_feedback(series.steps.shape[1])
@@ -155,11 +150,11 @@ class ESNForecaster(BaseESN):
             self._end_values = series.steps[np.cumsum(series.lengths) - 1]
             if self.feedback_noise:
                 drive[:, self.n_exogenous_ :] += self._noise(drive)
-            known = shared_slot(self, "sums", (drive, lengths, following)) if fresh else None
             ridge = RidgeReadout(self.alpha, self.solver, None if fresh else self._learned.sums)
-            targets = ReadoutTargets(following, self._after_washout(lengths))
+            data = drive, lengths, following, ridge.by_gcv
+            known = shared_slot(self, "sums", data) if fresh else None
             source = feedback.forced(drive, lengths, training=True)
-            self._learned = ridge.fit(source, targets, known)
+            self._learned = ridge.fit(source, following, self._after_washout(lengths), known)
             self.coef_, self.intercept_, self.alpha_ = ridge.coef, ridge.intercept, ridge.alpha_
         return self
 
@@ -181,8 +176,7 @@ class ESNForecaster(BaseESN):
             of step t + 1.
         """
         check_is_fitted(self)
-        series = self._read_steps(X, reset=False)
-        outside = self._known_exogenous(exogenous, series.lengths + 1, forecast_layout(X, series))
+        series, outside = self._read_known(X, exogenous, beyond=1)
         following = outside[without_first(series.lengths + 1)]
         predicted = self._predicted(np.hstack([following, series.steps]), series.lengths)
         if self._per_step:
@@ -217,12 +211,10 @@ class ESNForecaster(BaseESN):
             raise ValueError(f"n_steps={n_steps!r}: it must be an int of at least 1.")
         if X is None:
             states, last, layout = self._end_states, self._end_values, self._layout
-            n_known = np.zeros(len(last), dtype=np.int64)
-            outside = self._known_exogenous(exogenous, n_known + n_steps, layout)
+            outside = self._known_exogenous(exogenous, np.full(len(last), n_steps), layout)
         else:
-            series = self._read_steps(X, reset=False)
+            series, outside = self._read_known(X, exogenous, beyond=n_steps)
             layout, n_known = forecast_layout(X, series), series.lengths
-            outside = self._known_exogenous(exogenous, n_known + n_steps, layout)
             known = first_steps(n_known + n_steps, n_known)
             drive, _ = teacher_forcing(series, outside[known])
             states = self._feedback().final_states(drive, series.lengths - 1)
@@ -253,25 +245,17 @@ class ESNForecaster(BaseESN):
         """
         check_is_fitted(self)
         check_index(X, True, exogenous=exogenous)
-        series = self._read_steps(X, reset=False)
+        series, outside = self._read_known(X, exogenous)
         self._check_lengths(series.lengths)
-        outside = self._known_exogenous(exogenous, series.lengths, forecast_layout(X, series))
         drive, following = teacher_forcing(series, outside)
         predicted = self._predicted(drive, series.lengths - 1)
         return r2_score(following, predicted, sample_weight=self._after_washout(series.lengths - 1))
-
-    # -- feedback --------------------------------------------------------------------------
 
     def _feedback(self) -> OutputFeedback:
         return OutputFeedback.of(self._state_features())
 
     def _draw_feedback(self, n_features: int) -> None:
-        scaling = np.asarray(self.feedback_scaling, dtype=np.float64)
-        if scaling.shape not in ((), (n_features,)) or not (scaling >= 0).all():
-            raise ValueError(
-                f"feedback_scaling={self.feedback_scaling!r}: it must be one number, or one for "
-                f"each of the {n_features} features, at least 0."
-            )
+        scaling = checked_scaling("feedback_scaling", self.feedback_scaling, n_features)
         # Generators of their own: exogenous inputs and noise do not change what is drawn.
         seed = draw_seed(self.random_state)
         weights = input_weights(
@@ -295,7 +279,7 @@ class ESNForecaster(BaseESN):
         """One-step predictions after each step: (n_rows, n_features)."""
         with one_blas_thread():
             source = self._feedback().forced(drive, lengths)
-            return write(source, self._learned.predict, np.empty((len(drive), len(self.coef_))))
+            return source.table(self._learned.predict, len(self.coef_))
 
     # -- checks ----------------------------------------------------------------------------
 
@@ -318,8 +302,14 @@ class ESNForecaster(BaseESN):
             "learn from. For one series of many steps in a table set target='step'."
         )
 
+    def _read_known(self, X: Any, exogenous: Any, beyond: int = 0) -> tuple[Sequences, Array]:
+        """Series as read, and what is known from outside, for some steps beyond their end too."""
+        series = self._read_steps(X, reset=False)
+        layout = forecast_layout(X, series)
+        return series, self._known_exogenous(exogenous, series.lengths + beyond, layout)
+
     def _known_exogenous(self, exogenous: Any, lengths: NDArray[np.int64], layout: str) -> Array:
-        outside = read_exogenous(exogenous, lengths, layout, self._dtype)
+        outside = read_exogenous(exogenous, lengths, layout, self.dtype)
         if outside.shape[1] != self.n_exogenous_:
             raise ValueError(
                 f"exogenous has {outside.shape[1]} inputs, but {type(self).__name__} was fitted "

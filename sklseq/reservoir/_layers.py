@@ -9,27 +9,23 @@ from numpy.typing import NDArray
 
 from sklseq.nn.reservoir import Reservoir, StructuredMatrix, input_weights, recurrent_weights
 
-__all__ = ["draw_layers", "from_plain", "same_weights", "spread_leak_rates", "to_plain"]
+__all__ = [
+    "checked_scaling",
+    "draw_layers",
+    "from_plain",
+    "same_weights",
+    "spread_leak_rates",
+    "to_plain",
+]
 
 
 def draw_layers(
     parameters: Any, n_inputs: int, seed: int, direction: int, dtype: str
 ) -> list[Reservoir]:
-    """The layers of one direction.
+    """The layers of one direction (0 is forward, 1 backward), by the parameters of a `BaseESN`.
 
     Every matrix has a generator of its own, so that a parameter changes nothing but what it
     is about: two spectral radii, or input scalings, scale the same draw.
-
-    Parameters
-    ----------
-    parameters : object
-        With the parameters of a `BaseESN` as attributes.
-    n_inputs : int
-    seed : int
-    direction : int
-        0 is forward, 1 backward.
-    dtype : str
-        Type of the states.
     """
     layers: list[Reservoir] = []
     for generators in np.random.SeedSequence([seed, direction]).spawn(parameters.num_layers):
@@ -80,13 +76,7 @@ def _draw_layer(
 
 
 def spread_leak_rates(leak_rate: Any, units: int) -> float | NDArray[np.float64]:
-    """One leak rate, or as many time scales as there are numbers, each for as many units.
-
-    Raises
-    ------
-    ValueError
-        If a number is outside (0, 1], or there are more of them than units.
-    """
+    """One leak rate, or as many time scales as there are numbers, each for as many units."""
     rates = np.asarray(leak_rate, dtype=np.float64)
     if rates.ndim > 1 or rates.size == 0 or not ((rates > 0) & (rates <= 1)).all():
         raise ValueError(
@@ -100,6 +90,19 @@ def spread_leak_rates(leak_rate: Any, units: int) -> float | NDArray[np.float64]
             "one for each unit."
         )
     return rates[np.arange(units) * len(rates) // units]
+
+
+def checked_scaling(name: str, scaling: Any, n_inputs: int) -> NDArray[np.float64]:
+    """A parameter that scales the weights of inputs: one number, or one for each."""
+    factors = np.asarray(scaling, dtype=np.float64)
+    if not np.isfinite(factors).all():
+        raise ValueError(f"{name}={scaling!r} is not finite.")
+    if factors.shape not in ((), (n_inputs,)) or not (factors >= 0).all():
+        raise ValueError(
+            f"{name}={scaling!r}: it must be one number, or one for each of the {n_inputs} "
+            "features, at least 0."
+        )
+    return factors
 
 
 # -- storage -------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """From the features of steps to one vector a sequence, block by block."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +31,7 @@ class Pooling:
 
 
 def check_washout(lengths: NDArray[np.int64], washout: int, n_slices: int = 1) -> None:
-    """Refuse sequences that the washout, or the slices, leave nothing of.
-
-    Raises
-    ------
-    ValueError
-        Naming the first such sequence.
-    """
+    """Refuse sequences that the washout, or the slices, leave nothing of; name the first."""
     short = np.flatnonzero(lengths < washout + n_slices)
     if len(short):
         why = f"washout={washout}" + (f" and n_slices={n_slices}" if n_slices > 1 else "")
@@ -50,20 +44,10 @@ def check_washout(lengths: NDArray[np.int64], washout: int, n_slices: int = 1) -
 def slice_of_steps(
     lengths: NDArray[np.int64], pooling: Pooling, backward: bool
 ) -> NDArray[np.int64]:
-    """The slice each step is pooled into; -1 where it is not.
+    """The slice ``n_slices * sequence + slice`` that each step is pooled into; -1 where it is not.
 
-    Parameters
-    ----------
-    lengths : ndarray of shape (n_sequences,)
-    pooling : Pooling
-        With "last", a slice has its last step alone.
-    backward : bool
-        Whether the sequences are read from their end; slices are numbered from their beginning.
-
-    Returns
-    -------
-    ndarray of shape (sum of lengths,)
-        ``n_slices * sequence + slice``.
+    With "last", a slice has its last step alone. Slices are numbered from the beginning of the
+    sequences, also where these are read backward.
     """
     washout, n_slices = pooling.washout, pooling.n_slices
     sequence = np.repeat(np.arange(len(lengths)), lengths)
@@ -79,21 +63,18 @@ def slice_of_steps(
 
 
 def add_to_groups(
-    found: list[FeatureBlock], groups: NDArray[np.int64], features: NDArray[Any], kind: str
+    found: list[FeatureBlock],
+    rows: NDArray[np.int64],
+    features: NDArray[Any],
+    group_of: NDArray[np.int64],
+    kind: str,
 ) -> None:
-    """Add rows of features to the sum (or maximum) of each group's rows.
+    """Add the features of rows to the sum (or maximum) of each row's group; -1 is none.
 
-    Parameters
-    ----------
-    found : list of tuple
-        Groups, in ascending order, and their values; changed in place. A group may stand in
-        several of them.
-    groups : ndarray of shape (n_rows,)
-        The group of each row; -1 for rows to leave out.
-    features : ndarray of shape (n_rows, n_features)
-    kind : str
-        A key of `POOLING_UFUNCS`.
+    `found` holds groups in ascending order with their values, and is changed in place. A group may
+    stand in several of its blocks.
     """
+    groups = group_of[rows]
     kept = np.flatnonzero(groups >= 0)
     if len(kept) == 0:
         return
@@ -118,7 +99,7 @@ def add_to_groups(
 
 
 def combined(
-    found: Sequence[FeatureBlock],
+    found: Iterable[FeatureBlock],
     group_of: NDArray[np.int64],
     shape: tuple[int, int],
     pooling: Pooling,

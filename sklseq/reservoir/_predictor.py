@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from sklseq._compat.sklearn import HasMethods
-from sklseq.base import attribute, choice, estimator, integer, param, real
-from sklseq.base.targets import TargetRows, read_weights
+from sklseq._compat.sklearn import HasMethods, fit_context
+from sklseq.base import attribute, choice, estimator, param, real
+from sklseq.base.index import check_index
+from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.data import Sequences
-from sklseq.reservoir._base import BaseESN
-from sklseq.reservoir._features import PooledFeatures, write
+from sklseq.reservoir._base import PoolingESN
+from sklseq.reservoir._features import PooledFeatures
 from sklseq.reservoir._layers import same_weights
-from sklseq.reservoir._pooling import POOLING_UFUNCS, Pooling
-from sklseq.reservoir._readouts import GivenReadout, ReadoutTargets, RidgeReadout
+from sklseq.reservoir._readouts import GivenReadout, RidgeReadout
 from sklseq.reservoir._shared_work import is_sharing, shared_slot
 from sklseq.reservoir._threads import one_blas_thread
 
@@ -27,39 +27,16 @@ Array = NDArray[Any]
 
 
 @estimator
-class ESNPredictor(BaseESN):
+class ESNPredictor(PoolingESN):
     """Echo state network with a trained readout."""
 
-    bidirectional: bool = param(
-        False,
-        "Whether a second reservoir reads each sequence backward. Per step, the prediction then "
-        "depends on later steps too.",
-        "boolean",
-    )
-    pooling: str = param(
-        "last",
-        "Summary of the features of a sequence's steps: those of the 'last' step read, their "
-        "'mean' or 'max'. Not used with target='step'.",
-        choice(*POOLING_UFUNCS),
-    )
-    n_slices: int = param(
-        1,
-        "Slices of equal length that are pooled each on its own, side by side. Not used with "
-        "target='step'.",
-        integer(1),
-    )
-    dtype: str = param(
-        "float64",
-        "Type of the states; the readout is always solved in float64.",
-        choice("float64", "float32"),
-    )
     alpha: Any = param(
         0.1,
         "Ridge penalty: the squared error, summed over rows, plus `alpha` times the squared "
         "coefficients is minimized. An array chooses the best of several by exact leave-one-out, "
         "which runs the reservoir twice with target='step'; 'gcv' chooses among 33 from 1e-12 "
         "(49 from 1e-20 with ``solver='qr'``) to 1e4 by generalized cross-validation, which costs "
-        "nothing.",
+        "nothing, and by exact leave-one-out where there are at most 4 rows for each feature.",
         real(0),
         "array-like",
         choice("gcv"),
@@ -89,23 +66,46 @@ class ESNPredictor(BaseESN):
         coef_: Any
         intercept_: Any
         readout_: Any
+        _score: Callable[[Any, Array, TargetRows, Array], float]
+
+        def predict(self, X: Any) -> Array: ...
+
         _learned: Any  # RidgeReadout or GivenReadout
 
-    @property
-    def _dtype(self) -> str:
-        return self.dtype
-
-    @property
-    def _n_directions(self) -> int:
-        return 1 + self.bidirectional
-
-    @property
-    def _pooling(self) -> Pooling | None:
-        if self._per_step:
-            return None
-        return Pooling(self.pooling, self.washout, self.n_slices)
-
     # -- fitting ---------------------------------------------------------------------------
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Draw the reservoir and fit the readout.
+
+        Parameters
+        ----------
+        X : sequences
+            {{X: sequences}} {{X: one series}}
+        y : array-like
+            A target for each sequence, ``(n_sequences,)`` or for a regressor ``(n_sequences,
+            n_outputs)``; with ``target="step"`` one for each step, in a container of the shape of
+            X. NaN, for a classifier also None and -1, is a step without a target.
+        sample_weight : array-like or None, default=None
+            Weight of each sequence, or of each step.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X, y or a parameter is not valid, or a sequence is not longer than the washout;
+            the estimator is then as it was before.
+
+        Warns
+        -----
+        scipy.linalg.LinAlgWarning
+            If ``alpha=0`` and the features are linearly dependent; the condition number is
+            named and the solution of least norm taken.
+        """
+        return self._fit(X, y, sample_weight, "fit")
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, method: str, classes: Any = None) -> Self:
         """Draw the reservoir, unless more is to be learned with it, and fit the readout."""
@@ -115,15 +115,21 @@ class ESNPredictor(BaseESN):
             weights = read_weights(sample_weight, self._target_rows(sequences))
             values, weights = self._read_targets(y, sequences, weights, fresh, classes)
             source = self._source(sequences, training=True)
-            targets = ReadoutTargets(values, self._without_washout(weights, sequences))
+            weights = self._without_washout(weights, sequences)
             if self.readout is None:
                 before = None if fresh else self._learned.sums
-                data = sequences.steps, sequences.lengths, values, weights
+                data = (
+                    sequences.steps,
+                    sequences.lengths,
+                    values,
+                    weights,
+                    isinstance(self.alpha, str),
+                )
                 known = shared_slot(self, "sums", data) if fresh else None
                 ridge = RidgeReadout(self.alpha, self.solver, before)
-                self._keep_ridge(ridge.fit(source, targets, known))
+                self._keep_ridge(ridge.fit(source, values, weights, known))
             else:
-                self._keep_given(self._new_readout(method).fit(source, targets))
+                self._keep_given(self._new_readout(method).fit(source, values, weights))
         return self
 
     def _read_targets(
@@ -134,6 +140,16 @@ class ESNPredictor(BaseESN):
         The ridge wants values (n_rows, n_outputs).
         """
         raise NotImplementedError
+
+    def _without_washout(self, weights: NDArray[Any], X: Sequences) -> NDArray[Any]:
+        """Weights of rows, 0 in the washout of steps."""
+        if not self._per_step or self.washout == 0:
+            return weights
+        position = np.arange(len(X.steps)) - np.repeat(X.starts, X.lengths)
+        kept = position >= self.washout
+        if self.bidirectional:
+            kept &= position < np.repeat(X.lengths, X.lengths) - self.washout
+        return weights * (kept if weights.ndim == 1 else kept[:, None])
 
     def _new_readout(self, method: str, **more: Any) -> GivenReadout:
         """The given readout; to learn more, a copy of what it has learned."""
@@ -233,21 +249,37 @@ class ESNPredictor(BaseESN):
         sequences = self._read_steps(X, reset=False)
         with one_blas_thread():
             source = self._source(sequences)
-            shape = source.n_rows, source.n_features
-            if self._per_step and is_sharing(self, shape):
+            if self._per_step and is_sharing(self, (source.n_rows, source.n_features)):
                 known = shared_slot(self, "features", (sequences.steps, sequences.lengths))
                 if known.value is None:
-                    known.value = write(source, np.asarray, np.empty(shape, dtype=self.dtype))
+                    known.value = source.table()
                 source = PooledFeatures(known.value, self.dtype)
-            return sequences, write(source, function, np.empty((shape[0], width), dtype=dtype))
+            return sequences, source.table(function, width, dtype)
 
     # -- scoring ---------------------------------------------------------------------------
 
-    def _score_rows(self, X: Any, sample_weight: Any) -> tuple[TargetRows, Array]:
-        """Rows to score, and their weights: 0 in the washout of steps, where nothing was fitted."""
-        sequences = self._read_steps(X, reset=False)
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of a classifier, coefficient of determination of a regressor.
+
+        With ``target="step"`` it is that of all steps that have a target.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+        y : array-like
+            True labels, or values, one (or k) for each sequence or step.
+        sample_weight : array-like or None, default=None
+
+        Returns
+        -------
+        float
+            Steps in the washout, to which nothing was fitted, do not count.
+        """
+        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
+        predicted, sequences = self.predict(X), self._read_steps(X, reset=False)
         rows = self._target_rows(sequences)
         weights = self._without_washout(read_weights(sample_weight, rows), sequences)
         if not weights.any() and self.washout:
             raise ValueError(f"X has no step to score after the washout of {self.washout}.")
-        return rows, weights
+        return self._score(y, rows.stacked(predicted), rows, weights)

@@ -1,18 +1,17 @@
 """Readouts from features to targets: a ridge by sums that can be merged, or any estimator."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import has_fit_parameter
 
-from sklseq.nn.reservoir import run_parts
 from sklseq.reservoir._features import FeatureSource
 from sklseq.reservoir._shared_work import Slot
-from sklseq.reservoir._sums import RidgeSums, RidgeTargets, leave_one_out, sum_part
-from sklseq.ridge import RidgePath
+from sklseq.reservoir._sums import RidgeSums, RidgeTargets, leave_one_out
+from sklseq.ridge import RidgePath, validation_errors
 
-__all__ = ["GivenReadout", "ReadoutTargets", "RidgeReadout"]
+__all__ = ["GivenReadout", "RidgeReadout"]
 
 Array = NDArray[Any]
 
@@ -21,31 +20,11 @@ _GCV_ALPHAS = {"eigen": np.logspace(-12, 4, 33), "qr": np.logspace(-20, 4, 49)}
 _TILE = 64
 
 
-class ReadoutTargets(NamedTuple):
-    """Targets of rows and their weights, which are 0 where there is no target."""
-
-    values: Array
-    weights: NDArray[np.float64]
-
-
 class RidgeReadout:
     """Ridge regression of targets on features that come in blocks.
 
-    Parameters
-    ----------
-    alpha : float, array-like or "gcv"
-        The penalty, or those to choose from.
-    solver : {"eigen", "qr"}
-        How sums are collected.
-    sums : RidgeSums or None, default=None
-        What was learned before.
-
-    Attributes
-    ----------
-    alpha_ : float
-        The penalty used.
-    coef : ndarray of shape (n_outputs, n_features)
-    intercept : ndarray of shape (n_outputs,)
+    It goes on from the `sums` of what was learned before, if there are any. Coefficients have shape
+    ``(n_outputs, n_features)``, intercepts ``(n_outputs,)``.
     """
 
     alpha_: float
@@ -70,31 +49,22 @@ class RidgeReadout:
             )
 
     def fit(
-        self, source: FeatureSource, targets: ReadoutTargets, known: Slot | None = None
+        self, source: FeatureSource, values: Array, weights: Array, known: Slot | None = None
     ) -> "RidgeReadout":
         """Learn the rows of a source, together with what was learned before.
 
-        Parameters
-        ----------
-        source : FeatureSource
-        targets : ReadoutTargets
-            Of the rows of the source, both arrays of shape (n_rows, n_outputs), or weights of
-            shape (n_rows,).
-        known : Slot or None, default=None
-            A place for sums and solutions of these rows, which may be there already.
+        Targets and weights are as of `RidgeTargets`. In `known`, sums and solutions of these rows
+        may be there already.
         """
-        known, by_output = known or Slot(), RidgeTargets(*targets)
+        known, targets = known or Slot(), RidgeTargets(values, weights)
         if known.value is None:
-            parts = run_parts(
-                sum_part, source.parts, source, by_output, self.solver, n_jobs=source.n_jobs
-            )
-            sums = RidgeSums.of_parts(by_output, parts)
+            sums = RidgeSums.of(source, targets, self.solver, self.by_gcv)
             sums = sums if self.sums is None else self.sums.merged(sums)
             known.value = sums, sums.paths()
         self.sums, paths = known.value
         errors = None
         if not self.by_gcv and self.alphas.ndim:
-            errors = leave_one_out(paths, self.alphas, source, by_output)
+            errors = leave_one_out(paths, self.alphas, source, targets)
         return self._solve(paths, errors)
 
     def merge(self, other: "RidgeReadout") -> "RidgeReadout":
@@ -124,8 +94,7 @@ class RidgeReadout:
         """Coefficients of the sums, for the alpha with the smallest error."""
         assert self.sums is not None
         if self.by_gcv:
-            found = [p.generalized_cross_validation(self.alphas).sum(axis=1) for p in paths]
-            errors = np.sum(found, axis=0)
+            errors = np.sum([validation_errors(p, self.alphas).sum(axis=1) for p in paths], axis=0)
         if errors is None:
             self.alpha_ = float(self.alphas)
         else:
@@ -137,31 +106,28 @@ class RidgeReadout:
 
 
 class GivenReadout:
-    """A scikit-learn estimator that is fitted on the features of all rows in one array.
+    """A scikit-learn estimator, fitted in place on the features of all rows in one array.
 
-    Parameters
-    ----------
-    estimator : estimator
-        Fitted in place.
-    method : {"fit", "partial_fit"}, default="fit"
-        How it learns.
-    **more
-        Further arguments of that method.
+    It learns by its `method`, "fit" or "partial_fit", which takes the further arguments `more`.
     """
 
     def __init__(self, estimator: Any, method: str = "fit", **more: Any):
         self.estimator, self.method, self.more = estimator, method, more
 
-    def fit(self, source: FeatureSource, targets: ReadoutTargets) -> "GivenReadout":
+    def fit(self, source: FeatureSource, values: Array, weights: Array) -> "GivenReadout":
         """Learn the rows of a source that have all their targets."""
-        values, weights = targets
         weights = weights.min(axis=1) if weights.ndim == 2 else weights
         kept = weights > 0
         if not kept.any():
             raise ValueError("y has no row with a target and a positive weight after the washout.")
-        place = np.where(kept, np.cumsum(kept) - 1, -1)
+        place = np.cumsum(kept) - 1
         features = np.empty((int(kept.sum()), source.n_features), dtype=source.dtype)
-        run_parts(_write_kept, source.parts, source, place, features, n_jobs=source.n_jobs)
+
+        def write(_: None, rows: Array, x: Array) -> None:
+            known = kept[rows]
+            features[place[rows[known]]] = x[known]
+
+        source.fold(write)
         more, weights = dict(self.more), weights[kept]
         if (weights != 1).any():
             if not has_fit_parameter(self.estimator, "sample_weight"):
@@ -174,15 +140,6 @@ class GivenReadout:
     def predict(self, features: Array, method: str = "predict") -> Array:
         """What a method of the estimator gives for features (n_rows, n_features)."""
         return np.asarray(getattr(self.estimator, method)(features))
-
-
-def _write_kept(
-    part: Any, source: FeatureSource, place: NDArray[np.int64], features: Array
-) -> None:
-    for blocks in source.attempts(part):
-        for rows, x in blocks:
-            kept = place[rows] >= 0
-            features[place[rows[kept]]] = x[kept]
 
 
 def _checked_alphas(alpha: Any) -> NDArray[np.float64]:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
-from sklseq.base.index import check_index
 from sklseq.base.targets import read_values, score_values
 from sklseq.data import Sequences
 from sklseq.reservoir._predictor import ESNPredictor
@@ -67,38 +66,9 @@ class ESNRegressor(RegressorMixin, ESNPredictor):
         "target_scale_": attribute("ndarray of shape (n_outputs,)", "Its standard deviation."),
     }
 
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Draw the reservoir and fit the readout.
-
-        Parameters
-        ----------
-        X : sequences
-            {{X: sequences}} {{X: one series}}
-        y : array-like
-            ``(n_sequences,)`` or ``(n_sequences, n_outputs)``; with ``target="step"`` one value
-            (or n_outputs) for each step, in a container of the shape of X. NaN is a step
-            without a target.
-        sample_weight : array-like or None, default=None
-            Weight of each sequence, or of each step.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If X, y or a parameter is not valid, or a sequence is not longer than the washout;
-            the estimator is then as it was before.
-
-        Warns
-        -----
-        scipy.linalg.LinAlgWarning
-            If ``alpha=0`` and the features are linearly dependent; the condition number is
-            named and the solution of least norm taken.
-        """
-        return self._fit(X, y, sample_weight, "fit")
+    # The mixin's would not know steps.
+    score = ESNPredictor.score
+    _score = staticmethod(score_values)
 
     @available_if(ESNPredictor._can_partial_fit)
     @fit_context(prefer_skip_nested_validation=False)
@@ -179,26 +149,6 @@ class ESNRegressor(RegressorMixin, ESNPredictor):
         if self._n_target_dims == 1 and values.ndim == 2:
             values = values[:, 0]
         return self._restore(sequences, values)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Coefficient of determination of ``predict(X)``; over all steps that have a target.
-
-        Parameters
-        ----------
-        X : sequences
-            As in `fit`.
-        y : array-like
-            True values, one (or k) for each sequence or step.
-        sample_weight : array-like or None, default=None
-
-        Returns
-        -------
-        float
-            Steps in the washout, to which nothing was fitted, do not count.
-        """
-        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
-        predicted, rows, weights = self.predict(X), *self._score_rows(X, sample_weight)
-        return score_values(y, predicted, rows, weights)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

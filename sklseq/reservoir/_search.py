@@ -47,34 +47,6 @@ class ESNSearchCV(OrderedGridSearchCV):
     True
     """
 
-    # scikit-learn asks for the parameters where they are declared.
-    def __init__(
-        self,
-        estimator: Any,
-        param_grid: Any,
-        *,
-        scoring: Any = None,
-        n_jobs: Any = None,
-        refit: Any = True,
-        cv: Any = None,
-        verbose: Any = 0,
-        pre_dispatch: Any = "2*n_jobs",
-        error_score: Any = float("nan"),
-        return_train_score: bool = False,
-    ):
-        super().__init__(
-            estimator,
-            param_grid,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            refit=refit,
-            cv=cv,
-            verbose=verbose,
-            pre_dispatch=pre_dispatch,
-            error_score=error_score,
-            return_train_score=return_train_score,
-        )
-
     def __sklearn_tags__(self) -> Tags:
         tags, of_network = super().__sklearn_tags__(), get_tags(self.estimator)
         tags.input_tags = of_network.input_tags

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -26,24 +26,12 @@ class Slot:
     value: Any = None
 
 
+@dataclass
 class _Work:
     """What was computed with one reservoir; forgotten when another comes."""
 
-    def __init__(self) -> None:
-        self._reservoir: str | None = None
-        self._slots: dict[tuple[str, Any], Slot] = {}
-
-    def of(self, model: Any) -> dict[tuple[str, Any], Slot] | None:
-        """What is kept for the reservoir of a model; None where it is drawn anew each time."""
-        if not isinstance(model.random_state, Integral):
-            return None
-        params = model.get_params(deep=False)
-        reservoir = joblib.hash(
-            (type(model), {k: v for k, v in params.items() if k not in PENALTIES})
-        )
-        if reservoir != self._reservoir:
-            self._reservoir, self._slots = reservoir, {}
-        return self._slots
+    reservoir: str | None = None
+    slots: dict[tuple[str, Any], Slot] = field(default_factory=dict)
 
 
 _current: ContextVar[_Work | None] = ContextVar("_current", default=None)
@@ -59,34 +47,32 @@ def sharing_work() -> Iterator[None]:
         _current.reset(token)
 
 
+def _slots(model: Any) -> dict[tuple[str, Any], Slot] | None:
+    """What is kept for the reservoir of a model; None where nothing is shared."""
+    work = _current.get()
+    if work is None or not isinstance(model.random_state, Integral):
+        return None  # without a seed the reservoir is drawn anew each time
+    params = {k: v for k, v in model.get_params(deep=False).items() if k not in PENALTIES}
+    reservoir = joblib.hash((type(model), params))
+    if reservoir != work.reservoir:
+        work.reservoir, work.slots = reservoir, {}
+    return work.slots
+
+
 def is_sharing(model: Any, shape: tuple[int, ...]) -> bool:
     """Whether features of this shape would be kept for later."""
-    work = _current.get()
-    small = bool(np.prod(shape, dtype=float) * 8 <= _MAX_BYTES)
-    return small and work is not None and work.of(model) is not None
+    return bool(np.prod(shape, dtype=float) * 8 <= _MAX_BYTES) and _slots(model) is not None
 
 
 def shared_slot(model: Any, what: str, data: Any) -> Slot:
-    """A place for a result that may be there, from the same reservoir and data.
-
-    Parameters
-    ----------
-    model : estimator
-        With a reservoir.
-    what : str
-        Name of the result.
-    data : object
-        What it is computed from, beside the reservoir: arrays, numbers, strings.
-    """
-    work = _current.get()
-    slots = None if work is None else work.of(model)
+    """A place for the result `what`, which may be there, from the same reservoir and data."""
+    slots = _slots(model)
     return Slot() if slots is None else slots.setdefault((what, joblib.hash(data)), Slot())
 
 
 def shared_rows(model: Any, what: str, sequences: list[NDArray[Any]]) -> list[Slot]:
     """A place for the row of each sequence; equal sequences have one place."""
-    work = _current.get()
-    slots = None if work is None else work.of(model)
+    slots = _slots(model)
     if slots is None:
         return [Slot() for _ in sequences]
     return [slots.setdefault((what, sequence.tobytes()), Slot()) for sequence in sequences]

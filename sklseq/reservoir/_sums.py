@@ -5,23 +5,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.nn.reservoir import run_parts
 from sklseq.reservoir._features import FeatureSource
-from sklseq.ridge import LeaveOneOut, RidgePath, RidgeStatistics, RidgeTriangle, merged
+from sklseq.ridge import KeptRows, LeaveOneOut, RidgePath, RidgeStatistics, RidgeTriangle, merged
 
-__all__ = ["STATISTICS", "RidgeSums", "RidgeTargets", "leave_one_out", "sum_part"]
+__all__ = ["STATISTICS", "RidgeSums", "RidgeTargets", "leave_one_out"]
+
+# Rows for each feature up to which generalized cross-validation is not to be relied on.
+_FEW = 4
 
 STATISTICS: dict[str, Any] = {"eigen": RidgeStatistics, "qr": RidgeTriangle}
 
 
 class RidgeTargets:
-    """Targets of rows and their weights, grouped by outputs with the same weights.
+    """Targets ``(n_rows, n_outputs)`` of rows, grouped by outputs with the same weights.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n_rows, n_outputs)
-    weights : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-        0 where there is no target.
+    Weights are of shape ``(n_rows,)`` or ``(n_rows, n_outputs)``, 0 where there is no target.
     """
 
     def __init__(self, values: NDArray[Any], weights: NDArray[np.float64]):
@@ -50,42 +48,30 @@ class RidgeTargets:
             total.update(x, y, None if (w == 1).all() else w)
 
 
-def sum_part(part: Any, source: FeatureSource, targets: RidgeTargets, solver: str) -> list[Any]:
-    """Statistics of the rows of a part, one for each group of outputs."""
-    sums: list[Any] = []
-    for blocks in source.attempts(part):
-        sums = [
-            STATISTICS[solver](source.n_features, len(outputs)) for outputs, _ in targets.groups
-        ]
-        for rows, features in blocks:
-            targets.update(sums, rows, features)
-    return sums
-
-
 class RidgeSums:
-    """One statistic for each group of outputs that are known at the same rows.
-
-    Parameters
-    ----------
-    outputs : list of ndarray of int
-        The outputs of each group.
-    statistics : list of RidgeStatistics or of RidgeTriangle
-    """
+    """One of the `STATISTICS` for each group of outputs that are known at the same rows."""
 
     def __init__(self, outputs: list[NDArray[np.int64]], statistics: list[Any]):
         self.outputs, self.statistics = outputs, statistics
 
     @classmethod
-    def of_parts(cls, targets: RidgeTargets, parts: list[list[Any]]) -> "RidgeSums":
-        """The sums over the rows of all parts, whose statistics are used up."""
-        totals = [merged(group) for group in zip(*parts, strict=True)]
-        return cls([outputs for outputs, _ in targets.groups], totals)
+    def of(
+        cls, source: FeatureSource, targets: RidgeTargets, solver: str, keep_few: bool
+    ) -> "RidgeSums":
+        """The sums over all rows of a source; with `keep_few` also the rows, if they are few."""
+        outputs, kind = [group for group, _ in targets.groups], STATISTICS[solver]
+        n, limit = source.n_features, _FEW * source.n_features
+
+        def start() -> list[Any]:
+            return [kind(n, len(group), KeptRows(limit) if keep_few else None) for group in outputs]
+
+        parts = source.fold(targets.update, start)
+        return cls(outputs, [merged(group) for group in zip(*parts, strict=True)])
 
     @property
     def solver(self) -> str:
         """The solver that the sums were made for."""
-        kinds = {kind: name for name, kind in STATISTICS.items()}
-        return kinds[type(self.statistics[0])]
+        return "qr" if isinstance(self.statistics[0], RidgeTriangle) else "eigen"
 
     @property
     def n_outputs(self) -> int:
@@ -115,13 +101,7 @@ class RidgeSums:
         return RidgeSums(outputs, statistics)
 
     def paths(self) -> list[RidgePath]:
-        """The ridge solutions of each group, for every alpha.
-
-        Raises
-        ------
-        ValueError
-            If an output has no row.
-        """
+        """The ridge solutions of each group, for every alpha; ValueError if one has no row."""
         for outputs, total in zip(self.outputs, self.statistics, strict=True):
             if total.n_rows == 0:
                 which = "y" if self.n_outputs == 1 else f"y, output {outputs[0]}"
@@ -149,23 +129,6 @@ def leave_one_out(
     targets: RidgeTargets,
 ) -> NDArray[np.float64]:
     """Mean squared leave-one-out error of each alpha, summed over outputs."""
-    parts = run_parts(
-        _leave_out_part, source.parts, source, targets, paths, alphas, n_jobs=source.n_jobs
-    )
+    parts = source.fold(targets.update, lambda: [LeaveOneOut(path, alphas) for path in paths])
     found = [merged(group) for group in zip(*parts, strict=True)]
     return np.sum([f.errors.sum(axis=1) / f.path.statistics.weight for f in found], axis=0)
-
-
-def _leave_out_part(
-    part: Any,
-    source: FeatureSource,
-    targets: RidgeTargets,
-    paths: list[RidgePath],
-    alphas: NDArray[np.float64],
-) -> list[Any]:
-    errors: list[Any] = []
-    for blocks in source.attempts(part):
-        errors = [LeaveOneOut(path, alphas) for path in paths]
-        for rows, features in blocks:
-            targets.update(errors, rows, features)
-    return errors

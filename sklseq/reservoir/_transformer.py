@@ -2,25 +2,21 @@
 
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import estimator, other_default
+from sklseq.base import estimator
 from sklseq.base.sequences import SequenceTransformer
-from sklseq.reservoir._base import BaseESN
-from sklseq.reservoir._features import write
-from sklseq.reservoir._pooling import Pooling
-from sklseq.reservoir._predictor import ESNPredictor
+from sklseq.reservoir._base import PoolingESN
 from sklseq.reservoir._threads import one_blas_thread
 
 __all__ = ["ESNTransformer"]
 
 
 @estimator
-class ESNTransformer(SequenceTransformer, BaseESN):
+class ESNTransformer(SequenceTransformer, PoolingESN):
     """Turn sequences, or their steps, into the states of a random recurrent network.
 
     Nothing is learned: `fit` draws the reservoir for the number of features of X. `transform`
@@ -39,26 +35,6 @@ class ESNTransformer(SequenceTransformer, BaseESN):
     >>> ESNTransformer(reservoir_size=20, random_state=0).fit_transform(X).shape
     (3, 20)
     """
-
-    # Declared as those of the networks with a readout.
-    bidirectional: bool = other_default(ESNPredictor, "bidirectional", False)
-    pooling: str = other_default(ESNPredictor, "pooling", "last")
-    n_slices: int = other_default(ESNPredictor, "n_slices", 1)
-    dtype: str = other_default(ESNPredictor, "dtype", "float64")
-
-    @property
-    def _dtype(self) -> str:
-        return self.dtype
-
-    @property
-    def _n_directions(self) -> int:
-        return 1 + self.bidirectional
-
-    @property
-    def _pooling(self) -> Pooling | None:
-        if self._per_step:
-            return None
-        return Pooling(self.pooling, self.washout, self.n_slices)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -103,10 +79,7 @@ class ESNTransformer(SequenceTransformer, BaseESN):
         check_is_fitted(self)
         sequences = self._read_steps(X, reset=False)
         with one_blas_thread():
-            source = self._source(sequences)
-            states = np.empty((source.n_rows, source.n_features), dtype=self.dtype)
-            write(source, np.asarray, states)
-        return self._as_output(X, sequences, states)
+            return self._as_output(X, sequences, self._source(sequences).table())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,11 +1,11 @@
 """Leave-one-out errors of ridge regression."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sklseq.ridge.ridge import RidgePath
 
-__all__ = ["LeaveOneOut"]
+__all__ = ["LeaveOneOut", "validation_errors"]
 
 
 class LeaveOneOut:
@@ -66,3 +66,16 @@ class LeaveOneOut:
         """Add the errors of another part of the rows, of the same path and alphas."""
         self.errors += other.errors
         return self
+
+
+def validation_errors(path: RidgePath, alphas: ArrayLike) -> NDArray[np.float64]:
+    """Mean squared error on rows left out, of shape (n_alphas, n_targets).
+
+    Exact leave-one-out where the statistics of the path have kept their rows, else generalized
+    cross-validation.
+    """
+    kept = path.statistics.rows and path.statistics.rows.all
+    if not kept:
+        return path.generalized_cross_validation(alphas)
+    errors = LeaveOneOut(path, alphas).update(*kept).errors
+    return np.asarray(errors / path.statistics.weight)

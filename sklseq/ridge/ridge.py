@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import xlogy
 
-__all__ = ["RidgePath", "RidgeStatistics", "checked_rows", "merged"]
+from sklseq.ridge.rows import KeptRows, joined
+
+__all__ = ["RidgePath", "RidgeStatistics", "check_mergeable", "checked_rows", "merged"]
 
 FloatArray = NDArray[np.float64]
 
@@ -30,6 +33,8 @@ class RidgeStatistics:
     ----------
     n_features, n_targets : int
         Columns of the features and of the targets.
+    rows : KeptRows or None, default=None
+        Keeps the rows while they are few, for exact leave-one-out errors.
 
     Attributes
     ----------
@@ -37,6 +42,8 @@ class RidgeStatistics:
         Rows of positive weight.
     weight : float
         Their sum of weights.
+    weight_logs : float
+        Their sum of weights times their logarithms.
     feature_mean : ndarray of shape (n_features,)
         Weighted mean of the features.
     target_mean : ndarray of shape (n_targets,)
@@ -58,8 +65,10 @@ class RidgeStatistics:
 
     n_features: int
     n_targets: int
+    rows: KeptRows | None = field(default=None, repr=False)
     n_rows: int = field(default=0, init=False)
     weight: float = field(default=0.0, init=False)
+    weight_logs: float = field(default=0.0, init=False)
     feature_mean: FloatArray = field(init=False, repr=False)
     target_mean: FloatArray = field(init=False, repr=False)
     products: FloatArray = field(init=False, repr=False)
@@ -99,6 +108,8 @@ class RidgeStatistics:
         x, y, w = checked_rows(self, features, targets, weights)
         if not (total := float(w.sum())):
             return self
+        if self.rows is not None:
+            self.rows.update(x, y, w)
         x_mean, y_mean = w @ x / total, w @ y / total
         x -= x_mean
         y -= y_mean
@@ -110,6 +121,7 @@ class RidgeStatistics:
         self.products += x.T @ x
         self.cross += x.T @ y
         self.squares += np.einsum("ij,ij->j", y, y)
+        self.weight_logs += float(xlogy(w, w).sum())
         return self._join(int(np.count_nonzero(w)), total, x_mean, y_mean)
 
     def merge(self, other: "RidgeStatistics") -> "RidgeStatistics":
@@ -124,16 +136,20 @@ class RidgeStatistics:
         -------
         self : RidgeStatistics
         """
-        self._check(other)
+        check_mergeable(self, other, "Statistics")
         self.products += other.products
         self.cross += other.cross
         self.squares += other.squares
+        self.weight_logs += other.weight_logs
+        self.rows = joined(self.rows, other.rows)
         return self._join(other.n_rows, other.weight, other.feature_mean, other.target_mean)
 
     def select(self, outputs: NDArray[np.int64]) -> "RidgeStatistics":
         """A copy with some of the targets."""
-        copy = RidgeStatistics(self.n_features, len(outputs))
+        rows = self.rows and self.rows.select(outputs)
+        copy = RidgeStatistics(self.n_features, len(outputs), rows)
         copy.n_rows, copy.weight = self.n_rows, self.weight
+        copy.weight_logs = self.weight_logs
         copy.feature_mean, copy.products = self.feature_mean.copy(), self.products.copy()
         copy.target_mean, copy.squares = self.target_mean[outputs], self.squares[outputs]
         copy.cross = self.cross[:, outputs]
@@ -147,6 +163,7 @@ class RidgeStatistics:
         """The same sums about zero instead of the means: for a fit without intercept."""
         raw = RidgeStatistics(self.n_features, self.n_targets)
         raw.n_rows, raw.weight, w = self.n_rows, self.weight, self.weight
+        raw.weight_logs, raw.rows = self.weight_logs, self.rows
         raw.products = self.products + w * np.outer(self.feature_mean, self.feature_mean)
         raw.cross = self.cross + w * np.outer(self.feature_mean, self.target_mean)
         raw.squares = self.squares + w * self.target_mean**2
@@ -165,11 +182,6 @@ class RidgeStatistics:
         source = self if fit_intercept else self.uncentered()
         values, vectors = scipy.linalg.eigh(source.products, driver="evd", check_finite=True)
         return RidgePath(source, np.maximum(values, 0), vectors, fit_intercept)
-
-    def _check(self, other: "RidgeStatistics") -> None:
-        mine, theirs = (self.n_features, self.n_targets), (other.n_features, other.n_targets)
-        if mine != theirs:
-            raise ValueError(f"Statistics of {mine} and {theirs} features and targets.")
 
     def _join(
         self, n_rows: int, weight: float, x_mean: FloatArray, y_mean: FloatArray
@@ -274,6 +286,11 @@ class RidgePath:
         """Trace of the hat matrix, the intercept included."""
         return float(self.values @ self.inverse(alpha)) + self.fit_intercept
 
+    @property
+    def rounding(self) -> FloatArray:
+        """Up to this `squared_error` is rounding, of shape (n_targets,)."""
+        return np.asarray(self.statistics.squares * (len(self.values) * 10 * np.finfo(float).eps))
+
     def squared_error(self, alpha: float) -> FloatArray:
         """Sum of weighted squared residuals on the rows seen, of shape (n_targets,)."""
         inverse = self.inverse(alpha)
@@ -281,31 +298,27 @@ class RidgePath:
         return np.maximum(self.statistics.squares - explained, 0)
 
     def generalized_cross_validation(self, alphas: ArrayLike) -> FloatArray:
-        """GCV ``n * error / (n - degrees of freedom)^2``, of shape (n_alphas, n_targets).
+        """GCV ``error / (1 - degrees of freedom / n)^2``, of shape (n_alphas, n_targets).
 
-        Golub, Heath & Wahba (1979); from the sums alone, without another pass. Its
-        errors are differences of large sums: below about 1e-14 of the targets' variance they
-        are rounding, and `LeaveOneOut` is the better guide. Infinite where no freedom is left.
+        Golub, Heath & Wahba (1979); from the sums alone, without another pass. The error is the
+        mean over the weights, and n the number of rows of equal weight that are spread as much,
+        the exponential of the weights' entropy. Infinite where no freedom is left.
         """
-        n = self.statistics.n_rows
+        sums = self.statistics
+        n = sums.weight * np.exp(-sums.weight_logs / sums.weight)
         rows = []
         for alpha in np.atleast_1d(np.asarray(alphas, float)):
-            left = n - self.degrees_of_freedom(alpha)
-            error = self.squared_error(alpha)
-            rows.append(n * error / left**2 if left > 1e-9 * n else np.full_like(error, np.inf))
+            left = 1 - self.degrees_of_freedom(alpha) / n
+            # Where hardly any freedom is left, the rounding of the error is divided by nothing.
+            error = (self.squared_error(alpha) + self.rounding) / sums.weight
+            rows.append(error / left**2 if left > 1e-6 else np.full_like(error, np.inf))
         return np.stack(rows)
 
 
 def checked_rows(
     statistic: Any, features: ArrayLike, targets: ArrayLike, weights: ArrayLike | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Copies of rows, of the columns that a statistic has, and their weights.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or a weight is negative.
-    """
+    """Copies of rows and their weights; ValueError where they do not fit the statistic."""
     x, y = np.array(features, dtype=np.float64), np.array(targets, dtype=np.float64)
     n, p, k = len(x), statistic.n_features, statistic.n_targets
     if x.shape != (n, p) or y.shape != (n, k):
@@ -316,6 +329,13 @@ def checked_rows(
     if w.shape != (n,) or (w < 0).any():
         raise ValueError("The weights must be one number at least 0 for each row.")
     return x, y, w
+
+
+def check_mergeable(one: Any, other: Any, kind: str) -> None:
+    """Whether two statistics have the same columns; else ValueError."""
+    mine, theirs = (one.n_features, one.n_targets), (other.n_features, other.n_targets)
+    if mine != theirs:
+        raise ValueError(f"{kind} of {mine} and {theirs} features and targets.")
 
 
 def merged(parts: Iterable[Any]) -> Any:

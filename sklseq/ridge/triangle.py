@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import xlogy
 
-from sklseq.ridge.ridge import RidgePath, checked_rows
+from sklseq.ridge.ridge import RidgePath, check_mergeable, checked_rows
+from sklseq.ridge.rows import KeptRows, joined
 
 __all__ = ["RidgeTriangle", "TrianglePath"]
 
@@ -31,11 +33,15 @@ class RidgeTriangle:
     ----------
     n_features, n_targets : int
         Columns of the features and of the targets.
+    rows : KeptRows or None, default=None
+        Keeps the rows while they are few, for exact leave-one-out errors.
 
     Attributes
     ----------
     n_rows : int
         Rows of positive weight.
+    weight_logs : float
+        Their sum of weights times their logarithms.
 
     Examples
     --------
@@ -47,7 +53,9 @@ class RidgeTriangle:
 
     n_features: int
     n_targets: int
+    rows: KeptRows | None = field(default=None, repr=False)
     n_rows: int = field(default=0, init=False)
+    weight_logs: float = field(default=0.0, init=False)
     _factor: FloatArray = field(init=False, repr=False)
     _waiting: list[FloatArray] = field(default_factory=list, init=False, repr=False)
 
@@ -59,6 +67,9 @@ class RidgeTriangle:
     ) -> "RidgeTriangle":
         """Add rows; arguments and errors as of `RidgeStatistics.update`."""
         x, y, w = checked_rows(self, features, targets, weights)
+        if self.rows is not None:
+            self.rows.update(x, y, w)
+        self.weight_logs += float(xlogy(w, w).sum())
         rows = np.column_stack([np.ones(len(x)), x, y])
         if weights is not None:
             rows = (rows * np.sqrt(w)[:, None])[w > 0]
@@ -66,14 +77,16 @@ class RidgeTriangle:
 
     def merge(self, other: "RidgeTriangle") -> "RidgeTriangle":
         """Add the rows of another triangle; both as if seen at once, to rounding."""
-        mine, theirs = (self.n_features, self.n_targets), (other.n_features, other.n_targets)
-        if mine != theirs:
-            raise ValueError(f"Triangles of {mine} and {theirs} features and targets.")
+        check_mergeable(self, other, "Triangles")
+        self.weight_logs += other.weight_logs
+        self.rows = joined(self.rows, other.rows)
         return self._add(other.factor.copy(), other.n_rows)
 
     def select(self, outputs: NDArray[np.int64]) -> "RidgeTriangle":
         """A copy with some of the targets."""
-        copy = RidgeTriangle(self.n_features, len(outputs))
+        rows = self.rows and self.rows.select(outputs)
+        copy = RidgeTriangle(self.n_features, len(outputs), rows)
+        copy.weight_logs = self.weight_logs
         columns = np.r_[: 1 + self.n_features, 1 + self.n_features + outputs]
         return copy._add(self.factor[:, columns], self.n_rows)
 
@@ -161,6 +174,12 @@ class TrianglePath(RidgePath):
     def floor(self) -> float:
         """Below this an eigenvalue is rounding."""
         return float((self.roots[-1] * len(self.roots) * np.finfo(float).eps) ** 2)
+
+    @property
+    def rounding(self) -> FloatArray:
+        """Up to this `squared_error` is rounding, of shape (n_targets,)."""
+        unit = len(self.values) * 10 * np.finfo(float).eps
+        return np.asarray(self.statistics.squares * unit**2)
 
     def squared_error(self, alpha: float) -> FloatArray:
         """Sum of weighted squared residuals on the rows seen, of shape (n_targets,).

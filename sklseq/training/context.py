@@ -15,38 +15,33 @@ _LARGE_STEP = 50_000_000
 
 _lock = threading.RLock()
 _active = 0
-_threads_outside = 1
+_threads_before = 1
 
 
 @contextmanager
 def threads(n_threads: int | None, work: int) -> Iterator[None]:
     """Limit torch's intra-op threads, and restore them.
 
-    Parameters
-    ----------
-    n_threads : int or None
-        None means one where a step's work is small, else as many as torch has.
-    work : int
-        Multiply-adds of one step.
+    None means one where a step's `work`, in multiply-adds, is small, else as many as torch has.
     """
-    global _active, _threads_outside
+    global _active, _threads_before
     with _lock:
         # Several fits may run in the threads of one process: the first that comes notes what
         # to restore, and each restores that, not what another one has set.
         if _active == 0:
-            _threads_outside = torch.get_num_threads()
+            _threads_before = torch.get_num_threads()
         _active += 1
-        outside = _threads_outside
-    wanted = n_threads or (1 if work < _LARGE_STEP else outside)
+        before = _threads_before
+    wanted = n_threads or (1 if work < _LARGE_STEP else before)
     if n_threads is None or _in_worker():
-        wanted = min(wanted, outside)  # a worker of joblib is given its share; never more
+        wanted = min(wanted, before)  # a worker of joblib is given its share; never more
     torch.set_num_threads(wanted)
     try:
         yield
     finally:
         with _lock:
             _active -= 1
-            torch.set_num_threads(outside)
+            torch.set_num_threads(before)
 
 
 @contextmanager

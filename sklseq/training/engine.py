@@ -84,10 +84,7 @@ class Trainer:
         With `validation`, training stops once its loss has not fallen by `tol` for
         `n_iter_no_change` epochs, and the best weights are restored.
 
-        Raises
-        ------
-        ValueError
-            If the loss is not finite.
+        Raises ValueError if the loss is not finite.
         """
         device = next(module.parameters()).device
         n_parameters = sum(p.numel() for p in module.parameters())
@@ -285,7 +282,11 @@ class _Net(NeuralNet):
 
     def _computed(self, batch: Batch, parameters: Iterable[nn.Parameter]) -> None:
         """Clip new gradients, and show them to callbacks."""
-        self._limit(parameters)
+        clip = self.trainer.gradient_clip
+        if clip is not None and self.trainer.solver != "lbfgs":
+            by_norm = self.trainer.gradient_clip_by == "norm"
+            limit = _clip_norm if by_norm else nn.utils.clip_grad_value_
+            limit(parameters, clip)
         if self.listeners["on_grad_computed"]:
             self.notify(
                 "on_grad_computed",
@@ -293,13 +294,6 @@ class _Net(NeuralNet):
                 batch=batch,
                 training=True,
             )
-
-    def _limit(self, parameters: Iterable[nn.Parameter]) -> None:
-        clip = self.trainer.gradient_clip
-        if clip is not None and self.trainer.solver != "lbfgs":
-            by_norm = self.trainer.gradient_clip_by == "norm"
-            limit = _clip_norm if by_norm else nn.utils.clip_grad_value_
-            limit(parameters, clip)
 
     def validation_step(self, batch: Batch, **_: Any) -> dict[str, Any]:
         self.module_.eval()

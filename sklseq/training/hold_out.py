@@ -19,6 +19,8 @@ def hold_out(
     *,
     groups: NDArray[Any] | None = None,
     held: NDArray[np.int64] | None = None,
+    estimator: str = "The estimator",
+    unit: str = "row",
 ) -> tuple[Rows, Rows]:
     """Split the rows that have a target with weight in two; the others are left out.
 
@@ -34,15 +36,8 @@ def hold_out(
         Rows of a group stay together.
     held : ndarray of int or None, default=None
         Numbers of the rows to hold out, where the user chose them.
-
-    Returns
-    -------
-    train, validation : Rows
-
-    Raises
-    ------
-    ValueError
-        If fewer than two rows have a target.
+    estimator, unit : str
+        What messages call the estimator and a row.
     """
     if held is not None:
         return rows.subset(np.setdiff1d(np.arange(len(rows)), held)), rows.subset(np.sort(held))
@@ -51,8 +46,8 @@ def hold_out(
     candidates = np.flatnonzero(rows.has_target(targets))
     if len(candidates) < 2:
         raise ValueError(
-            "early_stopping holds out a part of the rows that have a target and weight, but X has "
-            f"{len(candidates)} of them: set it to False."
+            f"{estimator} with early_stopping=True needs two {unit}s that have a target and "
+            f"weight, one of them to hold out, but X has {len(candidates)}: set it to False."
         )
     n_held = int(np.clip(np.ceil(share * len(candidates)), 1, len(candidates) - 1))
     if groups is not None:

@@ -1,12 +1,15 @@
 """Solvers and learning rate schedules by name."""
 
 import math
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 from skorch.callbacks import LRScheduler
 from torch import optim
 from torch.optim import lr_scheduler
+
+if TYPE_CHECKING:
+    from sklseq.training.engine import Trainer
 
 __all__ = ["SCHEDULES", "SOLVERS", "make_optimizer", "make_schedule"]
 
@@ -14,16 +17,7 @@ SOLVERS = ("adam", "adamw", "sgd", "rmsprop", "lbfgs")
 SCHEDULES = ("cosine", "exponential", "step", "cyclic", "onecycle", "plateau")
 
 
-class _Settings(Protocol):
-    solver: str
-    learning_rate: float
-    lr_schedule: str | None
-    max_epochs: int
-    weight_decay: float
-    n_iter_no_change: int
-
-
-def make_optimizer(settings: _Settings, device: torch.device) -> tuple[Any, dict[str, Any]]:
+def make_optimizer(settings: "Trainer", device: torch.device) -> tuple[Any, dict[str, Any]]:
     """Optimizer class and its options."""
     if settings.solver == "lbfgs":
         return optim.LBFGS, {
@@ -43,7 +37,7 @@ def make_optimizer(settings: _Settings, device: torch.device) -> tuple[Any, dict
     return {"adam": optim.Adam, "adamw": optim.AdamW}[settings.solver], options
 
 
-def make_schedule(settings: _Settings, n_batches: int, monitor: str) -> LRScheduler | None:
+def make_schedule(settings: "Trainer", n_batches: int, monitor: str) -> LRScheduler | None:
     """The callback that moves the learning rate; None leaves it constant, as for 'lbfgs'."""
     rate, epochs = settings.learning_rate, settings.max_epochs
     schedules: dict[str | None, tuple[Any, dict[str, Any]]] = {

@@ -35,13 +35,7 @@ class Phase:
 
 
 def phase_options(solver: str) -> dict[str, Any]:
-    """What the optimizer takes where parts learn against each other.
-
-    Raises
-    ------
-    ValueError
-        If it minimizes one loss alone.
-    """
+    """What the optimizer takes where parts learn against each other; LBFGS is refused."""
     if solver == "lbfgs":
         raise ValueError(
             "solver='lbfgs' minimizes one loss, but adversaries have one each: take 'adam'."
@@ -59,16 +53,9 @@ def adversarial_step(
 ) -> Tensor:
     """Update each part in turn by its own loss; the other parts stay as they are.
 
-    Parameters
-    ----------
-    module : Module
-        Its method ``after_step``, if it has one, is called once all parts have been updated.
-    phases : sequence of Phase
-    optimizer : Optimizer
-        Has the parameters of all parts; those without a gradient it leaves alone.
-    batch : Batch
-    on_gradients : callable
-        Called with the parameters of a part once they have gradients: clips them, for one.
+    `on_gradients` is called with the parameters of a part once they have gradients, and clips them,
+    for one. Once all parts are updated, the method ``after_step`` of the module is called, if it
+    has one.
 
     Returns
     -------

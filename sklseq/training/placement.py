@@ -13,10 +13,7 @@ __all__ = ["as_tensor", "device_or_cpu", "parameter_of", "resolve_device"]
 def resolve_device(device: str) -> torch.device:
     """The torch device of a name; "auto" takes an accelerator if there is one.
 
-    Raises
-    ------
-    ValueError
-        If the device is unknown or not there.
+    Raises ValueError if the device is unknown or not there.
     """
     if device == "auto":
         best = torch.accelerator.current_accelerator(check_available=True)

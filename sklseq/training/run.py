@@ -34,8 +34,7 @@ def run(
     Parameters
     ----------
     function : callable
-        Takes what `rows` has as inputs and gives one row for each of theirs; a method of the
-        module.
+        A method of the module: takes the inputs of `rows` and gives one row for each of theirs.
     module : Module
         Put into evaluation mode.
     rows : Rows

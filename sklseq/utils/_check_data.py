@@ -8,6 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils.estimator_checks import set_random_state
 
+from sklseq._compat.sklearn import constraints_of
+
 METHODS = ("predict", "predict_proba", "decision_function", "score_samples", "transform")
 _LENGTHS = (5, 3, 8, 1, 5, 9, 2, 7, 4, 6, 8, 3)
 
@@ -86,7 +88,7 @@ def name_of(estimator: Any) -> str:
 
 def takes(estimator: Any, parameter: str, option: str) -> bool:
     """Whether one of a parameter's options is this string."""
-    constraints = getattr(estimator, "_parameter_constraints", None)
+    constraints = constraints_of(estimator)
     if constraints is None:  # not made with our decorator: the name must do
         return parameter in estimator.get_params()
     allowed = constraints.get(parameter, ())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
 from sklseq.utils._bad_input_checks import assert_refuses
-from sklseq.utils._check_data import fresh
+from sklseq.utils._check_data import fitted
 
 __all__ = [
     "check_frames_and_arrays_of_whole_numbers",
@@ -46,23 +46,19 @@ def mixed_frame(n: int = 120) -> Any:
     return frame
 
 
-def _fit(estimator: Any, X: Any, **params: Any) -> Any:
-    return fresh(estimator, **params).fit(X)
-
-
 def check_frames_of_numbers(estimator: Any) -> None:
     """Real numbers in a DataFrame are learned as in an array, and drawn as a DataFrame."""
     import pandas as pd
 
     X = np.random.default_rng(0).normal(size=(40, 3))
     names = ["a", "b", "c"]
-    from_array = _fit(estimator, X, max_epochs=2).sample(5, random_state=0)
-    model = _fit(estimator, pd.DataFrame(X, columns=names), max_epochs=2)
+    from_array = fitted(estimator, X, max_epochs=2).sample(5, random_state=0)
+    model = fitted(estimator, pd.DataFrame(X, columns=names), max_epochs=2)
     rows = model.sample(5, random_state=0)
     assert list(rows.columns) == names, f"columns {list(rows.columns)} from {names}"
     assert_array_equal(rows.to_numpy(), from_array)
     whole = pd.DataFrame({"n": np.arange(40) % 7, "x": X[:, 0].astype(np.float32)})
-    rows = _fit(estimator, whole, max_epochs=2).sample(50, random_state=0)
+    rows = fitted(estimator, whole, max_epochs=2).sample(50, random_state=0)
     assert (rows.dtypes == whole.dtypes).all(), f"dtypes {rows.dtypes.to_dict()}"
     assert rows["n"].between(0, 6).all(), "integers outside the range seen"
 
@@ -76,10 +72,10 @@ def check_frames_and_arrays_of_whole_numbers(estimator: Any) -> None:
     if get_tags(estimator).input_tags.categorical:
         tables.append(counts > counts.mean(axis=0))
     else:
-        assert_refuses(partial(_fit, estimator, counts > 3), "booleans")
+        assert_refuses(partial(fitted, estimator, counts > 3), "booleans")
     for X in tables:
         frame = pd.DataFrame(X)
-        of_array, of_frame = (_fit(estimator, table, max_epochs=2) for table in (X, frame))
+        of_array, of_frame = (fitted(estimator, table, max_epochs=2) for table in (X, frame))
         for table in (of_array.sample(30, random_state=0), _there_and_back(of_array, X)):
             assert table.dtype == X.dtype, f"{table.dtype} rows from {X.dtype} data"
             assert (table >= X.min(axis=0)).all(), "below what was seen"
@@ -91,7 +87,7 @@ def check_frames_and_arrays_of_whole_numbers(estimator: Any) -> None:
                 values = getattr(of_array, method)(X)
                 assert_array_equal(values, getattr(of_frame, method)(frame))
                 assert_array_equal(values, getattr(of_array, method)(X.astype(np.float64)))
-    assert_refuses(partial(_fit, estimator, np.array([[1], [2**60]])), "row 1", "too large")
+    assert_refuses(partial(fitted, estimator, np.array([[1], [2**60]])), "row 1", "too large")
 
 
 def _there_and_back(model: Any, X: Any) -> Any:
@@ -103,10 +99,10 @@ def check_frames_of_mixed_columns(estimator: Any) -> None:
     """All kinds of columns come back with their dtype; else the first of a wrong kind is named."""
     frame = mixed_frame()
     if not get_tags(estimator).input_tags.categorical:
-        assert_refuses(partial(_fit, estimator, frame.drop(columns="children")), "smokes", "bool")
-        assert_refuses(partial(_fit, estimator, frame), "children", "missing")
+        assert_refuses(partial(fitted, estimator, frame.drop(columns="children")), "smokes", "bool")
+        assert_refuses(partial(fitted, estimator, frame), "children", "missing")
         return
-    model = _fit(estimator, frame)
+    model = fitted(estimator, frame)
     rows = model.sample(400, random_state=0)
     assert (rows.dtypes == frame.dtypes).all(), f"dtypes {rows.dtypes.to_dict()}"
     assert list(rows.columns) == list(frame.columns)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
 from sklseq.nn.flows import Flow
-from sklseq.utils._check_data import fresh
+from sklseq.utils._bad_input_checks import assert_refuses
+from sklseq.utils._check_data import fitted
 from sklseq.utils._frame_checks import (
     check_frames_and_arrays_of_whole_numbers,
     check_frames_of_mixed_columns,
@@ -109,14 +110,10 @@ def _classes(n: int = 200) -> tuple[NDArray[Any], NDArray[Any]]:
     return rng.normal(size=(n, 2)) + np.where(y == "rare", 20.0, -20.0)[:, None], y
 
 
-def _fit(estimator: Any, X: Any, y: Any = None, **params: Any) -> Any:
-    return fresh(estimator, **params).fit(X, y)
-
-
 def check_samples_are_like_the_data(estimator: Any) -> None:
     """Rows with the columns and the type of the training data, all finite."""
     for dtype in (np.float64, np.float32):
-        model = _fit(estimator, _table().astype(dtype))
+        model = fitted(estimator, _table().astype(dtype))
         for n in (1, 7, 100):
             rows = model.sample(n, random_state=0)
             assert rows.shape == (n, 3), f"sample({n}) has shape {rows.shape}"
@@ -127,7 +124,7 @@ def check_samples_are_like_the_data(estimator: Any) -> None:
 
 def check_samples_depend_on_their_seed_alone(estimator: Any) -> None:
     """An int gives the same rows again; another one, or None, gives others."""
-    model = _fit(estimator, _table())
+    model = fitted(estimator, _table())
     rows = model.sample(5, random_state=3)
     assert_array_equal(model.sample(5, random_state=3), rows)
     assert_array_equal(model.sample(5, random_state=np.random.RandomState(3)), rows)
@@ -138,7 +135,7 @@ def check_samples_depend_on_their_seed_alone(estimator: Any) -> None:
 
 def check_sampling_has_no_side_effects(estimator: Any) -> None:
     """Neither the model nor a global generator changes."""
-    model = _fit(estimator, _table())
+    model = fitted(estimator, _table())
 
     def state() -> tuple[bytes, bytes, bytes]:
         numpy_state = np.random.get_state()  # noqa: NPY002
@@ -157,21 +154,21 @@ def check_sampling_has_no_side_effects(estimator: Any) -> None:
 
 def check_number_of_samples(estimator: Any) -> None:
     """Fewer than one sample, or part of one, is refused by name."""
-    model = _fit(estimator, _table())
+    model = fitted(estimator, _table())
     for n in (0, -1, 1.5, "two"):
-        _assert_refuses(partial(model.sample, n), "n_samples")
+        assert_refuses(partial(model.sample, n), "n_samples")
 
 
 def check_fewer_rows_than_a_batch(estimator: Any) -> None:
     """Training on less than a batch, on a last batch of one row, and on a single batch."""
     for n, batch_size in ((10, 100), (11, 5), (10, 10)):
-        model = _fit(estimator, _table(n), batch_size=batch_size, max_epochs=2)
+        model = fitted(estimator, _table(n), batch_size=batch_size, max_epochs=2)
         assert np.isfinite(model.sample(3, random_state=0)).all()
 
 
 def check_pickled_generators_sample_alike(estimator: Any) -> None:
     """A model that was stored draws what it drew before."""
-    model = _fit(estimator, _table())
+    model = fitted(estimator, _table())
     loaded = pickle.loads(pickle.dumps(model))
     assert_array_equal(loaded.sample(5, random_state=0), model.sample(5, random_state=0))
 
@@ -179,7 +176,7 @@ def check_pickled_generators_sample_alike(estimator: Any) -> None:
 def check_generator_scores(estimator: Any) -> None:
     """A score belongs to its row, repeats, and is lower far from the data."""
     X = _table()
-    model = _fit(estimator, X, dtype="float64")
+    model = fitted(estimator, X, dtype="float64")
     if not hasattr(model, "score_samples"):
         return
     scores = model.score_samples(X)
@@ -199,7 +196,7 @@ def check_generator_scores(estimator: Any) -> None:
 def check_flow_is_exact(estimator: Any) -> None:
     """Invertible, and the density is the noise's times the determinant that autograd finds."""
     X = _table()
-    model = _fit(estimator, X, dtype="float64")
+    model = fitted(estimator, X, dtype="float64")
     if not isinstance(getattr(model, "module_", None), Flow):
         return
     Z = model.transform(X)
@@ -218,7 +215,7 @@ def check_flow_is_exact(estimator: Any) -> None:
 def check_class_asked_is_class_given(estimator: Any) -> None:
     """Rows lie where those of their class do; without y, classes are as frequent as they were."""
     X, y = _classes()
-    model = _fit(estimator, X, y, conditional=True)
+    model = fitted(estimator, X, y, conditional=True)
 
     def classes(rows: NDArray[Any]) -> NDArray[Any]:
         return np.where(rows.sum(axis=1) > 0, "rare", "usual")
@@ -244,31 +241,20 @@ def check_class_asked_is_class_given(estimator: Any) -> None:
 def check_bad_classes(estimator: Any) -> None:
     """Classes never seen, of another number than the rows, or not there at all are refused."""
     X, y = _classes(40)
-    model = _fit(estimator, X, y, conditional=True, max_epochs=1)
-    _assert_refuses(partial(model.sample, 3, y="unheard of"), "unheard of", "rare")
-    _assert_refuses(partial(model.sample, 3, y=["rare", "rare"]), "shape", "3")
-    _assert_refuses(partial(_fit, estimator, X, conditional=True), "requires y")
-    _assert_refuses(partial(_fit, estimator, X, y[:-1], conditional=True), "inconsistent")
-    plain = _fit(estimator, X, y, conditional=False, max_epochs=1)
-    _assert_refuses(partial(plain.sample, 3, y="rare"), "conditional=True")
+    model = fitted(estimator, X, y, conditional=True, max_epochs=1)
+    assert_refuses(partial(model.sample, 3, y="unheard of"), "unheard of", "rare")
+    assert_refuses(partial(model.sample, 3, y=["rare", "rare"]), "shape", "3")
+    assert_refuses(partial(fitted, estimator, X, conditional=True), "requires y")
+    assert_refuses(partial(fitted, estimator, X, y[:-1], conditional=True), "inconsistent")
+    plain = fitted(estimator, X, y, conditional=False, max_epochs=1)
+    assert_refuses(partial(plain.sample, 3, y="rare"), "conditional=True")
 
 
 def check_scores_of_classes(estimator: Any) -> None:
     """The score without a class is the mixture of the scores in each."""
     X, y = _classes(80)
-    model = _fit(estimator, X, y, conditional=True, dtype="float64")
+    model = fitted(estimator, X, y, conditional=True, dtype="float64")
     if not hasattr(model, "score_samples"):
         return
     joint = [model.score_samples(X, y=c) + np.log(p) for c, p in (("rare", 0.25), ("usual", 0.75))]
     assert_allclose(np.logaddexp(*joint), model.score_samples(X))
-
-
-def _assert_refuses(call: Callable[[], Any], *words: str) -> None:
-    message = None
-    try:
-        call()
-    except (ValueError, TypeError) as error:
-        message = str(error)
-    assert message is not None, f"bad input was accepted; expected an error that says {words}"
-    missing = [word for word in words if word not in message]
-    assert not missing, f"the message does not say {missing}: {message}"

@@ -122,6 +122,41 @@ def test_blocks_and_merging_equal_one_fit(alpha, missing):
             assert_allclose(got[WASHOUT:], expected[WASHOUT:], atol=1e-6)
 
 
+@pytest.mark.parametrize("weighting", ["equal", "half", "spread"])
+@pytest.mark.parametrize("rows_for_each_unit", [0.5, 1.0, 1.02, 1.5, 3.0, 6.0])
+def test_gcv_is_as_good_as_leave_one_out(rows_for_each_unit, weighting):
+    units, n = 50, int(50 * rows_for_each_unit)
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(n + 300, 5))
+        truth = np.sin(X[:, -1]) * X[:, -2] + X[:, -3]
+        y = truth[:n] + rng.normal(size=n)
+        weights = {
+            "equal": np.ones(n),
+            "half": np.where(np.arange(n) % 2, 0.01, 1.0),
+            "spread": np.exp(1.5 * rng.normal(size=n)),
+        }[weighting]
+        by_gcv, by_leave_one_out = (
+            ESNRegressor(reservoir_size=units, alpha=alpha, random_state=seed)
+            .fit(X[:n], y, sample_weight=weights)
+            .score(X[n:], truth[n:])
+            for alpha in ("gcv", np.logspace(-12, 4, 33))
+        )
+        assert by_gcv > by_leave_one_out - 0.1
+
+
+@pytest.mark.parametrize("solver", ["eigen", "qr"])
+def test_gcv_of_few_rows_is_leave_one_out_in_blocks_too(solver):
+    X, y = series(90)
+    X, y = X[:, None, :], y + np.random.default_rng(0).normal(size=y.shape)
+    model = esn(target="sequence", washout=0, solver=solver, alpha="gcv").fit(X[:40], y[:40])
+    model.partial_fit(X[40:70], y[40:70])
+    model.merge(esn(target="sequence", washout=0, solver=solver, alpha="gcv").fit(X[70:], y[70:]))
+    alphas = np.logspace(*((-12, 4, 33) if solver == "eigen" else (-20, 4, 49)))
+    want = esn(target="sequence", washout=0, solver=solver, alpha=alphas).fit(X, y)
+    assert model.alpha_ == want.alpha_
+
+
 def test_partial_fit_of_classes():
     X, y = sequences()
     whole = ESNClassifier(random_state=0).fit(X, y)

@@ -53,17 +53,10 @@ class Sequences:
         return Sequences(steps, self.lengths, self.layout, self.feature_names)
 
     def restore(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Give values per step back in the container of the input.
+        """Values per step ``(sum of lengths, ...)`` in the container of the input.
 
-        Parameters
-        ----------
-        values : ndarray of shape (sum of lengths, ...)
-
-        Returns
-        -------
-        ndarray
-            ``(n_sequences, n_steps, ...)`` for dense input; ``(n_steps, ...)`` for one series
-            or a DataFrame; else a 1-D object array with one array per sequence.
+        ``(n_sequences, n_steps, ...)`` for dense input; ``(n_steps, ...)`` for one series or a
+        DataFrame; else a 1-D object array with one array per sequence.
         """
         if self.layout in ("series", "frame"):
             return values

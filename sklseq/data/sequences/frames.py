@@ -25,10 +25,7 @@ def is_panel_frame(X: Any) -> bool:
 def lengths_of_index(index: Any, name: str) -> NDArray[np.int64]:
     """Number of rows of each sequence that the outer level of an index names.
 
-    Raises
-    ------
-    ValueError
-        Naming a sequence whose rows are not together.
+    Raises ValueError, naming a sequence whose rows are not together.
     """
     identity = index.get_level_values(0)
     codes = identity.factorize()[0]

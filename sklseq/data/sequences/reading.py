@@ -44,6 +44,8 @@ def read_sequences(
 ) -> Sequences:
     """Read many sequences from a 3-D array, a list or object array, or a panel DataFrame.
 
+    Raises ValueError, naming the sequence, the step and the feature at fault.
+
     Parameters
     ----------
     X : array-like
@@ -54,18 +56,8 @@ def read_sequences(
     symbolic : bool, default=False
         Whether integers are symbols too; strings always are.
     allow_nan : bool, default=False
-        Whether NaN is accepted.
     name : str, default="X"
         Name of the input in messages.
-
-    Returns
-    -------
-    Sequences
-
-    Raises
-    ------
-    ValueError
-        Naming the sequence, the step and the feature at fault.
     """
     sequences = _read(X, dtype, symbolic, name)
     return sequences if sequences.symbolic else check_finite(sequences, allow_nan, name)

@@ -16,24 +16,9 @@ def stack_steps(
 ) -> NDArray[Any]:
     """Stack one value (or k) per step in the order of the steps of a reference.
 
-    Parameters
-    ----------
-    values : array-like
-        For one series or a panel DataFrame ``(n_steps,)`` or ``(n_steps, k)``; for many
-        sequences ``(n, T)`` or ``(n, T, k)``, or a list or object array with one array each.
-    reference : Sequences
-        The steps that the values belong to.
-    name, reference_name : str
-        Name of the values in messages.
-
-    Returns
-    -------
-    ndarray of shape (sum of lengths,) or (sum of lengths, k)
-
-    Raises
-    ------
-    ValueError
-        Where a sequence has another number of values than steps; it is named.
+    `values` are, for one series or a panel DataFrame, ``(n_steps,)`` or ``(n_steps, k)``; for many
+    sequences ``(n, T)`` or ``(n, T, k)``, or a list or object array with one array each. A sequence
+    with another number of values than steps is named.
     """
     rows_are_steps = reference.layout in ("series", "frame")
     found = read_steps(values, name, series=rows_are_steps)
@@ -61,7 +46,7 @@ def stack_steps(
 
 
 def read_steps(values: Any, name: str = "y", *, series: bool = False) -> Sequences:
-    """Read one value (or k) per step, whatever sequences they belong to.
+    """Read one value (or k) per step, whatever sequences they belong to and of any type.
 
     Parameters
     ----------
@@ -73,16 +58,6 @@ def read_steps(values: Any, name: str = "y", *, series: bool = False) -> Sequenc
         Name of the values in messages.
     series : bool, default=False
         Whether a 2-D array or a list of lists is one series ``(n_steps, k)``.
-
-    Returns
-    -------
-    Sequences
-        Its ``steps`` are the values, of any type.
-
-    Raises
-    ------
-    ValueError
-        If there is no value per step, naming the sequence.
     """
     if getattr(getattr(values, "index", None), "nlevels", 1) > 1:
         return Sequences(values.to_numpy(), lengths_of_index(values.index, name), "frame")
@@ -137,16 +112,7 @@ def _item_values(values: Any, place: str) -> NDArray[Any]:
 
 
 def as_labels(values: Any) -> NDArray[Any]:
-    """Labels as an array; beside strings, None, NaN and numbers stay what they are.
-
-    Parameters
-    ----------
-    values : array-like
-
-    Returns
-    -------
-    ndarray
-    """
+    """Labels as an array; among strings, None, NaN and numbers stay what they are."""
     array = np.asarray(values)
     mixed = array.dtype.kind in "US" and isinstance(values, (list, tuple))
     if mixed and not all(isinstance(value, (str, bytes)) for value in values):
@@ -155,16 +121,7 @@ def as_labels(values: Any) -> NDArray[Any]:
 
 
 def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which values are None, NaN or pandas' NA.
-
-    Parameters
-    ----------
-    values : ndarray of any shape
-
-    Returns
-    -------
-    ndarray of bool of the same shape
-    """
+    """Which values, of any shape, are None, NaN or pandas' NA."""
     if values.dtype.kind == "f":
         return np.isnan(values)
     if values.dtype.kind != "O":
@@ -174,16 +131,7 @@ def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def unlabeled(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which labels mark a step without one: None, NaN or -1 (-1.0 too).
-
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-
-    Returns
-    -------
-    ndarray of bool of shape (n,)
-    """
+    """Which labels ``(n,)`` mark a step without one: None, NaN or -1 (-1.0 too)."""
     if values.dtype.kind in "fiu":
         return missing(values) | (values == -1)
     if values.dtype.kind == "O":

@@ -57,18 +57,10 @@ class Column:
 
     @classmethod
     def of(cls, series: Any) -> Self:
-        """Describe a column.
+        """Describe a column of a DataFrame.
 
-        Parameters
-        ----------
-        series : pandas Series
-
-        Raises
-        ------
-        TypeError
-            If it holds neither numbers nor booleans nor categories.
-        ValueError
-            If a number is infinite, or an integer too large to be distinguished from its neighbors.
+        Raises TypeError if it holds neither numbers nor booleans nor categories, ValueError if a
+        number is infinite, or an integer too large to be distinguished from its neighbors.
         """
         kind, missing = kind_of(series), series.isna().to_numpy()
         known: dict[str, Any] = {"name": series.name, "kind": kind, "dtype": str(series.dtype)}
@@ -91,16 +83,7 @@ class Column:
 
     @classmethod
     def of_numbers(cls, name: Hashable, x: NDArray[np.float64], dtype: np.dtype[Any]) -> Self:
-        """Describe a column of an array of integers or booleans as that of a DataFrame.
-
-        Parameters
-        ----------
-        name : hashable
-        x : ndarray of shape (n_samples,)
-            Its values.
-        dtype : dtype
-            Which they had.
-        """
+        """Describe a column of an array of integers or booleans as that of a DataFrame."""
         if dtype.kind == "b":
             return cls(name, "boolean", dtype.name)
         check_integers(x, name)
@@ -117,15 +100,10 @@ class Column:
         return self.kind == "number" and self.dtype.lower().startswith(("int", "uint"))
 
     def encode(self, series: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What a network sees of the column.
+        """What a network sees: values ``(n, width)``, and half widths ``(n,)`` of the intervals.
 
-        Returns
-        -------
-        values : ndarray of shape (n, width) or (n, 1 + width)
-            Behind the indicator, where some values were missing in `fit`. Zeros stand for what
-            is missing.
-        half_widths : ndarray of shape (n,)
-            Of the intervals of numbers.
+        Where some values were missing in `fit`, the indicator comes first. Zeros stand for what is
+        missing.
         """
         missing = series.isna().to_numpy()
         if missing.any() and self.missing is None:
@@ -148,12 +126,7 @@ class Column:
     def encode_numbers(
         self, x: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """`encode` for numbers of an array, all of which are there.
-
-        Parameters
-        ----------
-        x : ndarray of shape (n,)
-        """
+        """`encode` for numbers of an array, all of which are there."""
         if self.scale is not None:
             return self.scale.intervals(x)
         if len(wrong := np.flatnonzero((x != 0) & (x != 1))):
@@ -166,10 +139,8 @@ class Column:
     def decode(self, values: NDArray[np.floating]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """What stands for values of the column, for `written`, and which of them are missing.
 
-        Parameters
-        ----------
-        values : ndarray of shape (n, width) or (n, 1 + width)
-            As `encode` gives them; of categories, booleans and indicators probabilities will do.
+        They are as `encode` gives them; of categories, booleans and indicators probabilities will
+        do.
         """
         missing = np.zeros(len(values), dtype=bool)
         if self.missing is not None:
@@ -191,13 +162,7 @@ class Column:
         return values > 0.5 if self.kind == "boolean" else values
 
     def written(self, values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> Any:
-        """Values as a Series of the column's dtype; integers and booleans are rounded.
-
-        Parameters
-        ----------
-        values : ndarray of shape (n,)
-        missing : ndarray of bool of shape (n,) or None, default=None
-        """
+        """Values as a Series of the column's dtype; integers and booleans are rounded."""
         import pandas as pd
 
         dtype: Any = pd.api.types.pandas_dtype(self.dtype)

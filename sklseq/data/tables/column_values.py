@@ -22,13 +22,7 @@ _LARGEST_INTEGER = 2**53
 
 
 def kind_of(series: Any) -> str:
-    """Whether the dtype of a column means a "number", a "boolean" or a "category".
-
-    Raises
-    ------
-    TypeError
-        If it means none of them.
-    """
+    """Whether a column's dtype means a "number", "boolean" or "category"; others are refused."""
     dtype = series.dtype
     is_period = hasattr(dtype, "freq")  # a date, though its kind is that of objects
     if hasattr(dtype, "categories") or (dtype.kind == "O" and not is_period):
@@ -42,13 +36,7 @@ def kind_of(series: Any) -> str:
 
 
 def as_numbers(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The numbers that are there, of shape (n - n_missing,).
-
-    Raises
-    ------
-    ValueError
-        At the first value that is no number, infinite, or an integer beyond 2**53.
-    """
+    """The numbers that are there, ``(n - n_missing,)``; infinity and huge integers are refused."""
     if series.dtype.kind in "iuf":
         x = series[~missing].to_numpy(dtype=np.float64)
     else:
@@ -66,21 +54,7 @@ def as_numbers(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def check_integers(x: NDArray[np.float64], name: Hashable, rows: Any = None) -> None:
-    """Refuse integers beyond 2**53.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n,)
-    name : hashable
-        Of the column.
-    rows : ndarray of shape (n,) or None, default=None
-        Where they stand; None if there is one in each row.
-
-    Raises
-    ------
-    ValueError
-        At the first that is too large.
-    """
+    """Refuse integers beyond 2**53; `rows` are the rows they stand in, None for all."""
     if len(wrong := np.flatnonzero(np.abs(x) >= _LARGEST_INTEGER)):
         row = wrong[0] if rows is None else rows[wrong[0]]
         raise ValueError(
@@ -90,26 +64,14 @@ def check_integers(x: NDArray[np.float64], name: Hashable, rows: Any = None) -> 
 
 
 def as_booleans(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The booleans that are there, of shape (n - n_missing,).
-
-    Raises
-    ------
-    ValueError
-        At the first value that is none.
-    """
+    """The booleans that are there, ``(n - n_missing,)``; another value is refused."""
     if series.dtype.kind == "b":
         return series[~missing].to_numpy(dtype=bool)
     return np.array(_checked(series, missing, _is_boolean, "a boolean"), dtype=bool)
 
 
 def as_codes(series: Any, missing: NDArray[np.bool_], categories: tuple) -> NDArray[np.int64]:
-    """Index among the categories of each value that is there, of shape (n - n_missing,).
-
-    Raises
-    ------
-    ValueError
-        At the first value that is none of them.
-    """
+    """Index among the categories of each value that is there; another value is refused."""
     index = {_key(value): i for i, value in enumerate(categories)}
     seen = ", ".join(map(repr, categories[:8])) + (", ..." if len(categories) > 8 else "")
 
@@ -124,10 +86,7 @@ def as_codes(series: Any, missing: NDArray[np.bool_], categories: tuple) -> NDAr
 def seen_categories(series: Any, missing: NDArray[np.bool_]) -> tuple:
     """The categories that occur: in their declared order, or else in an order of their own.
 
-    Raises
-    ------
-    TypeError
-        At the first value that is not hashable.
+    What is not hashable is refused.
     """
     there = series[~missing]
     values = there.tolist() if series.dtype == object else there.unique().tolist()

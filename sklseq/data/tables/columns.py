@@ -37,13 +37,7 @@ class Columns:
 
     @classmethod
     def of(cls, frame: Any) -> Self:
-        """Describe the columns of a DataFrame.
-
-        Raises
-        ------
-        TypeError, ValueError
-            See `Column.of`; or if there are no rows or columns, or a name occurs twice.
-        """
+        """Describe the columns of a DataFrame: see `Column.of`; names are unique."""
         _check_not_empty(frame)
         if not frame.columns.is_unique:
             name = frame.columns[frame.columns.duplicated()][0]
@@ -52,19 +46,9 @@ class Columns:
 
     @classmethod
     def of_array(cls, X: NDArray[np.float64], dtype: np.dtype[Any]) -> Self:
-        """Describe an array of integers or booleans: as a DataFrame of the same columns.
+        """Describe an array that held integers or booleans as a DataFrame of the same columns.
 
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_columns)
-            Its values.
-        dtype : dtype
-            Which they had.
-
-        Raises
-        ------
-        ValueError
-            If an integer is too large to be distinguished from its neighbors.
+        Raises ValueError if an integer is too large to be distinguished from its neighbors.
         """
         columns = (Column.of_numbers(j, x, dtype) for j, x in enumerate(X.T))
         return cls(tuple(columns), dtype.name)
@@ -99,22 +83,11 @@ class Columns:
         return np.cumsum([c.width + (c.missing is not None) for c in self.columns]).tolist()
 
     def encode(self, table: Any) -> NDArray[np.float64]:
-        """Rows as a network sees them.
+        """Rows ``(n_samples, n_values)`` as a network sees them.
 
-        Parameters
-        ----------
-        table : DataFrame, or ndarray of shape (n_samples, n_columns) for columns of an array
-            Of these columns, in this order.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_values)
-
-        Raises
-        ------
-        ValueError
-            If the columns are others; or naming column and row of a category that was not seen
-            in `fit`, or of a value of another kind.
+        `table` is a DataFrame, or for columns of an array ``(n_samples, n_columns)``, of these
+        columns in this order. A value of another kind, or a category that was not seen in `fit`, is
+        named.
         """
         if self.array_dtype is not None:
             parts = [c.encode_numbers(x) for c, x in zip(self.columns, table.T, strict=True)]
@@ -128,22 +101,12 @@ class Columns:
         return np.column_stack([*(values for values, _ in parts), *widths])
 
     def decode(self, rows: NDArray[np.floating]) -> Any:
-        """The table of rows as `encode` gives them, with or without the widths at their end.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_samples, n_values)
-        """
+        """The table of rows as `encode` gives them, with or without the widths at their end."""
         parts = np.split(rows, self._ends, axis=1)
         return self._table([c.decode(part) for c, part in zip(self.columns, parts, strict=False)])
 
     def table(self, rows: NDArray[np.floating]) -> Any:
-        """The table of numbers as they are, rounded where a column holds integers or booleans.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_samples, n_columns)
-        """
+        """The table of numbers as they are, rounded where a column holds integers or booleans."""
         return self._table([(x, None) for x in rows.T])
 
     def _table(self, parts: list[tuple[NDArray[Any], NDArray[np.bool_] | None]]) -> Any:

@@ -51,15 +51,7 @@ class NormalScale:
 
     @classmethod
     def of(cls, x: NDArray[np.floating], decimals: int | None = None) -> Self:
-        """The map for a sample.
-
-        Parameters
-        ----------
-        x : ndarray of shape (n_samples,)
-            Finite, at least one number.
-        decimals : int or None, default=None
-            Known from the type of the column; None looks for them.
-        """
+        """The map for a finite sample; None as `decimals` looks for them."""
         range_ = float(np.ptp(x))
         if decimals is None:
             decimals = _decimals(x, range_)
@@ -70,12 +62,7 @@ class NormalScale:
         return cls(tuple(values.tolist()), tuple(normal.tolist()), step, decimals)
 
     def intervals(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Center and half of the width of each number's interval of normal scores.
-
-        Parameters
-        ----------
-        x : ndarray of shape (n_samples,)
-        """
+        """Center and half of the width of each number's interval of normal scores."""
         far = _FARTHEST / self._slope
         # From the first knot on, so that a small step is not lost beside large numbers.
         x = np.clip(x, self.values[0] - far, self.values[-1] + far) - self.values[0]
@@ -94,12 +81,7 @@ class NormalScale:
         return np.interp(x, knots, self.normal) + self._slope * beyond
 
     def numbers(self, z: NDArray[np.floating]) -> NDArray[np.float64]:
-        """The numbers that normal scores stand for, within the range seen.
-
-        Parameters
-        ----------
-        z : ndarray of shape (n_samples,)
-        """
+        """The numbers that normal scores stand for, within the range seen."""
         x = np.interp(z, self.normal, self.values)
         return x if self.decimals is None else self.limit(np.round(x, self.decimals))
 

@@ -31,12 +31,7 @@ def balanced_tree(n_leaves: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def balanced_forest(steps: NDArray[Any]) -> Forest:
-    """Sequences of one length as balanced binary trees.
-
-    Parameters
-    ----------
-    steps : ndarray of shape (n_sequences, n_steps, n_features)
-    """
+    """Sequences ``(n_sequences, n_steps, n_features)`` as balanced binary trees."""
     n, n_steps, n_features = steps.shape
     parents, leaves = balanced_tree(n_steps)
     size = len(parents)

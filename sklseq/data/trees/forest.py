@@ -59,6 +59,8 @@ class Levels:
 class Forest:
     """Trees as stacked nodes.
 
+    Raises ValueError if a tree has no root, two roots or a cycle; tree and node are named.
+
     Parameters
     ----------
     parents : ndarray of shape (n_nodes,)
@@ -75,11 +77,6 @@ class Forest:
         Nodes that get targets and results; None is all.
     has_features : ndarray of bool of shape (n_nodes,) or None, default=None
         Nodes that have a feature vector; None is all.
-
-    Raises
-    ------
-    ValueError
-        If a tree has no root, two roots or a cycle; tree and node are named.
 
     Examples
     --------
@@ -238,17 +235,9 @@ class Forest:
         return _ranges(self._result_starts[trees], self.n_results[trees])
 
     def restore(self, values: NDArray[Any]) -> NDArray[np.object_]:
-        """Values of the nodes with results, in the shape of their trees.
+        """Values of the nodes with results ``(n_results, ...)``, for each tree in its shape.
 
-        Parameters
-        ----------
-        values : ndarray of shape (n_results, ...)
-            Tree by tree, in the order of the input.
-
-        Returns
-        -------
-        ndarray of object of shape (n_trees,)
-            ``(value, child, ...)`` nested as the tree is, or an array of the values.
+        That is ``(value, child, ...)`` nested as the tree is, or an array of the values.
         """
         out = np.empty(len(self), dtype=object)
         bounds = np.cumsum(self.n_results)

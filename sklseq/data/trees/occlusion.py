@@ -9,18 +9,7 @@ __all__ = ["without_subtrees"]
 
 
 def without_subtrees(forest: Forest, tree: int) -> Forest:
-    """Copies of one tree, one for each node: in it, the node is a leaf without a value.
-
-    Parameters
-    ----------
-    forest : Forest
-    tree : int
-
-    Returns
-    -------
-    Forest
-        As many trees as the tree has nodes, in their order.
-    """
+    """Copies of one tree, one for each node in order: in it, the node is a leaf without a value."""
     here = slice(forest.starts[tree], forest.starts[tree] + forest.sizes[tree])
     parents = np.maximum(forest.parents[here] - forest.starts[tree], -1)
     copy, node = np.nonzero(~_descendants(parents, forest.levels([tree]).nodes - here.start))

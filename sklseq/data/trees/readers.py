@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ Visit = Callable[[Any], tuple[Any, Iterable[Any]]]
 """Value and children of a node."""
 
 
-def _walk(root: Any, visit: Visit, place: str) -> Nodes:
+def _walk(root: Any, place: str, visit: Visit) -> Nodes:
     """Nodes in preorder, without recursion."""
     parents: list[int] = []
     values: list[Any] = []
@@ -66,7 +67,7 @@ def _visit_tuple(node: Any) -> tuple[Any, Iterable[Any]]:
 
 def walk_tuples(tree: Any, place: str) -> Nodes:
     """Nodes of nested tuples in preorder."""
-    return _walk(tree, _visit_tuple, place)
+    return _walk(tree, place, _visit_tuple)
 
 
 def _visit_dict(node: Any) -> tuple[Any, Iterable[Any]]:
@@ -153,7 +154,7 @@ def _read_ast(tree: Any, place: str) -> Nodes:
     if not isinstance(tree, ast.AST):
         raise TypeError(f"{place} is a {type(tree).__name__}, not Python source or an ast.AST.")
     # ast shares the nodes of contexts and operators: they are leaves, so there is no cycle.
-    return _walk(tree, _visit_ast, place)
+    return _walk(tree, place, _visit_ast)
 
 
 def _read_json(tree: Any, place: str) -> Nodes:
@@ -167,7 +168,7 @@ def _read_json(tree: Any, place: str) -> Nodes:
                 f"{place} is nested too deep for json: parse it yourself and give its dicts and "
                 "lists."
             ) from error
-    return _walk(tree, _visit_json, place)._replace(may_mix=True)
+    return _walk(tree, place, _visit_json)._replace(may_mix=True)
 
 
 def _read_parents(tree: Any, place: str) -> Nodes:
@@ -176,7 +177,7 @@ def _read_parents(tree: Any, place: str) -> Nodes:
         raise TypeError(f"{place} is not a dict with 'parents'.")
     if unknown := tree.keys() - {"parents", "symbols", "features"}:
         raise ValueError(
-            f"{place} has the key {min(map(repr, unknown))}: beside 'parents' there may be "
+            f"{place} has the key {min(map(repr, unknown))}: 'parents' may come with "
             "'symbols' and 'features'."
         )
     parents = _parent_numbers(tree["parents"], place)
@@ -229,14 +230,10 @@ def _read_sequence(steps: Any, place: str) -> Nodes:
     return Nodes(parents, values, nested=False, is_result=is_leaf)
 
 
-def _walker(visit: Visit) -> Callable[[Any, str], Nodes]:
-    return lambda tree, place: _walk(tree, visit, place)
-
-
 READERS: dict[str, Callable[[Any, str], Nodes]] = {
     "tuples": walk_tuples,
-    "dicts": _walker(_visit_dict),
-    "nltk": _walker(_visit_labeled),
+    "dicts": partial(_walk, visit=_visit_dict),
+    "nltk": partial(_walk, visit=_visit_labeled),
     "brackets": _read_brackets,
     "ast": _read_ast,
     "json": _read_json,
@@ -272,18 +269,16 @@ def _recognize(tree: Any, place: str) -> str:
     )
 
 
-def _tree(i: int) -> str:
-    return f"Tree {i}"
-
-
 def read_forest(
     X: Iterable[Any],
     *,
     reader: Any = "auto",
     dtype: DTypeLike = np.float64,
-    name_of: Callable[[int], str] = _tree,
+    name_of: Callable[[int], str] = "Tree {}".format,
 ) -> Forest:
     """Read trees.
+
+    Raises ValueError or TypeError, naming the tree and the node at fault.
 
     Parameters
     ----------
@@ -304,11 +299,6 @@ def read_forest(
     -------
     Forest
 
-    Raises
-    ------
-    ValueError, TypeError
-        Naming the tree and the node at fault.
-
     Examples
     --------
     >>> forest = read_forest([("max", "3", ("min", "1", "2")), ("7",)])
@@ -322,11 +312,11 @@ def read_forest(
             chosen = _recognize(tree, place) if reader == "auto" else reader
             trees.append(READERS[chosen](tree, place))
         else:
-            trees.append(_walk(tree, _user_visit(*reader), place))
+            trees.append(_walk(tree, place, _visit_by(*reader)))
     if not trees:
         raise ValueError("Found array with 0 sample(s): X holds no tree; 1 is required.")
     return stack_nodes(trees, dtype, name_of)
 
 
-def _user_visit(value_of: Callable[[Any], Any], children_of: Callable[[Any], Any]) -> Visit:
+def _visit_by(value_of: Callable[[Any], Any], children_of: Callable[[Any], Any]) -> Visit:
     return lambda node: (value_of(node), children_of(node))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklseq.data.sequences.targets import as_labels
 from sklseq.data.trees.forest import Forest
 from sklseq.data.trees.readers import walk_tuples
 
@@ -14,18 +15,8 @@ __all__ = ["flatten_labels"]
 def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
     """Values per node stacked in the order of the nodes of X that get results.
 
-    Parameters
-    ----------
-    y : sequence
-        For each tree nested tuples of its shape, or a list or array with a value for each node.
-    X : Forest
-    name : str, default="y"
-        Name of the values in messages.
-
-    Raises
-    ------
-    ValueError
-        Where the values of a tree do not fit it; tree and node are named.
+    y has for each tree nested tuples of its shape, or a list or array with a value for each node.
+    Where values do not fit, tree and node are named.
     """
     items = list(y) if hasattr(y, "__iter__") else []
     if len(items) != len(X):
@@ -47,7 +38,7 @@ def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
         if len(values) != count:
             raise ValueError(f"{place} has {len(values)} values, but X has {count} nodes there.")
         stacked.extend(values)
-    return _as_labels(stacked)
+    return as_labels(stacked)
 
 
 def _check_shape(found: NDArray[np.int64], shape: NDArray[np.int64], place: str) -> None:
@@ -56,12 +47,3 @@ def _check_shape(found: NDArray[np.int64], shape: NDArray[np.int64], place: str)
     if len(differs) or len(found) != len(shape):
         node = differs[0] if len(differs) else n
         raise ValueError(f"{place} has another shape than the tree of X, from node {node} on.")
-
-
-def _as_labels(values: list[Any]) -> NDArray[Any]:
-    """An array of labels; beside strings, None and NaN stay what they are."""
-    if any(isinstance(v, str) for v in values) and not all(isinstance(v, str) for v in values):
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
-        return array
-    return np.array(values)

@@ -29,10 +29,7 @@ class Nodes(NamedTuple):
 def stack_nodes(trees: list[Nodes], dtype: DTypeLike, name_of: Callable[[int], str]) -> Forest:
     """A forest of these trees.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If the values do not go together, naming the tree and the node.
+    Raises ValueError or TypeError if the values do not go together, naming the tree and the node.
     """
     sizes = np.array([len(t.values) for t in trees])
     starts = np.cumsum(sizes) - sizes

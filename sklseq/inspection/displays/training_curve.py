@@ -10,13 +10,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import check_matplotlib_support
-from sklseq.inspection.displays._axes import add_right_axes, line_style, new_axes, right_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
     from sklearn.base import BaseEstimator
+
+
+# Marks the right-hand axes, so that a second display on the same axes finds them.
+_RIGHT_GID = "sklseq-right-axes"
 
 
 class TrainingCurveDisplay:
@@ -189,7 +192,10 @@ class TrainingCurveDisplay:
             If matplotlib is not installed.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        ax = new_axes() if ax is None else ax
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.subplots()[1]
         name = self.estimator_name if name is None else name
         prefix = "" if name is None else f"{name}: "
 
@@ -202,7 +208,7 @@ class TrainingCurveDisplay:
         return self
 
     def _draw_loss(self, prefix: str, kwargs: dict[str, Any] | None) -> list[Line2D]:
-        style = line_style(kwargs, label=f"{prefix}loss")
+        style = _line_style(kwargs, label=f"{prefix}loss")
         lines = self.ax_.plot(_epochs(self.loss_curve), self.loss_curve, **style)
         # MLPClassifier keeps None here if it stopped early by its validation score.
         if self.best_loss is not None and np.isfinite(self.best_loss):
@@ -218,8 +224,8 @@ class TrainingCurveDisplay:
     def _draw_validation(
         self, scores: Sequence[float], prefix: str, kwargs: dict[str, Any] | None
     ) -> Line2D:
-        self.validation_ax_ = right_axes(self.ax_) or add_right_axes(self.ax_, "Validation score")
-        style = line_style(
+        self.validation_ax_ = _right_axes(self.ax_) or _add_right_axes(self.ax_, "Validation score")
+        style = _line_style(
             kwargs,
             label=f"{prefix}validation score",
             color=self.lines_[0].get_color(),
@@ -234,7 +240,7 @@ class TrainingCurveDisplay:
         self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True))
         if log_scale:
             self.ax_.set_yscale("log")
-        right = right_axes(self.ax_)
+        right = _right_axes(self.ax_)
         lines = [*self.ax_.get_lines(), *(right.get_lines() if right else ())]
         self.ax_.legend(handles=[line for line in lines if line.get_label()[0] != "_"])
 
@@ -261,3 +267,32 @@ def _trained_estimator(estimator: Any) -> Any:
         f"{name} has no attribute loss_curve_: only estimators that are trained in epochs, and "
         "record the loss of each, have a training curve."
     )
+
+
+def _line_style(kwargs: dict[str, Any] | None, **defaults: Any) -> dict[str, Any]:
+    """Let the user's style win, also where it is given by an alias such as `c` or `ls`."""
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.lines import Line2D
+
+    return {**defaults, **normalize_kwargs(kwargs or {}, Line2D)}
+
+
+def _right_axes(ax: Axes) -> Axes | None:
+    """Return the axes that an earlier display put on top of `ax`, if any."""
+    place = ax.get_position().bounds
+    for other in ax.figure.axes:
+        if other.get_gid() == _RIGHT_GID and other.get_position().bounds == place:
+            return other
+    return None
+
+
+def _add_right_axes(ax: Axes, label: str) -> Axes:
+    """Put axes with a scale of their own behind `ax`."""
+    right = ax.twinx()
+    right.set_gid(_RIGHT_GID)
+    right.set_ylabel(label)
+    # matplotlib draws it above `ax`, whose legend the scores would then cross.
+    right.set_zorder(ax.get_zorder() - 1)
+    right.patch.set_visible(True)
+    ax.patch.set_visible(False)
+    return right

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from sklseq.nn.reservoir import Reservoir, StructuredMatrix, all_states
+from sklseq.nn.reservoir import Reservoir, all_states
 
 __all__ = ["FloatArray", "Tangent", "dense", "layers_of"]
 
@@ -23,13 +23,7 @@ _SLOPES: dict[str, Callable[[FloatArray], FloatArray]] = {
 
 
 class Tangent:
-    """Small differences between states, carried along a series.
-
-    Parameters
-    ----------
-    layers : sequence of Reservoir
-        Stacked.
-    """
+    """Small differences between the states of stacked layers, carried along a series."""
 
     def __init__(self, layers: Sequence[Reservoir]):
         self.layers = layers
@@ -96,6 +90,4 @@ def _product(matrix: Any) -> Any:
 
 def dense(matrix: Any) -> FloatArray:
     """A matrix of any kind as a dense array of floats."""
-    if isinstance(matrix, StructuredMatrix) or sp.issparse(matrix):
-        return np.asarray(matrix.toarray(), dtype=float)
-    return np.asarray(matrix, dtype=float)
+    return np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, dtype=float)

@@ -191,16 +191,10 @@ class Packing:
         return dict(zip((times * grid).tolist(), both, strict=True))
 
     def carried(self, time: int, before: Tensor, initial: Tensor | None) -> Tensor:
-        """Rows of a state as they enter a step.
+        """Rows of a state as they enter step number `time` in packed order.
 
-        Parameters
-        ----------
-        time : int
-            Number of the step in packed order.
-        before : Tensor of shape (n_rows, size)
-            The state after the step before; any numbers at the first.
-        initial : Tensor of shape (n_sequences, size) or None
-            State that sequences begin with; None is zero.
+        `before` ``(n_rows, size)`` is the state after the step before, any numbers at the first;
+        `initial` ``(n_sequences, size)`` what sequences begin with, None for zero.
         """
         before = before[: self.batch_sizes[time]]
         if time not in self.beginnings:
@@ -353,14 +347,8 @@ class _Rearrange(Function):
 def rearrange(x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
     """``x.index_select(0, index)`` where no row is taken twice.
 
-    Its gradient is gathered as well, in a fraction of the time of torch's scattered sum.
-
-    Parameters
-    ----------
-    x : Tensor of shape (n, n_features)
-    index : Tensor of shape (m,)
-    inverse : Tensor of shape (n,)
-        Which of the m each row became; m for a row that was not taken.
+    `inverse` ``(n,)`` says which each row of x became, ``len(index)`` for one that was not taken.
+    So the gradient is gathered too, in a fraction of the time of torch's scattered sum.
     """
     result: Tensor = _Rearrange.apply(x, index, inverse)
     return result

@@ -42,17 +42,13 @@ class UnfoldingAutoencoder(nn.Module):
 
     def features(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Vector of each tree."""
-        return self.encoder.pool(self.nodes(symbols, features, plan), plan)
-
-    def nodes(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
-        """Vectors of all nodes, in the order of the levels."""
-        return self.encoder.states(symbols, features, plan)
+        return self.encoder.pool(self.encoder.states(symbols, features, plan), plan)
 
     def node_features(
         self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan
     ) -> Tensor:
         """Vectors of the nodes with results."""
-        return self.nodes(symbols, features, plan).index_select(0, plan.results)
+        return self.encoder.states(symbols, features, plan).index_select(0, plan.results)
 
     def forward(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Mean error of the values of each tree."""
@@ -91,8 +87,7 @@ class RecursiveAutoencoderNetwork(nn.Module):
 
     def features(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Vector of each tree."""
-        states = self.encoder.states(symbols, features, plan)
-        return self.encoder.pool(states, plan)
+        return self.encoder.pool(self.encoder.states(symbols, features, plan), plan)
 
     def errors(self, symbols: Tensor | None, features: Tensor | None, plan: TreePlan) -> Tensor:
         """Error of each node, in the order of the levels: of its value, and of its children."""

@@ -164,19 +164,10 @@ class TreePlan:
         return self._tensor(slots).split([n * arity for n in self.n_inner])
 
     def up(self, cell: Cell, x: Tensor, kinds: Tensor | None = None) -> Tensor:
-        """States of all nodes from their subtrees: from the deepest level to the roots.
+        """States of all nodes ``(n_nodes, state_size)`` from their subtrees, deepest level first.
 
-        Parameters
-        ----------
-        cell : TreeCell
-        x : Tensor of shape (n_nodes, input_size) or (n_kinds, input_size)
-        kinds : Tensor of shape (n_nodes,) or None, default=None
-            Row of x for each node, where many nodes have the same: what depends on inputs alone
-            is then computed once for each kind.
-
-        Returns
-        -------
-        Tensor of shape (n_nodes, state_size)
+        x has a row for each node; or with `kinds`, the row of each node, one for many nodes: what
+        depends on inputs alone is then computed once for each.
         """
         n_leaves = [size - inner for size, inner in zip(self.sizes, self.n_inner, strict=True)]
         nodes, projected = self.inner_then_leaves, cell.project(x)

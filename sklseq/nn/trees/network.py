@@ -1,29 +1,19 @@
 """Whole networks over trees: what a recursive estimator trains."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from sklseq.nn.layers.randomness import Dropout
-from sklseq.nn.trees.cells import COMPOSITIONS, TreeCell
+from sklseq.nn.trees.cells import COMPOSITIONS
 from sklseq.nn.trees.levels import TreePlan
 
-__all__ = ["RecursiveNetwork", "TreeEncoder", "ValueDecoder", "make_cell"]
+__all__ = ["RecursiveNetwork", "TreeEncoder", "ValueDecoder"]
 
 
 _EMBEDDING_SCALE = 0.1
-
-
-def make_cell(
-    composition: str | type[nn.Module],
-    input_size: int,
-    hidden_size: int,
-    arity: int,
-    rank: int | None,
-) -> TreeCell:
-    """A cell by its name or class."""
-    cell = COMPOSITIONS[composition] if isinstance(composition, str) else composition
-    return cell(input_size, hidden_size, arity, rank)  # type: ignore[return-value]
 
 
 class TreeEncoder(nn.Module):
@@ -43,7 +33,7 @@ class TreeEncoder(nn.Module):
         As in `TreeCell`.
     direction : {"up", "down", "both"}
         States from subtrees, from ancestors, or both: then those from ancestors are computed
-        from inputs beside states from subtrees, so that each sees the whole tree.
+        from inputs and states from subtrees, so that each sees the whole tree.
     dropout : float, default=0.0
         Share of the inputs and of the states dropped in training.
     """
@@ -71,12 +61,13 @@ class TreeEncoder(nn.Module):
                 self.embedding.weight[1] = 0.0
         size = n_features + (embedding_size if n_symbols else 0)
         self.dropout = Dropout(dropout)
+        cell: Any = COMPOSITIONS[composition] if isinstance(composition, str) else composition
         self.up_cell = self.down_cell = None
         if direction != "down":
-            self.up_cell = make_cell(composition, size, hidden_size, arity, rank)
+            self.up_cell = cell(size, hidden_size, arity, rank)
         if direction != "up":
             below = hidden_size if direction == "both" else 0
-            self.down_cell = make_cell(composition, size + below, hidden_size, arity, rank)
+            self.down_cell = cell(size + below, hidden_size, arity, rank)
         self.hidden_size = hidden_size
         self.output_size = 2 * hidden_size if direction == "both" else hidden_size
 

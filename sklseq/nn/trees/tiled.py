@@ -92,13 +92,7 @@ class TiledPlan(TreePlan):
 
 
 def _downward(levels: Levels, size: int) -> list[tuple[Index, list[int]]]:
-    """All nodes but the roots, after their parents.
-
-    Returns
-    -------
-    list of (index, sizes)
-        Rows, nodes, parents and positions of each tile, one after the other.
-    """
+    """All nodes but the roots, after their parents: rows, nodes, parents and positions of tiles."""
     n_roots, parents = int(levels.sizes[0]), levels.parent_numbers
     cuts, n_below = [0], len(parents)
     while (start := cuts[-1]) < n_below:
@@ -123,12 +117,9 @@ def _downward(levels: Levels, size: int) -> list[tuple[Index, list[int]]]:
 def _upward(levels: Levels, size: int, arity: int | None) -> list[tuple[Index, list[int]]]:
     """Inner nodes after their children.
 
-    The last row of a tile is nobody's: parent of the children that fill the room up.
+    These are rows, nodes, children, parents, positions and slots of the tiles, and their sizes.
 
-    Returns
-    -------
-    list of (index, sizes)
-        Rows, nodes, children, parents, positions and slots of each tile, one after the other.
+    The last row of a tile is nobody's: parent of the children that fill the room up.
     """
     n_nodes, n_roots = int(levels.sizes.sum()), int(levels.sizes[0])
     parents, children = levels.parent_numbers, np.arange(n_roots, n_nodes)

@@ -123,12 +123,8 @@ class Rows(ABC):
     def tiles(self, module: nn.Module, per_part: bool) -> Iterator[Tile]:
         """All rows, in tiles whose shape does not depend on how many rows there are.
 
-        Parameters
-        ----------
-        module : Module
-            Its size decides that of the tiles.
-        per_part : bool
-            Whether results are those of parts, steps or nodes, and not of rows.
+        The size of the module decides that of the tiles. With `per_part` results are those of
+        parts, steps or nodes, and not of rows.
         """
 
     @abstractmethod

@@ -25,7 +25,7 @@ _ON_GPU = 16
 
 
 class DenseRows(Rows):
-    """Samples of one shape, and what the module takes beside each.
+    """Samples of one shape, and further inputs of each.
 
     Parameters
     ----------

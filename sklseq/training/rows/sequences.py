@@ -87,16 +87,15 @@ class SequenceRows(Rows):
     def split_end(self, targets: Targets, share: float) -> tuple[Self, Self] | None:
         """A single series with targets for its steps, cut where `share` of them is left.
 
-        Raises
-        ------
-        ValueError
-            If it has fewer than two targets.
+        Raises ValueError if it has fewer than two targets.
         """
         if len(self) > 1 or not self.per_part:
             return None
         known = np.flatnonzero(targets.counted())
         if len(known) < 2:
-            raise ValueError("early_stopping needs at least two targets; set it to False.")
+            raise ValueError(
+                "early_stopping=True needs two steps that have a target; set it to False."
+            )
         cut = known[-int(np.clip(round(share * len(known)), 1, len(known) - 1))]
         lengths = np.array([cut, len(self.steps) - cut])
         both = type(self)(self.steps, lengths, self.like, None, True)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import LinAlgWarning
+from scipy.stats import entropy
 
 from sklseq.ridge import LeaveOneOut, RecursiveLeastSquares, RidgeStatistics, merged
 
@@ -125,13 +126,15 @@ def test_gcv_and_errors_equal_their_definition(intercept):
     x, y, w = table()
     path = statistics(x, y, w).path(intercept)
     design = np.c_[np.ones(80), x] if intercept else x
+    rows = np.exp(entropy(w))  # of equal weight
     for alpha, gcv in zip(ALPHAS, path.generalized_cross_validation(ALPHAS), strict=True):
         fitted = design @ normal_equations(x, y, alpha, w, intercept)
         error = w @ (y - fitted) ** 2
         trace = np.trace(design @ normal_equations(x, np.eye(80), alpha, w, intercept))
         np.testing.assert_allclose(path.degrees_of_freedom(alpha), trace, rtol=1e-9)
         np.testing.assert_allclose(path.squared_error(alpha), error, rtol=1e-9)
-        np.testing.assert_allclose(gcv, 80 * error / (80 - trace) ** 2, rtol=1e-8)
+        want = error / w.sum() / (1 - trace / rows) ** 2
+        np.testing.assert_allclose(gcv, want, rtol=1e-8)
 
 
 def test_gcv_without_freedom_is_infinite():

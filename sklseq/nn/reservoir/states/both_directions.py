@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.nn.reservoir.states.columns import StateBlock, StateColumns, fixed_width
+from sklseq.nn.reservoir.states.columns import StateBlock, fixed_width
 from sklseq.nn.reservoir.states.kernel import Array, Kernel, Reservoir
-from sklseq.nn.reservoir.states.parts import Prepared, StatePart, prepare, run_parts, state_parts
-from sklseq.nn.reservoir.states.runs import write_chosen
+from sklseq.nn.reservoir.states.parts import Prepared, StatePart, prepare, state_parts
+from sklseq.nn.reservoir.states.runs import gathered
 from sklseq.nn.reservoir.states.threads import one_thread
 
 __all__ = ["reversal", "two_way_parts"]
@@ -107,15 +107,7 @@ def _fill(
     width, begin = fixed_width(kernels), data.offsets[first]
     order = first + np.argsort(-data.lengths[first:stop], kind="stable")
     for i in range(0, len(order), width):
-        group = order[i : i + width]
-        columns = StateColumns(
-            kernels,
-            data.inputs,
-            data.offsets[group],
-            data.lengths[group],
-            data.initial[group],
-            width,
-        )
+        columns = data.columns(kernels, order[i : i + width], width)
         for rows, states in columns.blocks():
             out[place[rows - begin]] = states
 
@@ -140,10 +132,9 @@ def _states_after(
     layers: Sequence[Reservoir], steps: Array, lengths: Index, rows: Index, n_jobs: int | None
 ) -> Array:
     """States after some rows, zero where a row is -1: (n_rows, units)."""
-    found = np.zeros((len(rows), sum(r.units for r in layers)), dtype=layers[0].dtype)
     wanted = np.flatnonzero(rows >= 0)
-    if len(wanted):
-        place = np.full(len(steps), -1)
-        place[rows[wanted]] = wanted
-        run_parts(write_chosen, state_parts(layers, steps, lengths), place, found, n_jobs=n_jobs)
-    return found
+    if len(wanted) == 0:
+        return np.zeros((len(rows), sum(r.units for r in layers)), dtype=layers[0].dtype)
+    place = np.full(len(steps), -1)
+    place[rows[wanted]] = wanted
+    return gathered(layers, state_parts(layers, steps, lengths), place, len(rows), n_jobs)

@@ -51,28 +51,12 @@ def split_layers(kernels: Sequence[Kernel], stacked: Array) -> list[Tensor]:
 
 
 class StateColumns:
-    """States side by side over ragged stretches of one table of inputs.
+    """States side by side over ragged stretches of one table of inputs ``(n_rows, n_inputs)``.
 
-    Parameters
-    ----------
-    kernels : sequence of Kernel
-        Layers; each is driven by the states of the one before.
-    inputs : ndarray of shape (n_rows, n_inputs)
-        All steps, stacked.
-    first : ndarray of shape (n_columns,)
-        The row each column starts at.
-    lengths : ndarray of shape (n_columns,)
-        Steps of each column, in descending order.
-    initial : ndarray of shape (n_columns, units)
-        States before the first step, of all layers side by side.
-    width : int or None, default=None
-        Columns that are computed in each step, the rest of them for nothing; None computes those
-        that have not ended.
-
-    Attributes
-    ----------
-    final : ndarray of shape (n_columns, units)
-        The states after each column's last step, complete after the iteration.
+    Column i has ``lengths[i]`` steps, in descending order, from row ``first[i]`` on and the states
+    ``initial[i]``, of all layers side by side. With a `width`, so many columns are computed in each
+    step, the rest of them for nothing; without, those that have not ended. `final` holds the states
+    after the last steps, complete after the iteration.
     """
 
     def __init__(

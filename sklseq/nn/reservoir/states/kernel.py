@@ -204,12 +204,7 @@ def _product(matrix: Any, dtype: torch.dtype, device: torch.device) -> _Product:
 class Kernel:
     """A reservoir on its device, with room for a tile of its states.
 
-    Parameters
-    ----------
-    reservoir : Reservoir
-        The layer.
-    feedback : bool
-        Whether the inputs end in the output fed back.
+    With `feedback`, the inputs end in the output fed back.
     """
 
     def __init__(self, reservoir: Reservoir, feedback: bool):
@@ -239,12 +234,7 @@ class Kernel:
     def run(self, x: Tensor, inputs: Tensor) -> Tensor:
         """States (n_steps, units, batch) after x (units, batch); valid until the next run.
 
-        Parameters
-        ----------
-        x : Tensor of shape (units, batch)
-            States before the first step.
-        inputs : Tensor of shape (n_steps, n_inputs, batch)
-            What drives them.
+        They are driven by inputs (n_steps, n_inputs, batch).
         """
         flat, states, all_steps = self._room(len(inputs), inputs.shape[2])
         before, *rows, turned_row, leak = flat

@@ -36,16 +36,9 @@ _CACHE_BYTES = 160 * 1024
 class Segment:
     """Consecutive steps of one long series, as many chunks side by side.
 
-    Parameters
-    ----------
-    data : Prepared
-        The table of steps.
-    origin, first, stop : int
-        Rows of the table: the first of the series, and those that the segment lies between.
-    warm_up : int or None
-        Steps before a chunk's first one; None runs from left to right.
-    start : ndarray of shape (units,) or None
-        The state before the first step; None is found by warming up.
+    The series begins at row `origin` of the table `data`, the segment lies between `first` and
+    `stop`. A chunk warms up by so many steps (None: the run is from left to right). The state
+    before the first step is `start`; None is found by warming up.
     """
 
     data: Any
@@ -153,19 +146,8 @@ def forgetting_time(
 ) -> int | None:
     """Steps after which the start does not matter, or None where they exceed the limit.
 
-    At some places of the series, a state of zero and one of random signs are run side by side
-    until they meet.
-
-    Parameters
-    ----------
-    kernels : sequence of Kernel
-        Layers of the reservoir.
-    inputs : ndarray of shape (n_rows, n_inputs)
-        All steps, stacked.
-    origin, stop : int
-        Rows of the series: the first, and one past the last.
-    limit : int
-        Most steps to try.
+    At some places of the series, which lies in the rows from `origin` to `stop`, a state of zero
+    and one of random signs are run side by side until they meet.
     """
     units = sum(k.units for k in kernels)
     signs = np.random.default_rng(0).choice([-1.0, 1.0], (_PROBES, units))

@@ -29,7 +29,7 @@ from sklseq.nn.reservoir.states.parallel_time import (
 )
 from sklseq.nn.reservoir.states.threads import one_thread
 
-__all__ = ["Layers", "Prepared", "StatePart", "prepare", "run_parts", "state_parts"]
+__all__ = ["Layers", "Prepared", "StatePart", "prepare", "run_parts", "stacked", "state_parts"]
 
 Layers = Reservoir | Sequence[Reservoir]
 _T = TypeVar("_T")
@@ -49,9 +49,8 @@ class StatePart(Protocol):
         """Yield iterators of blocks ``(rows, states)``, of which the last one counts.
 
         The first one is the last, but for segments that turn out to have begun in another state
-        than assumed (see `sklseq.nn.reservoir.states.parallel_time`). `rows` is an integer array
-        (n,) of positions in the stacked steps, `states` an array (n, units) that is valid until
-        the next block.
+        than assumed. `rows` (n,) are positions in the stacked steps, `states` (n, units) are valid
+        until the next block.
         """
         ...
 
@@ -77,6 +76,19 @@ class Prepared:
             kernels.append(Kernel(reservoir, self.feedback and not kernels))
         return kernels
 
+    def columns(
+        self, kernels: list[Kernel], sequences: NDArray[np.int64], width: int | None
+    ) -> StateColumns:
+        """Some sequences side by side, in descending order of length."""
+        return StateColumns(
+            kernels,
+            self.inputs,
+            self.offsets[sequences],
+            self.lengths[sequences],
+            self.initial[sequences],
+            width,
+        )
+
     def give_back(self, kernels: list[Kernel]) -> None:
         """Leave kernels for the next worker."""
         self._spare.append(kernels)
@@ -95,17 +107,14 @@ class _Groups:
         with one_thread():
             kernels = data.kernels()
             yield chain.from_iterable(
-                StateColumns(
-                    kernels,
-                    data.inputs,
-                    data.offsets[group],
-                    data.lengths[group],
-                    data.initial[group],
-                    self.width,
-                ).blocks()
-                for group in self.groups
+                data.columns(kernels, group, self.width).blocks() for group in self.groups
             )
             data.give_back(kernels)
+
+
+def stacked(layers: Layers) -> tuple[Reservoir, ...]:
+    """One reservoir, or several, as those that are stacked."""
+    return (layers,) if isinstance(layers, Reservoir) else tuple(layers)
 
 
 def prepare(
@@ -116,7 +125,7 @@ def prepare(
     initial_state: ArrayLike | None,
 ) -> Prepared:
     """Arguments as of `state_parts`, checked and in one place."""
-    layers = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
+    layers = stacked(layers)
     table = np.asarray(steps, dtype=layers[0].dtype)
     if table.ndim != 2:
         raise ValueError(f"The steps must have shape (n_steps, n_inputs), got {table.shape}.")

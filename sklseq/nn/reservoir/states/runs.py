@@ -1,6 +1,6 @@
 """Whole runs of reservoirs: all states, the last ones, and runs on their own output."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -8,10 +8,17 @@ from numpy.typing import ArrayLike
 
 from sklseq.nn.reservoir.states.columns import split_layers
 from sklseq.nn.reservoir.states.kernel import Array, Reservoir
-from sklseq.nn.reservoir.states.parts import Layers, StatePart, prepare, run_parts, state_parts
+from sklseq.nn.reservoir.states.parts import (
+    Layers,
+    StatePart,
+    prepare,
+    run_parts,
+    stacked,
+    state_parts,
+)
 from sklseq.nn.reservoir.states.threads import one_thread
 
-__all__ = ["all_states", "final_states", "free_run"]
+__all__ = ["all_states", "final_states", "free_run", "gathered"]
 
 
 def all_states(
@@ -44,12 +51,9 @@ def all_states(
     >>> all_states(r, [[1.0], [0.0], [0.0]]).ravel()
     array([1.  , 0.5 , 0.25])
     """
-    stack = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
-    out = np.empty((len(np.asarray(steps)), sum(r.units for r in stack)), dtype=stack[0].dtype)
-
-    parts = state_parts(stack, steps, lengths, feedback=feedback, initial_state=initial_state)
-    run_parts(_write, parts, out, n_jobs=n_jobs)
-    return out
+    layers = stacked(layers)
+    parts = state_parts(layers, steps, lengths, feedback=feedback, initial_state=initial_state)
+    return gathered(layers, parts, None, len(np.asarray(steps)), n_jobs)
 
 
 def final_states(
@@ -93,32 +97,42 @@ def final_states(
         raise ValueError(f"Sequence {int(np.argmin(sizes))} has no step and so no final state.")
     sequence_of = np.full(n_steps, -1)
     sequence_of[np.cumsum(sizes) - 1] = np.arange(len(sizes))
-    stack = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
-    out = np.empty((len(sizes), sum(r.units for r in stack)), dtype=stack[0].dtype)
+    layers = stacked(layers)
     parts = state_parts(
-        stack,
+        layers,
         steps,
         lengths,
         feedback=feedback,
         initial_state=initial_state,
         one_width=one_width,
     )
-    run_parts(write_chosen, parts, sequence_of, out, n_jobs=n_jobs)
+    return gathered(layers, parts, sequence_of, len(sizes), n_jobs)
+
+
+def gathered(
+    layers: Sequence[Reservoir],
+    parts: Sequence[StatePart],
+    place: Array | None,
+    n_rows: int,
+    n_jobs: int | None,
+) -> Array:
+    """States in row ``place[step]`` of n_rows, where that is not negative; others are zero.
+
+    None places each state in the row of its step.
+    """
+    out = np.zeros((n_rows, sum(r.units for r in layers)), dtype=layers[0].dtype)
+
+    def write(part: StatePart) -> None:
+        for blocks in part.attempts():
+            for rows, states in blocks:
+                if place is None:
+                    out[rows] = states
+                else:
+                    chosen = place[rows]
+                    out[chosen[chosen >= 0]] = states[chosen >= 0]
+
+    run_parts(write, parts, n_jobs=n_jobs)
     return out
-
-
-def _write(part: StatePart, out: Array) -> None:
-    for blocks in part.attempts():
-        for rows, states in blocks:
-            out[rows] = states
-
-
-def write_chosen(part: StatePart, place: Array, out: Array) -> None:
-    """Write the state of each step to row ``place[step]``, where that is not negative."""
-    for blocks in part.attempts():
-        for rows, states in blocks:
-            chosen = place[rows]
-            out[chosen[chosen >= 0]] = states[chosen >= 0]
 
 
 def free_run(
@@ -162,13 +176,11 @@ def free_run(
     >>> free_run(r, lambda x: 2 * x, [[0.0]], [[1.0]], n_steps=3)[0].ravel()
     array([2., 4., 8.])
     """
-    stack = (layers,) if isinstance(layers, Reservoir) else tuple(layers)
+    stack = stacked(layers)
     y = np.asarray(output, dtype=stack[0].dtype)
     n_sequences = len(y)
-    if inputs is None:
-        outside = np.empty((n_sequences, n_steps, 0), dtype=y.dtype)
-    else:
-        outside = np.asarray(inputs, dtype=y.dtype)
+    outside = np.empty((n_sequences, n_steps, 0)) if inputs is None else inputs
+    outside = np.asarray(outside, dtype=y.dtype)
     data = prepare(stack, outside[:, 0], np.ones(n_sequences), y, state)
     kernels = data.kernels()
     layer_states, x = split_layers(kernels, data.initial), data.initial

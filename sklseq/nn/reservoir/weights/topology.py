@@ -6,6 +6,7 @@ Every function draws from the generator it is given and from nothing else.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -136,11 +137,8 @@ def _blocks(
     return _csr(_random_values(rng, len(rows), distribution), rows, columns, units)
 
 
-def _structured(transform: str) -> Callable[..., StructuredMatrix]:
-    def build(rng: np.random.Generator, units: int, **_: Any) -> StructuredMatrix:
-        return StructuredMatrix(transform, rng.choice([-1.0, 1.0], (3, units)))
-
-    return build
+def _structured(rng: np.random.Generator, units: int, transform: str, **_: Any) -> StructuredMatrix:
+    return StructuredMatrix(transform, rng.choice([-1.0, 1.0], (3, units)))
 
 
 TOPOLOGIES: dict[str, Callable[..., Matrix]] = {
@@ -151,8 +149,8 @@ TOPOLOGIES: dict[str, Callable[..., Matrix]] = {
     "orthogonal": orthogonal,
     "small_world": _small_world,
     "blocks": _blocks,
-    "cosine": _structured("cosine"),
-    "hadamard": _structured("hadamard"),
+    "cosine": partial(_structured, transform="cosine"),
+    "hadamard": partial(_structured, transform="hadamard"),
 }
 
 

@@ -1,0 +1,38 @@
+"""What scikit-learn's callbacks are told of the epochs of a fit."""
+
+from copy import deepcopy
+from typing import Any
+
+from skorch.callbacks import Callback
+
+from sklseq.base.estimator import Fit
+from sklseq.training.engine import StopTraining
+
+__all__ = ["EpochReporter"]
+
+
+class EpochReporter(Callback):
+    """Reports each epoch to scikit-learn's callbacks."""
+
+    def __init__(self, owner: Any, fit: Fit):
+        self.owner, self.fit = owner, fit
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Begin a subtask."""
+        self.epoch = self.fit.context.subcontext(task_name="epoch")
+        self.epoch.call_on_fit_task_begin(estimator=self.owner, **self._task(net))
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """End it, and the fit if a callback asks for that."""
+        if self.epoch.call_on_fit_task_end(estimator=self.owner, **self._task(net)):
+            raise StopTraining
+
+    def _task(self, net: Any) -> dict[str, Any]:
+        def as_if_stopped_here() -> dict[str, Any]:  # called only where a callback asks for it
+            return {
+                "module_": deepcopy(net.module_).eval(),
+                "n_iter_": net.epoch,
+                "loss_curve_": self.owner.loss_curve_ + net.losses["train"],
+            }
+
+        return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
