@@ -6,6 +6,7 @@ A scikit-learn release that moves one of these names is followed here and nowher
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import GridSearchCV
@@ -25,6 +26,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "InvalidParameterError",
+    "Number",
     "OrderedGridSearchCV",
     "StrOptions",
     "begin_fit",
@@ -36,6 +38,7 @@ __all__ = [
     "fit_context",
     "make_constraint",
     "output_container",
+    "parameter_constraints",
     "set_constraints",
 ]
 
@@ -63,10 +66,22 @@ def begin_fit(estimator: Any, n_subtasks: int) -> Any:
     return estimator._init_callback_context(max_subtasks=n_subtasks)
 
 
+def parameter_constraints(estimator: Any) -> dict[str, list[Any]]:
+    """What each parameter of an estimator may be."""
+    return estimator._parameter_constraints
+
+
 def callback_attributes(estimator: object) -> dict[str, Any]:
     """What scikit-learn keeps on an estimator of its callbacks and of a fit under way."""
     kept = ("_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks_to_teardown")
     return {name: value for name, value in vars(estimator).items() if name in kept}
+
+
+class Number(Interval):
+    """An interval without True and False, which Python takes for 1 and 0."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, (bool, np.bool_)) and super().is_satisfied_by(val)
 
 
 class OrderedGridSearchCV(GridSearchCV):

@@ -8,7 +8,7 @@ from sklearn.utils import Tags, check_array
 from torch import nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
-from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base import attribute, choice, estimator, integer, param, real, several
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.tables import check_finite_rows
 from sklseq.nn.codes.convolutional import ConvolutionalNetwork
@@ -46,7 +46,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
 
     n_components: int = param(16, "Dimension of the latent space.", integer(1))
     channels: tuple[int, ...] = param(
-        (16, 32), "Filters of each convolution; each halves height and width.", tuple, list
+        (16, 32), "Filters of each convolution; each halves height and width.", *several
     )
     kernel_size: int = param(3, "Height and width of a filter; odd.", integer(1))
     activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 
-from sklseq.base import choice, estimator, integer, other_default, param, real, same
+from sklseq.base import choice, estimator, integer, other_default, param, real, same, several
 from sklseq.generative._base import Generator, check_enough_rows
 from sklseq.nn.layers.feedforward import ACTIVATIONS
 from sklseq.parts.conditions import OneHot, rows_and_classes, with_classes
@@ -28,8 +28,7 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
         (64, 64),
         "Units of the encoder's hidden layers; the decoder has them in reverse. () is one linear "
         "map each way.",
-        tuple,
-        list,
+        *several,
     )
     activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))
     likelihood: str = param(

@@ -23,7 +23,7 @@ from sklseq.base.tables import of_table
 from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.parts.epochs import EpochReporter
 from sklseq.parts.storage import converted, load_weights
-from sklseq.training.context import seeded_construction
+from sklseq.training.context import MOST_THREADS, seeded_construction
 from sklseq.training.engine import Result, Trainer
 from sklseq.training.hold_out import hold_out
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
@@ -113,7 +113,7 @@ class NeuralEstimator(Estimator):
         None,
         "Threads of torch. None takes one where a training step is small, for more would only "
         "wait for each other.",
-        integer(1),
+        integer(1, MOST_THREADS),
         None,
     )
     random_state: Any = param(
@@ -162,7 +162,7 @@ class NeuralEstimator(Estimator):
         ``known`` goes to `_read_targets`. A fit that fails leaves the estimator as it was before.
         """
         fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
-        n_epochs = 1 if partial else self.max_epochs
+        n_epochs = 1 if partial else int(self.max_epochs)
         with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight) as fit:
             data = self._read(X, fresh)
             target_rows = self._target_rows(data)
