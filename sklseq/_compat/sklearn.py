@@ -38,7 +38,6 @@ __all__ = [
     "fit_context",
     "make_constraint",
     "output_container",
-    "parameter_constraints",
     "set_constraints",
 ]
 
@@ -64,11 +63,6 @@ def constraints_of(estimator: object) -> dict[str, Any] | None:
 def begin_fit(estimator: Any, n_subtasks: int) -> Any:
     """The context by which callbacks follow a fit."""
     return estimator._init_callback_context(max_subtasks=n_subtasks)
-
-
-def parameter_constraints(estimator: Any) -> dict[str, list[Any]]:
-    """What each parameter of an estimator may be."""
-    return estimator._parameter_constraints
 
 
 def callback_attributes(estimator: object) -> dict[str, Any]:

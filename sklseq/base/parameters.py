@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar, dataclass_transform
 
 import numpy as np
 
-from sklseq._compat.sklearn import Interval, Number, StrOptions, parameter_constraints, set_constraints
+from sklseq._compat.sklearn import Interval, Number, StrOptions, constraints_of, set_constraints
 from sklseq.base.docstrings import assemble_docstring, fill_paragraphs, fitted_attributes
 from sklseq.base.known_state import runs_in_known_state
 
@@ -120,7 +120,7 @@ def plain_parameters(model: Any) -> Iterator[None]:
     Grids such as ``np.arange(1, 9)`` give them; torch refuses some, and small ones overflow.
     """
     given = {}
-    for name, allowed in parameter_constraints(model).items():
+    for name, allowed in (constraints_of(model) or {}).items():
         value = getattr(model, name)
         if (plain := _plain(value, tuple in allowed)) is not value:
             given[name] = value
