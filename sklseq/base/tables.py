@@ -8,7 +8,7 @@ from sklearn.utils.validation import validate_data
 
 from sklseq.base.estimator import Estimator
 from sklseq.base.target_rows import TargetRows
-from sklseq.data.limits import first_beyond
+from sklseq.data.limits import first_beyond, largest
 
 __all__ = ["check_finite_rows", "of_table", "read_table"]
 
@@ -48,7 +48,8 @@ def check_finite_rows(
     ValueError
         Naming the first row and feature that is not, or is too large for the type.
     """
-    if (beyond := first_beyond(X, X.dtype if dtype is None else dtype)) is None:
+    dtype = X.dtype if dtype is None else dtype
+    if (beyond := first_beyond(X, largest(dtype, squared=True), dtype)) is None:
         return X
     place, what, why = beyond
     where = ", ".join(f"index {i}" for i in place[1:]) if X.ndim > 2 else f"feature {place[1]}"

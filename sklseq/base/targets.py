@@ -255,7 +255,7 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
 
 def _check_size(y: NDArray[np.float64], rows: TargetRows) -> None:
     """Refuse values of which sums of squares are infinite; NaN is for others to judge."""
-    if (wrong := np.argwhere(np.abs(y) > (limit := largest(np.float64)))).size:
+    if (wrong := np.argwhere(np.abs(y) > (limit := largest(np.float64, squared=True)))).size:
         value = y[tuple(wrong[0])]
         raise ValueError(
             f"y is {value:.3g} at {rows.place(int(wrong[0][0]))}, which is too large (the limit "

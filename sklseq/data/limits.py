@@ -1,48 +1,39 @@
-"""Numbers that a floating point type can compute with: finite, with squares that are."""
+"""Numbers that a floating point type can compute with."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["first_beyond", "is_within", "largest"]
+__all__ = ["first_beyond", "largest"]
 
 
-def largest(dtype: DTypeLike) -> float:
-    """The size up to which numbers have a square in this type, and sums of them in double."""
-    return min(float(np.sqrt(np.finfo(dtype).max)), 1e150)
-
-
-def is_within(values: NDArray[Any], limit: float) -> bool:
-    """Whether all numbers are finite and not larger than the limit, in two passes."""
-    # NaN compares as false.
-    return values.size == 0 or bool(-limit <= values.min() and values.max() <= limit)
+def largest(dtype: DTypeLike, squared: bool = False) -> float:
+    """The size up to which numbers, or their squares and sums of them, have a place in a type."""
+    limit = float(np.finfo(dtype).max)
+    return min(float(np.sqrt(limit)), 1e150) if squared else limit
 
 
 def first_beyond(
-    values: NDArray[Any], dtype: DTypeLike, allow_nan: bool = False
+    values: NDArray[Any], limit: float, dtype: DTypeLike, allow_nan: bool = False
 ) -> tuple[NDArray[np.int64], str, str] | None:
-    """Where the first number stands that is not within the type, what it is, and why it is not.
+    """Where the first number stands that is not within a limit, what it is, and why it is not.
 
-    Parameters
-    ----------
-    values : ndarray
-    dtype : dtype
-        Type that computes; that of the values may be wider.
-    allow_nan : bool, default=False
-        Whether NaN stands for something, and numbers are not computed with but handed on.
+    The `dtype` is named: what the values are, or are to be, computed in.
     """
-    limit = np.inf if allow_nan else largest(dtype)
-    if not allow_nan and is_within(values, limit):
+    # NaN compares as false.
+    if values.size == 0 or (-limit <= values.min() and values.max() <= limit):
         return None
-    wrong = np.isinf(values) if allow_nan else ~(np.abs(values) <= limit)
+    wrong = ~(np.abs(values) <= limit)
+    if allow_nan:
+        wrong &= ~np.isnan(values)
     if not wrong.any():
         return None
     place = np.argwhere(wrong)[0]
     value = values[tuple(place)]
     if np.isnan(value):
         return place, "NaN", ""
-    why = f"too large for {np.dtype(dtype)}: the limit is {largest(dtype):.2g}"
+    why = f"too large for {np.dtype(dtype)}: the limit is {limit:.2g}"
     if np.isinf(value):
         return place, "infinity", f" (or a value {why})"
     return place, f"{value:.3g}", f" ({why})"

@@ -83,9 +83,16 @@ def seeded_construction(seed: int) -> Iterator[None]:
 
     Torch initializes from its global generator only, so constructions take turns.
     """
-    with _lock, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+    with _lock:
+        before = torch.default_generator.get_state()
+        try:  # twice, for an interrupt in the first
+            try:
+                torch.default_generator.manual_seed(seed)
+                yield
+            finally:
+                torch.default_generator.set_state(before)
+        finally:
+            torch.default_generator.set_state(before)
 
 
 def _in_worker() -> bool:

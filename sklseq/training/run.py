@@ -66,10 +66,11 @@ def _check_numbers(result: NDArray, rows: Rows, per_part: bool) -> None:
     """NaN would be sorted as if it were the largest number."""
     if not np.isnan(result).any():
         return
+    dtype = str(rows.like.dtype).removeprefix("torch.")
     row = int(np.argwhere(np.isnan(result))[0][0])
     what = f"the part of a row at place {row}" if per_part and rows.per_part else f"row {row}"
     raise ValueError(
-        f"The network gives NaN for {what}: its values are too large for "
-        f"{str(rows.like.dtype).removeprefix('torch.')}, or the network is not what `fit` left. "
-        "Scale the data, leave the row out, or fit with dtype='float64'."
+        f"The network gives NaN for {what}: its values, or their squares, are too large for "
+        f"{dtype} (the limit is {torch.finfo(rows.like.dtype).max:.2g}). Scale the data, leave "
+        "the row out, or fit with dtype='float64'."
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sklseq.data.limits import first_beyond
+from sklseq.data.limits import first_beyond, largest
 from sklseq.data.sequences.container import Sequences
 
 __all__ = ["check_finite", "check_numeric", "check_one_kind"]
@@ -36,12 +36,9 @@ def check_numeric(
 
 
 def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X") -> Sequences:
-    """Refuse what is not finite or too large to compute with, naming the first place.
-
-    Where NaN is allowed, numbers of any size are, which are handed on.
-    """
+    """Refuse infinity and, unless allowed, NaN, naming the first place."""
     steps = sequences.steps
-    if (beyond := first_beyond(steps, steps.dtype, allow_nan)) is None:
+    if (beyond := first_beyond(steps, largest(steps.dtype), steps.dtype, allow_nan)) is None:
         return sequences
     (row, feature), what, why = beyond
     sequence, step = sequences.locate(row)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sklseq.data.limits import first_beyond
+from sklseq.data.limits import first_beyond, largest
 from sklseq.data.trees.forest import Forest
 
 __all__ = ["Nodes", "stack_nodes"]
@@ -141,7 +141,7 @@ def _same_kind(symbol: Any, kind: type | None) -> type:
 def _check_finite(
     features: NDArray[Any], starts: NDArray[np.int64], name_of: Callable[[int], str]
 ) -> None:
-    if (beyond := first_beyond(features, features.dtype)) is None:
+    if (beyond := first_beyond(features, largest(features.dtype), features.dtype)) is None:
         return
     (node, feature), what, why = beyond
     tree = int(np.searchsorted(starts, node, side="right")) - 1
