@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
@@ -21,7 +20,7 @@ from sklseq.base.known_state import known_state
 from sklseq.base.randomness import draw_seed
 from sklseq.base.tables import of_table
 from sklseq.base.target_rows import TargetRows, read_weights
-from sklseq.parts.epochs import EpochReporter
+from sklseq.parts.epochs import EpochReporter, check_callbacks
 from sklseq.parts.storage import converted, load_weights
 from sklseq.training.context import MOST_THREADS, seeded_construction
 from sklseq.training.engine import Result, Trainer
@@ -282,10 +281,7 @@ class NeuralEstimator(Estimator):
     def _trainer(self, fit: Fit, n_rows: int, partial: bool) -> Trainer:
         """The engine with the parameters of this estimator; those of one name are one."""
         callbacks = list(self.callbacks or ())
-        for callback in callbacks:
-            named = callback[1] if isinstance(callback, tuple) else callback
-            if not isinstance(named, Callback):
-                raise ValueError(f"callbacks holds {callback!r}, which is not a skorch callback.")
+        check_callbacks(callbacks, self.early_stopping and not partial)
         own = {
             "lr_schedule": None if partial else self.lr_schedule,
             "max_epochs": 1 if partial else self.max_epochs,

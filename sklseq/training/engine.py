@@ -25,6 +25,9 @@ from sklseq.training.rows.batch import Batch, Rows, batches
 
 __all__ = ["Objective", "Result", "StopTraining", "Trainer"]
 
+# A loss so many times that of the first step, or one, has gone the wrong way.
+_EXPLODED = 100
+
 Objective = Callable[[nn.Module, Batch], Tensor]
 """Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
 
@@ -113,6 +116,7 @@ class Trainer:
         for name, parameter in module.named_parameters():
             if not parameter.isfinite().all():
                 raise ValueError(f"Training diverged: {name} is not finite. {self._advice()}")
+        self._warn_if_exploded(net, restored=interrupted or validation is not None)
         return Result(
             n_epochs=len(net.losses["train"]),
             loss_curve=net.losses["train"],
@@ -142,8 +146,19 @@ class Trainer:
             f"{self.gradient_clip}) or scale the inputs, for example with StandardScaler."
         )
 
+    def _warn_if_exploded(self, net: "_Net", restored: bool) -> None:
+        first = net.history[0, "batches", 0, "train_loss"]
+        last = net.best.best[0] if restored else net.losses["train"][-1]
+        if last > _EXPLODED * max(abs(first), 1):
+            warnings.warn(
+                f"Training diverged: the loss was {first:.3g} in the first step and is {last:.3g} "
+                f"at the end. {self._advice()}",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
     def _keep_best(self, net: "_Net") -> None:
-        best = next(c for _, c in net.callbacks_ if isinstance(c, BestWeights))
+        best = net.best
         if best.weights is None:
             raise KeyboardInterrupt("interrupted before the first epoch ended")
         # An interrupt may come after the losses of an epoch were noted, and before its weights.
@@ -198,7 +213,14 @@ class _Net(NeuralNet):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         for name, losses in self.losses.items():
             if (loss := self.history[-1].get(f"{name}_loss")) is not None:
+                # For skorch's Checkpoint.
+                self.history.record(f"{name}_loss_best", loss < min(losses, default=math.inf))
                 losses.append(loss)
+
+    @property
+    def best(self) -> BestWeights:
+        """The callback that has the best weights so far."""
+        return next(c for _, c in self.callbacks_ if isinstance(c, BestWeights))
 
     @property
     def epoch(self) -> int:

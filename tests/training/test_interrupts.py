@@ -86,6 +86,7 @@ def weights(model):
 
 def best_weights(model, X, y):
     """Weights after each epoch, by training that long."""
+
     class Recorder(Callback):
         def on_epoch_end(self, net, **kwargs):
             seen.append([v.numpy().copy() for v in net.module_.state_dict().values()])
