@@ -8,8 +8,10 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.datasets import make_classification
+from sklearn.utils.estimator_checks import check_fit2d_1sample
 
 from sklseq.base.known_state import known_state
+from sklseq.generative import VAE
 from sklseq.recurrent import GRURegressor
 from sklseq.reservoir import ESNForecaster
 from sklseq.utils import all_estimators
@@ -151,6 +153,22 @@ def test_a_weight_that_is_none_is_refused(cls):
     if takes_weights(model, "score"):
         args, _ = arguments(model, "score", y)
         assert model.score(X, *args, sample_weight=2.0) == pytest.approx(model.score(X, *args))
+
+
+# -- few rows, equal rows ------------------------------------------------------------------
+
+
+@each
+def test_one_row_with_early_stopping_names_the_number_of_rows(cls):
+    if "early_stopping" not in cls().get_params():
+        pytest.skip("does not stop early")
+    check_fit2d_1sample(cls.__name__, quick(cls, early_stopping=True))
+
+
+def test_a_vae_of_equal_rows_is_fitted():
+    row = np.random.default_rng(0).normal(size=(1, 3))
+    model = VAE(max_epochs=3, random_state=0).fit(np.repeat(row, 50, axis=0))
+    assert np.isfinite(model.score_samples(row)).all()
 
 
 def test_numpy_s_errors_do_not_reach_the_check():

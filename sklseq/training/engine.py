@@ -148,7 +148,7 @@ class Trainer:
 
     def _warn_if_exploded(self, net: "_Net", restored: bool) -> None:
         first = net.history[0, "batches", 0, "train_loss"]
-        last = net.best.best[0] if restored else net.losses["train"][-1]
+        last = net.losses["train"][net.best.epoch - 1 if restored else -1]
         if last > _EXPLODED * max(abs(first), 1):
             warnings.warn(
                 f"Training diverged: the loss was {first:.3g} in the first step and is {last:.3g} "
