@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import (
     InvalidParameterError,
     StrOptions,
     make_constraint,
+    validate_parameter_constraints,
 )
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names, _check_sample_weight
@@ -33,6 +34,7 @@ __all__ = [
     "callback_attributes",
     "check_feature_names",
     "check_matplotlib_support",
+    "check_parameters",
     "check_sample_weight",
     "constraints_of",
     "fit_context",
@@ -76,6 +78,19 @@ class Number(Interval):
 
     def is_satisfied_by(self, val: Any) -> bool:
         return not isinstance(val, (bool, np.bool_)) and super().is_satisfied_by(val)
+
+
+def check_parameters(cls: Any, values: dict[str, Any]) -> None:
+    """Refuse values that the parameters of these names must not have; other names are let be.
+
+    Raises
+    ------
+    InvalidParameterError
+        Which is a ValueError, naming the parameter.
+    """
+    known = cls._parameter_constraints
+    values = {name: value for name, value in values.items() if name in known}
+    validate_parameter_constraints(known, values, cls.__name__)
 
 
 class OrderedGridSearchCV(GridSearchCV):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param
 from sklseq.base.outliers import OutlierDetector
+from sklseq.base.scale_warnings import warn_of_scales
 from sklseq.base.tables import check_finite_rows, read_table
 from sklseq.nn.codes.autoencoder import LOSSES
 from sklseq.parts.compression import Quantizer
@@ -50,6 +51,17 @@ class BaseAutoencoder(
         )
     }
 
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n = self._n_inputs
+        if self.n_features_in_ != n:
+            raise ValueError(f"its network takes {n} features, expected {self.n_features_in_}.")
+
+    @property
+    def _n_inputs(self) -> int:
+        """Features that the network takes."""
+        return int(self._module_kwargs["n_features"])
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [self.dtype]
@@ -70,6 +82,10 @@ class BaseAutoencoder(
         if self.loss == "bce":
             self._check_unit_range(data)
         return Targets(weights)
+
+    def _learn_scale(self, data: NDArray[Any], weights: NDArray[np.float64]) -> None:
+        # Errors are in the units of X, as those of PCA: nothing is scaled behind the user's back.
+        warn_of_scales(data.reshape(len(data), -1), type(self).__name__)
 
     def _rows(self, data: NDArray[Any], like: Tensor, targets: Targets | None = None) -> DenseRows:
         return DenseRows((data,), like, targets)

@@ -11,19 +11,31 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.sequences import SequenceTransformer, check_lengths, holds_vectors, unpacked
+from sklseq.base.sequences import (
+    SequenceTransformer,
+    check_lengths,
+    check_lengths_seen,
+    holds_vectors,
+    unpacked,
+)
 from sklseq.base.tables import check_finite_rows
 from sklseq.data import Sequences
 from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
 from sklseq.nn.ragged.pooling import mean_pool
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.whole_sequences import read_numbers, scales_of
+from sklseq.parts.scaled_steps import (
+    SCALE_ATTRIBUTES,
+    check_scale,
+    learn_scale,
+    scaled_steps,
+    unscaled,
+)
+from sklseq.parts.whole_sequences import read_numbers
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
 from sklseq.training.rows.dense import DenseRows
 from sklseq.training.rows.sequences import SequenceRows
-from sklseq.training.run import run
 
 __all__ = ["SequenceAutoencoder"]
 
@@ -69,12 +81,20 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         0.1, "Weight of the error in a sequence's length beside that in its steps.", real(0)
     )
 
-    _attributes = {
+    _attributes = SCALE_ATTRIBUTES | {
         "length_range_": attribute(
             "tuple of int", "Lengths of the shortest and longest training sequence."
         )
     }
     _network: ClassVar[type[nn.Module]] = SequenceAutoencoderNetwork
+    _stored = {"_flat": "bool", "_n_step_features": "int"}
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        check_lengths_seen(self.length_range_)
+        if self._n_step_features != self._module_kwargs["n_features"]:
+            raise ValueError(f"its steps have {self._n_step_features} features.")
+        check_scale(self, self._n_step_features)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -88,31 +108,33 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
     # -- training --------------------------------------------------------------------------
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
-        sequences = read_numbers(self, X, reset=fresh, dtype=self._float_type(fresh))
+        sequences = read_numbers(self, X, reset=fresh)
         if fresh:
             self._flat = holds_vectors(X)
         return sequences
+
+    def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
+        learn_scale(self, data.steps, data.lengths, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")
         return {"n_features": data.steps.shape[1]} | {name: getattr(self, name) for name in names}
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
-        return SequenceRows(data.steps, data.lengths, like, targets)
+        return SequenceRows(scaled_steps(self, data, like).steps, data.lengths, like, targets)
 
     def _initialize(self, module: Any, rows: SequenceRows) -> None:
         assert rows.weight is not None
-        mean, scale = scales_of(rows, rows.steps.shape[1])
         weights, logs = rows.weight.double().cpu().numpy(), np.log(rows.lengths)
         middle = np.average(logs, weights=weights)
         spread = np.sqrt(np.average((logs - middle) ** 2, weights=weights))
-        length_scale = mean.new_tensor([middle, spread if spread > 1e-6 else 1.0])
-        module.initialize(mean, scale, length_scale)
+        length_scale = rows.steps.new_tensor([middle, spread if spread > 1e-6 else 1.0])
+        module.length_scale.copy_(length_scale)
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         steps, packing = batch.inputs
         raw, latent = module(steps, packing)
-        of_steps = (raw - module.standardize(steps)).square().mean(dim=1, keepdim=True)
+        of_steps = (raw - steps).square().mean(dim=1, keepdim=True)
         losses = mean_pool(of_steps, packing)[:, 0]
         if self.length_weight:
             wrong = module.length_errors(latent, packing.lengths)
@@ -208,13 +230,14 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         layout = "dense" if lengths is None and len(set(self.length_range_)) == 1 else "ragged"
         counts = self._lengths(latent) if lengths is None else check_lengths(lengths, len(latent))
         repeated = Sequences(np.repeat(latent, counts, axis=0), counts, layout)  # type: ignore[arg-type]
-        return unpacked(repeated, self._run("decode", repeated, per_part=True), self._flat)
+        rows = SequenceRows(repeated.steps, counts, parameter_of(self.module_))
+        steps = unscaled(self, self._run("decode", rows, per_part=True))
+        return unpacked(repeated, steps, self._flat)
 
     def _lengths(self, latent: NDArray[Any]) -> NDArray[np.int64]:
         """Predicted lengths, within those of training."""
-        network: Any = self.module_
-        rows = DenseRows((latent,), parameter_of(network))
-        predicted = run(network.lengths, network, rows, n_threads=self.n_threads)
+        rows = DenseRows((latent,), parameter_of(self.module_))
+        predicted = self._run("lengths", rows)
         return np.rint(predicted).clip(*self.length_range_).astype(np.int64)
 
     def reconstruct(self, X: Any) -> NDArray[Any]:
@@ -232,7 +255,7 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         """
         sequences = self._read_fitted(X)
         steps = self._run("reconstruct", sequences, per_part=True)
-        return unpacked(sequences, steps, holds_vectors(X))
+        return unpacked(sequences, unscaled(self, steps), holds_vectors(X))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """Negative mean squared error of each sequence's standardized steps.

@@ -11,12 +11,20 @@ from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.sequences import SequenceEstimator, check_lengths, holds_vectors, unpacked
+from sklseq.base.sequences import (
+    SequenceEstimator,
+    check_lengths,
+    check_lengths_seen,
+    holds_vectors,
+    unpacked,
+)
 from sklseq.data import Sequences
 from sklseq.generative._base import Generator, check_enough_rows, checked_codes
 from sklseq.generative._variational import (
     VARIATIONAL_ATTRIBUTES,
+    VARIATIONAL_STORED,
     VariationalParameters,
+    check_variational,
     evidence_bound,
     finish_variational,
     variational_loss,
@@ -26,12 +34,18 @@ from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.parts.conditions import OneHot, with_classes
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.latent_priors import LatentPriorParameters
-from sklseq.parts.whole_sequences import read_numbers, scales_of
+from sklseq.parts.scaled_steps import (
+    SCALE_ATTRIBUTES,
+    check_scale,
+    learn_scale,
+    scaled_steps,
+    unscaled,
+)
+from sklseq.parts.whole_sequences import read_numbers
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.dense import DenseRows
 from sklseq.training.rows.sequences import SequenceRows
-from sklseq.training.run import run
 
 __all__ = ["SequenceVAE"]
 
@@ -53,6 +67,17 @@ class _SequenceFormat:
     is_flat: bool
     layout: Any
     dtype: str
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "is_flat": "bool",
+        "layout": "str",
+        "dtype": "str",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse a container that there is not."""
+        if self.layout not in ("dense", "ragged") or not self.dtype.startswith("float"):
+            raise ValueError(f"sequences are {self.layout!r}, of {self.dtype!r}.")
 
     @classmethod
     def of(cls, X: Any, sequences: Sequences) -> Self:
@@ -151,12 +176,34 @@ class SequenceVAE(
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 3e-3)
     target: str = param("sequence", "What a row is: a whole sequence.", choice("sequence"))
 
-    _attributes = VARIATIONAL_ATTRIBUTES | {
-        "length_range_": attribute(
-            "tuple of int", "Lengths of the shortest and the longest training sequence."
-        )
-    }
+    _attributes = (
+        VARIATIONAL_ATTRIBUTES
+        | SCALE_ATTRIBUTES
+        | {
+            "length_range_": attribute(
+                "tuple of int", "Lengths of the shortest and the longest training sequence."
+            )
+        }
+    )
     _network: ClassVar[type[nn.Module]] = SequenceVariationalNetwork
+    _stored = VARIATIONAL_STORED | {
+        "_format": _SequenceFormat,
+        "_max_length": "int",
+        "_n_step_features": "int",
+    }
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        check_variational(self)
+        check_lengths_seen(self.length_range_)
+        if self._max_length != self._module_kwargs["max_length"]:
+            raise ValueError(f"its longest sequence has {self._max_length} steps.")
+        check_scale(self, self._n_step_features)
+
+    @property
+    def _n_inputs(self) -> int:
+        return int(self._n_step_features)
+
     _objective = variational_loss
     _density = evidence_bound
     score_samples = Generator._score_samples
@@ -170,7 +217,7 @@ class SequenceVAE(
     # -- training --------------------------------------------------------------------------
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
-        sequences = read_numbers(self, X, reset=fresh, dtype=self._float_type(fresh))
+        sequences = read_numbers(self, X, reset=fresh)
         if fresh:
             self._format = _SequenceFormat.of(X, sequences)
             self._max_length = int(sequences.lengths.max())
@@ -187,6 +234,9 @@ class SequenceVAE(
             )
         return super()._read_targets(y, data, weights, fresh)
 
+    def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
+        learn_scale(self, data.steps, data.lengths, weights)
+
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         names = ("n_components", "cell", "hidden_size", "num_layers", "bidirectional", "dropout")
         more = ("noise_order", "n_importance_samples")
@@ -199,7 +249,9 @@ class SequenceVAE(
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
         if targets is not None:
             data, targets = self._with_classes(data, targets.values), Targets(targets.weights)
-        return SequenceRows(data.steps, data.lengths, like, targets)
+        features, classes = np.split(data.steps, [self._n_step_features], axis=1)
+        steps = scaled_steps(self, data.with_steps(features), like).steps
+        return SequenceRows(np.hstack([steps, classes]), data.lengths, like, targets)
 
     def _with_classes(self, data: Sequences, classes: OneHot) -> Sequences:
         """Sequences with their classes as further columns, the same at all steps."""
@@ -210,7 +262,7 @@ class SequenceVAE(
     def _initialize(self, module: Any, rows: SequenceRows) -> None:
         assert rows.weight is not None
         check_enough_rows(rows.weight, n_components=self.n_components)
-        module.standardize.initialize(*scales_of(rows, self._n_step_features))
+        module.log_volume.fill_(np.log(self.feature_scale_).sum())
         starts = np.cumsum(rows.lengths) - rows.lengths
         classes = rows.steps[starts, self._n_step_features :].cpu().numpy()
         weights = rows.weight.double().cpu().numpy() * rows.mean_weight
@@ -286,17 +338,17 @@ class SequenceVAE(
 
     def _lengths(self, codes: NDArray[Any], quantiles: NDArray[Any]) -> NDArray[np.int64]:
         """Quantiles of the lengths of sequences, given their codes."""
-        network: Any = self.module_
-        rows = DenseRows((codes, quantiles[:, None]), parameter_of(network))
-        counts = run(network.quantile_of_length, network, rows, n_threads=self.n_threads)
+        rows = DenseRows((codes, quantiles[:, None]), parameter_of(self.module_))
+        counts = self._run("quantile_of_length", rows)
         return counts.clip(*self.length_range_)
 
     def _steps(
         self, function: str, columns: NDArray[Any], counts: NDArray[np.int64], layout: Any = None
     ) -> Sequences:
         """What the decoder gives at each step; by default in the layout of the training data."""
-        repeated = Sequences(columns, counts, layout or self._format.layout)
-        return repeated.with_steps(self._run(function, repeated, per_part=True))
+        rows = SequenceRows(columns, counts, parameter_of(self.module_))
+        steps = unscaled(self, self._run(function, rows, per_part=True))
+        return Sequences(steps, counts, layout or self._format.layout)
 
 
 def _inputs(codes: NDArray[Any], classes: OneHot) -> NDArray[Any]:

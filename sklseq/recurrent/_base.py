@@ -14,6 +14,13 @@ from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.scaled_steps import (
+    SCALE_ATTRIBUTES,
+    SCALE_STORED,
+    check_scale,
+    learn_scale,
+    scaled_steps,
+)
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -63,10 +70,13 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         None,
     )
 
-    _attributes = {
-        "vocabulary_": attribute("ndarray of str or int", "The known symbols, where X has symbols.")
+    _attributes = SCALE_ATTRIBUTES | {
+        "vocabulary_": attribute(
+            "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
+        )
     }
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
+    _stored = SCALE_STORED | {"_n_step_features": "int"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
 
@@ -108,7 +118,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         """X as the network takes it; a fresh fit learns the symbols."""
         known = None if fresh else getattr(self, "vocabulary_", None)
         symbolic = self.embedding_size is not None if fresh else known is not None
-        sequences = self._read_X(X, reset=fresh, dtype=self._float_type(fresh), symbolic=symbolic)
+        sequences = self._read_X(X, reset=fresh, symbolic=symbolic)
         if fresh:
             self.__dict__.pop("vocabulary_", None)
             if sequences.symbolic:
@@ -129,7 +139,25 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         self._check_as_fitted("target", "step" if network.pooling is None else "sequence")
         return sequences
 
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        wanted = self._n_step_features
+        symbolic = hasattr(self, "vocabulary_")
+        if symbolic:
+            wanted = len(self.vocabulary_) + 1
+        given = self._module_kwargs["n_features"]
+        if given != wanted or symbolic != (self._module_kwargs["embedding_size"] is not None):
+            raise ValueError(f"its network takes {given} features or symbols, expected {wanted}.")
+        if not symbolic:
+            check_scale(self, wanted)
+
     # -- training --------------------------------------------------------------------------
+
+    def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
+        for name in SCALE_ATTRIBUTES:
+            self.__dict__.pop(name, None)
+        if data.steps.ndim == 2:
+            learn_scale(self, data.steps, data.lengths, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         symbolic = data.steps.ndim == 1
@@ -147,6 +175,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         }
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        if data.steps.ndim == 2:
+            data = scaled_steps(self, data, like)
         return SequenceRows(data.steps, data.lengths, like, targets, self._per_step)
 
 

@@ -104,6 +104,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
         n_outputs = len(weights["head.bias"])
         n_features = model._n_step_features = weights["stack.forward_layers.0.weight_ih"].shape[1]
         example = Sequences(np.zeros((1, n_features)), np.ones(1, dtype=np.int64), "ragged")
+        model.feature_mean_, model.feature_scale_ = np.zeros(n_features), np.ones(n_features)
         module = model._start_module(
             True, model._settings(example, Targets(np.ones(1), None, n_outputs))
         )

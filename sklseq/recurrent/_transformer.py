@@ -12,9 +12,9 @@ from torch.nn.functional import cross_entropy
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param, same
 from sklseq.base.sequences import SequenceTransformer
-from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences
 from sklseq.nn.recurrent.network import NeighborNetwork
+from sklseq.parts.scaled_steps import scaled_steps
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.training.rows.batch import Batch, Targets
 from sklseq.training.rows.sequences import SequenceRows
@@ -129,14 +129,14 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         if data.steps.ndim == 1:
             values, n_outputs = data.steps, len(self.vocabulary_) + 1
         else:
-            if fresh:
-                self._step_mean, self._step_scale = weighted_scale(data.steps, weights[:, None])
-            values = (data.steps - self._step_mean) / self._step_scale
+            values = (data.steps - self.feature_mean_) / self.feature_scale_
             n_outputs = values.shape[1]
         weights[np.cumsum(data.lengths) - 1] = 0
         return Targets(weights, values, n_outputs)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        if data.steps.ndim == 2:
+            data = scaled_steps(self, data, like)
         return SequenceRows(data.steps, data.lengths, like, targets, per_step=True)
 
     def transform(self, X: Any) -> NDArray[Any]:

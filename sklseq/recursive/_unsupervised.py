@@ -12,20 +12,18 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param, same
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.targets import weighted_scale
 from sklseq.data import Forest
 from sklseq.nn.trees.autoencoders import RecursiveAutoencoderNetwork, UnfoldingAutoencoder
 from sklseq.recursive._base import BaseRecursive
 from sklseq.recursive._supervised import SupervisedRecursive
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
-from sklseq.training.rows.forests import ForestRows
 
 __all__ = ["RecursiveAutoencoder", "RecursiveTransformer"]
 
 
 @estimator
 class UnsupervisedRecursive(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRecursive):
-    """A network over trees that needs no labels; features are scaled to unit variance for it."""
+    """A network over trees that needs no labels."""
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -39,20 +37,7 @@ class UnsupervisedRecursive(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _read_targets(
         self, y: Any, data: Forest, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
-        """Trees themselves; a fresh fit learns the scale of features."""
-        if fresh and data.features is not None:
-            # Nodes without features have zeros, which are no sample of them.
-            of_nodes = np.repeat(weights, data.sizes) * data.has_features
-            self._feature_mean, self._feature_scale = weighted_scale(
-                data.features.astype(np.float64), of_nodes[:, None]
-            )
         return Targets(weights, np.zeros(len(data)))
-
-    def _rows(self, data: Forest, like: Tensor, targets: Targets | None = None) -> ForestRows:
-        if data.features is not None:
-            scaled = (data.features - self._feature_mean) / self._feature_scale
-            data = data.with_features(np.where(data.has_features[:, None], scaled, 0.0))
-        return super()._rows(data, like, targets)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

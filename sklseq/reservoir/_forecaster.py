@@ -1,5 +1,6 @@
 """Echo state networks that predict how a series goes on, and run on their own output."""
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +21,7 @@ from sklseq.reservoir._feedback import OutputFeedback, teacher_forcing
 from sklseq.reservoir._layers import checked_scaling
 from sklseq.reservoir._predictor import ESNPredictor
 from sklseq.reservoir._readouts import RidgeReadout
+from sklseq.reservoir._scale import StepScale
 from sklseq.reservoir._shared_work import shared_slot
 from sklseq.reservoir._threads import one_blas_thread
 from sklseq.training.placement import resolve_device
@@ -35,9 +37,8 @@ class ESNForecaster(BaseESN):
 
     In training the true value of each step is fed back (teacher forcing) and a linear readout
     learns the next one by ridge regression. A forecast feeds back what the readout said, for as
-    many steps as asked. Series may differ in length. Their values should be of the order of 1:
-    `feedback_scaling` sets how far into their nonlinear range they drive the units. All is computed
-    in float64.
+    many steps as asked. Series may differ in length. `feedback_scaling` sets how far into
+    their nonlinear range they drive the units. All is computed in float64.
 
     References
     ----------
@@ -57,8 +58,15 @@ class ESNForecaster(BaseESN):
     ((100, 1), True)
     """
 
+    standardize: bool = param(
+        True,
+        "Whether the series and exogenous inputs are centered and scaled to unit variance inside, "
+        "by the mean and deviation of each feature over the steps of `fit`. Results are in the "
+        "units of the series; `feedback_scaling` and `feedback_noise` then count in deviations.",
+        "boolean",
+    )
     feedback_scaling: Any = param(
-        0.5,
+        0.25,
         "Factor on the weights of the series that is fed back, one for all features or one for "
         "each. `input_scaling` is for exogenous inputs.",
         real(0),
@@ -85,6 +93,30 @@ class ESNForecaster(BaseESN):
 
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         _learned: RidgeReadout
+
+    _stored = {
+        "_layout": "str",
+        "_end_states": "ndarray of shape (n_series, n_states)",
+        "_end_values": "ndarray of shape (n_series, n_features)",
+        "_noise_seed": "int",
+        "_n_noisy": "int",
+        "_learned": RidgeReadout,
+        "_scale": StepScale,
+        "_exogenous_scale": StepScale,
+    }
+
+    def _n_inputs(self, state: dict[str, Any]) -> int:
+        return int(state["n_exogenous_"])
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n_states = sum(layer.units for layer in self.layers_)
+        feedback = self.layers_[0].feedback_weights
+        widths = {self.coef_.shape[0], self._end_values.shape[1], self._n_step_features}
+        if feedback is None or widths != {feedback.shape[1]}:
+            raise ValueError("its feedback does not fit its outputs.")
+        if self._end_states.shape[1] != n_states or self.coef_.shape != self._learned.coef.shape:
+            raise ValueError("its states do not fit its reservoir.")
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:
@@ -139,10 +171,14 @@ class ESNForecaster(BaseESN):
             if fresh:
                 outside = read_exogenous(exogenous, series.lengths, self._layout, self.dtype)
                 self.n_exogenous_ = outside.shape[1]
+                self._scale = StepScale.of(series.steps, self.standardize)
+                self._exogenous_scale = StepScale.of(outside, self.standardize)
+                outside = self._exogenous_scale.apply(outside)
                 self._draw_layers(self.n_exogenous_)
                 self._draw_feedback(series.steps.shape[1])
             else:
                 outside = self._known_exogenous(exogenous, series.lengths, self._layout)
+            series = series.with_steps(self._scale.apply(series.steps))
             self._check_lengths(series.lengths)
             lengths, feedback = series.lengths - 1, self._feedback()
             drive, following = teacher_forcing(series, outside)
@@ -179,6 +215,7 @@ class ESNForecaster(BaseESN):
         series, outside = self._read_known(X, exogenous, beyond=1)
         following = outside[without_first(series.lengths + 1)]
         predicted = self._predicted(np.hstack([following, series.steps]), series.lengths)
+        predicted = self._scale.undo(predicted)
         if self._per_step:
             return series.restore(predicted)
         last = predicted[np.cumsum(series.lengths) - 1]
@@ -205,6 +242,11 @@ class ESNForecaster(BaseESN):
         ------
         ValueError
             If X or `exogenous` is not valid.
+
+        Warns
+        -----
+        UserWarning
+            If a forecast leaves the range of the training series by ten standard deviations.
         """
         check_is_fitted(self)
         if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
@@ -222,6 +264,8 @@ class ESNForecaster(BaseESN):
         inputs = outside.reshape(len(last), n_steps, self.n_exogenous_)
         with one_blas_thread():
             outputs = self._feedback().free(self._learned.product, states, last, inputs)
+        outputs = self._scale.undo(outputs)
+        self._warn_unstable(outputs)
         if layout == "series":
             return outputs[0]
         return outputs[:, :, 0] if layout == "table" else outputs
@@ -281,6 +325,16 @@ class ESNForecaster(BaseESN):
             source = self._feedback().forced(drive, lengths)
             return source.table(self._learned.predict, len(self.coef_))
 
+    def _warn_unstable(self, outputs: Array) -> None:
+        for i, step, feature in self._scale.leaving(outputs, 10)[:1]:
+            warnings.warn(
+                f"The forecast of series {i} leaves the range of the training series by ten "
+                f"standard deviations, first at step {step}, feature {feature}: the network is not "
+                "stable on its own output. Raise alpha or feedback_noise, or lower spectral_radius "
+                "or feedback_scaling.",
+                stacklevel=3,
+            )
+
     # -- checks ----------------------------------------------------------------------------
 
     def _after_washout(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -306,6 +360,7 @@ class ESNForecaster(BaseESN):
         """Series as read, and what is known from outside, for some steps beyond their end too."""
         series = self._read_steps(X, reset=False)
         layout = forecast_layout(X, series)
+        series = series.with_steps(self._scale.apply(series.steps))
         return series, self._known_exogenous(exogenous, series.lengths + beyond, layout)
 
     def _known_exogenous(self, exogenous: Any, lengths: NDArray[np.int64], layout: str) -> Array:
@@ -315,4 +370,4 @@ class ESNForecaster(BaseESN):
                 f"exogenous has {outside.shape[1]} inputs, but {type(self).__name__} was fitted "
                 f"with {self.n_exogenous_}."
             )
-        return outside
+        return self._exogenous_scale.apply(outside)

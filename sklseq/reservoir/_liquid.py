@@ -11,11 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.randomness import draw_seed
+from sklseq.base.scale_warnings import warn_of_offsets
 from sklseq.base.sequences import SequenceEstimator, SequenceTransformer
 from sklseq.data import Sequences
 from sklseq.nn.reservoir.liquid import Liquid, liquid_traces, liquid_weights
 
 __all__ = ["LiquidStateTransformer"]
+
+# Milliseconds: no stored liquid takes longer steps than these, or than its parameter says.
+_LONG_STEP = 1_000
 
 
 @estimator
@@ -129,6 +133,18 @@ class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
         ),
     }
 
+    _stored = {"liquid_": Liquid, "_n_step_features": "int"}
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        liquid, n_features = self.liquid_, self._n_step_features
+        n_channels = liquid.input_weights.shape[1]
+        # The parameters may have been changed since.
+        if liquid.step_duration > max(self.step_duration, _LONG_STEP):
+            raise ValueError(f"a step lasts {liquid.step_duration} ms.")
+        if n_channels % n_features or (liquid.max_rate is None and n_channels != n_features):
+            raise ValueError(f"the liquid takes {n_channels} inputs for {n_features} features.")
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Draw the neurons' weights.
@@ -153,6 +169,8 @@ class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
             steps = self._read_numbers(X, reset=True).steps
             self.input_range_ = np.stack([steps.min(axis=0), steps.max(axis=0)])
             self.liquid_ = self._draw_liquid(steps.shape[1])
+            if self.encoding == "current":
+                warn_of_offsets(steps, self.input_scaling, type(self).__name__)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:

@@ -32,6 +32,7 @@ def exogenous_for(X, extra=0):
 
 def make(**params):
     settings = {"reservoir_size": 20, "washout": 3, "alpha": 1e-6, "random_state": 0}
+    settings |= {"standardize": False, "feedback_scaling": 0.5}
     return ESNForecaster(**settings | params)
 
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from sklseq.nn.codes.sequence_decoder import SequenceDecoder
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import mean_pool
-from sklseq.nn.ragged.standardizer import Standardizer
 from sklseq.nn.recurrent.network import RecurrentNetwork
 
 __all__ = ["SequenceAutoencoderNetwork"]
@@ -18,6 +17,8 @@ __all__ = ["SequenceAutoencoderNetwork"]
 
 class SequenceAutoencoderNetwork(nn.Module):
     """A latent representation of each sequence, from which its steps and length are decoded.
+
+    Steps should be centered and of unit variance.
 
     The encoder's last state has read the whole sequence (Srivastava et al. 2015, section 2.1); the
     decoder is a `SequenceDecoder`.
@@ -54,36 +55,30 @@ class SequenceAutoencoderNetwork(nn.Module):
         )
         self.decoder = SequenceDecoder(n_components, n_features, **shared)
         self.length_head = nn.Linear(n_components, 1)
-        self.standardize = Standardizer(n_features)
-        # Mean and deviation of the logarithm of lengths; see `initialize`.
+        # Mean and deviation of the logarithm of lengths.
         self.register_buffer("length_scale", torch.tensor([0.0, 1.0]))
-
-    def initialize(self, mean: Tensor, scale: Tensor, length_scale: Tensor) -> None:
-        """Set what steps and lengths are standardized by."""
-        self.standardize.initialize(mean, scale)
-        self.length_scale.copy_(length_scale)
 
     def encode(self, steps: Tensor, packing: Packing) -> Tensor:
         """Latent representations ``(n, n_components)`` of sequences."""
-        return self.encoder(self.standardize(steps), packing)
+        return self.encoder(steps, packing)
 
     def decode(self, latent_of_step: Tensor, packing: Packing) -> Tensor:
         """Steps ``(sum of lengths, n_features)``, from the latent representation at each step."""
-        return self.standardize.undo(self.decoder(latent_of_step, packing))
+        return self.decoder(latent_of_step, packing)
 
     def forward(self, steps: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
-        """Standardized reconstructions of steps, and latent representations."""
+        """Reconstructions of steps, and latent representations."""
         latent = self.encode(steps, packing)
         return self.decoder(latent.index_select(0, packing.sequence_of_step), packing), latent
 
     def reconstruct(self, steps: Tensor, packing: Packing) -> Tensor:
         """Reconstructed steps."""
-        return self.standardize.undo(self(steps, packing)[0])
+        return self(steps, packing)[0]
 
     def errors(self, steps: Tensor, packing: Packing) -> Tensor:
-        """Mean squared error of each sequence's standardized steps, ``(n,)``."""
+        """Mean squared error of each sequence's steps, ``(n,)``."""
         raw, _ = self(steps, packing)
-        return mean_pool((raw - self.standardize(steps)).square(), packing).mean(dim=1)
+        return mean_pool((raw - steps).square(), packing).mean(dim=1)
 
     def length_errors(self, latent: Tensor, lengths: NDArray[np.int64]) -> Tensor:
         """Squared error of each length, of its standardized logarithm, ``(n,)``."""

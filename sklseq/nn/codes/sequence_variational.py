@@ -10,7 +10,6 @@ from sklseq.nn.codes.sequence_decoder import SequenceDecoder, position_features
 from sklseq.nn.layers.autoregressive_noise import AutoregressiveNoise
 from sklseq.nn.layers.length_model import LengthModel
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.ragged.standardizer import Standardizer
 from sklseq.nn.recurrent.network import RecurrentNetwork
 
 __all__ = ["SequenceVariationalNetwork"]
@@ -18,6 +17,8 @@ __all__ = ["SequenceVariationalNetwork"]
 
 class SequenceVariationalNetwork(VariationalBounds):
     """Latent variables give a sequence's length and expected steps; its noise is autoregressive.
+
+    Steps should be centered and of unit variance.
 
     Sequences are ``(steps, packing)``; the columns of steps are features, and then, the same at
     all steps of a sequence, its class as a one-hot row.
@@ -36,6 +37,8 @@ class SequenceVariationalNetwork(VariationalBounds):
     n_importance_samples, seed : int
         See `VariationalBounds`.
     """
+
+    log_volume: Tensor
 
     def __init__(
         self,
@@ -75,36 +78,36 @@ class SequenceVariationalNetwork(VariationalBounds):
         self.decoder = SequenceDecoder(self.n_code, n_features, **shared)
         self.noise = AutoregressiveNoise(n_features, noise, noise_order)
         self.length_model = LengthModel(n_components, n_context, max_length)
-        self.standardize = Standardizer(n_features)
+        # Logarithm of the volume, in the units of the data, of a unit of the steps.
+        self.register_buffer("log_volume", torch.zeros(()))
         self.make_draws(n_importance_samples, n_components, seed)
 
     def posterior(self, steps: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latent variables, ``(n, n_components)`` each."""
         x, context = steps.tensor_split([self.n_features], dim=1)
-        inputs = torch.cat([self.standardize(x), position_features(packing, x), context], dim=1)
+        inputs = torch.cat([x, position_features(packing, x), context], dim=1)
         mean, raw = self.encoder(inputs, packing).chunk(2, dim=1)
         return mean, bounded_log_variance(raw)
 
     def log_likelihood(self, z: Tensor, steps: Tensor, packing: Packing) -> Tensor:
-        """Log-density ``(n,)`` of steps, in their units, and log-probability of their number."""
+        """Log-density ``(n,)`` of steps in the units of the data, and of their number."""
         x, context = steps.tensor_split([self.n_features], dim=1)
         owner = packing.sequence_of_step
         codes = torch.cat([z.index_select(0, owner), context], dim=1)
-        noise = self.standardize(x) - self.decoder(codes, packing)
-        by_step = self.noise.log_prob(noise, packing) - self.standardize.scale.log().sum()
+        noise = x - self.decoder(codes, packing)
+        by_step = self.noise.log_prob(noise, packing) - self.log_volume
         log_likelihood = by_step.new_zeros(len(packing)).index_add(0, owner, by_step)
         code = codes.index_select(0, torch.from_numpy(packing.starts).to(codes.device))
         return log_likelihood + self.length_model.log_prob(code, packing.lengths)
 
     def decode(self, code_of_step: Tensor, packing: Packing) -> Tensor:
         """Expected steps, from code and class of its sequence at each step."""
-        return self.standardize.undo(self.decoder(code_of_step, packing))
+        return self.decoder(code_of_step, packing)
 
     def draw(self, columns: Tensor, packing: Packing) -> Tensor:
         """Random steps, of code, class and then standard normal numbers at each step."""
         codes, normal = columns.tensor_split([self.n_code], dim=1)
-        raw = self.decoder(codes, packing) + self.noise.draw(normal, packing)
-        return self.standardize.undo(raw)
+        return self.decoder(codes, packing) + self.noise.draw(normal, packing)
 
     def quantile_of_length(self, code: Tensor, uniform: Tensor) -> Tensor:
         """See `LengthModel`."""
