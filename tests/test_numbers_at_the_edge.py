@@ -64,6 +64,12 @@ def test_a_value_too_large_for_the_type_is_named_with_its_limit(cls, value):
         model = quick(cls, dtype="float32").fit(data, y)
         for method in methods_of(model):
             args, more = arguments(model, method, y)
+            if (
+                method in ("fit", "partial_fit")
+                and np.isfinite(value)
+                and hasattr(model, "feature_scale_")
+            ):
+                continue  # learns the scale in double precision
             with pytest.raises(ValueError, match=r"(row|sequence|tree) 3,.*limit is \d"):
                 getattr(deepcopy(model), method)(large, *args, **more)
 
