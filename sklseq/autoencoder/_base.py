@@ -15,7 +15,7 @@ from sklseq.base import attribute, choice, estimator, integer, other_default, pa
 from sklseq.base.ignored import warn_of_ignored
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.scale_warnings import warn_of_scales
-from sklseq.base.tables import read_table
+from sklseq.base.tables import check_finite_rows, read_table
 from sklseq.nn.codes.autoencoder import LOSSES
 from sklseq.parts.compression import Quantizer
 from sklseq.parts.fit import NeuralEstimator
@@ -208,7 +208,8 @@ class BaseAutoencoder(
             In the shape of what `fit` has seen.
         """
         check_is_fitted(self)
-        latent = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        latent = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        check_finite_rows(latent, dtype=self._float_type(fresh=False))
         n_components = self._module_kwargs["n_components"]
         if latent.shape[1] != n_components:
             raise ValueError(

@@ -9,7 +9,7 @@ from sklearn.utils import Tags, check_array
 from torch import nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
-from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base import attribute, choice, estimator, integer, param, real, several
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.tables import check_finite_rows, refuse_ragged_rows, refuse_times
 from sklseq.data import as_container
@@ -48,7 +48,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
 
     n_components: int = param(16, "Dimension of the latent space.", integer(1))
     channels: tuple[int, ...] = param(
-        (16, 32), "Filters of each convolution; each halves height and width.", tuple, list
+        (16, 32), "Filters of each convolution; each halves height and width.", *several
     )
     kernel_size: int = param(3, "Height and width of a filter; odd.", integer(1))
     activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))
@@ -98,7 +98,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
                     f"Found array with dim {values.ndim}: images are (n_samples, height, width) or "
                     "(n_samples, height, width, channels)."
                 )
-            check_finite_rows(values)
+            check_finite_rows(values, dtype=self._float_type(fresh))
             shape = values.shape[1:]
             if fresh:
                 self.n_features_in_ = int(np.prod(shape))

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 
-from sklseq._compat.sklearn import check_sample_weight
 from sklseq.base.estimator import Estimator
 from sklseq.base.index import check_index
 from sklseq.base.parameters import attribute, choice, estimator, param, real
+from sklseq.base.tables import of_table
+from sklseq.base.target_rows import read_weights
 
 __all__ = ["OutlierDetector"]
 
@@ -123,5 +124,5 @@ class OutlierDetector(OutlierMixin, Estimator):
         """
         check_index(X, sample_weight=sample_weight)
         scores = self.score_samples(X)
-        weights = check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+        weights = read_weights(sample_weight, of_table(len(scores)))
         return float(np.average(scores, weights=weights))

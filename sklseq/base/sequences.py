@@ -141,7 +141,8 @@ class SequenceEstimator(Estimator):
         # Whether all is finite is checked below, with the place of what is not.
         checks = {"dtype": None if symbolic else dtype, "ensure_all_finite": symbolic}
         values = X if symbolic else self._as_numbers(X, dtype)
-        table = check_array(values, input_name="X", estimator=self, **checks)
+        with np.errstate(over="ignore"):  # as infinity, what is too large is found below
+            table = check_array(values, input_name="X", estimator=self, **checks)
         if reset or self._per_step or not self.n_features_in_ == self._n_step_features == 1:
             validate_data(self, X, reset=reset, skip_check_array=True)
         if self._per_step and hasattr(X, "iloc"):

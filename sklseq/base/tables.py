@@ -3,13 +3,14 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from sklseq.base.estimator import Estimator
 from sklseq.base.target_rows import TargetRows
 from sklseq.data import as_container, holds_times, is_frame, plain_frame
+from sklseq.data.limits import first_beyond, largest
 
 __all__ = [
     "check_finite_rows",
@@ -39,7 +40,10 @@ def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
     X = validate_data(
         model, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False
     )
-    return check_finite_rows(X, columns=columns)
+    # Tables are read in the type they have, and computed in that of the weights.
+    own_type = getattr(model, "_float_type", None)
+    dtype = X.dtype if own_type is None else own_type(reset)
+    return check_finite_rows(X, dtype=dtype, columns=columns)
 
 
 def refuse_ragged_rows(X: Any, name: str) -> None:
@@ -88,19 +92,38 @@ def refuse_times(values: Any, name: str = "X") -> None:
         raise TypeError(f"{name}{where} holds dates or durations (dtype {array.dtype}): {how}.")
 
 
-def check_finite_rows(X: NDArray[Any], name: str = "X", columns: Any = None) -> NDArray[Any]:
-    """X if all of it is finite, else an error that names row and feature, and column if given."""
-    if np.isfinite(X.sum(dtype=np.float64)) or (finite := np.isfinite(X)).all():
+def check_finite_rows(
+    X: NDArray[Any], name: str = "X", dtype: DTypeLike | None = None, columns: Any = None
+) -> NDArray[Any]:
+    """X, which the user knows by this name, if all of it is finite.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, ...)
+    name : str, default="X"
+    dtype : dtype or None, default=None
+        Type that computes; None for that of X.
+    columns : sequence or None, default=None
+        Names of the features, for messages.
+
+    Raises
+    ------
+    ValueError
+        Naming the first row and feature that is not, or is too large for the type.
+    """
+    dtype = X.dtype if dtype is None else dtype
+    if (beyond := first_beyond(X, largest(dtype, squared=True), dtype)) is None:
         return X
-    place = np.argwhere(~finite)[0]
-    what = "NaN" if np.isnan(X[tuple(place)]) else "infinity"
+    place, what, why = beyond
     where = ", ".join(f"index {i}" for i in place[1:]) if X.ndim > 2 else f"feature {place[1]}"
     if columns is not None:
         where += f" ({columns[place[1]]!r})"
-    raise ValueError(
-        f"Input {name} contains {what} at row {place[0]}, {where}: fill it in first, for example "
-        "with SimpleImputer, or leave out the row."
+    remedy = (
+        "fill it in first, for example with SimpleImputer, or leave out the row."
+        if np.isnan(X[tuple(place)])
+        else "leave out the row, or scale the data."
     )
+    raise ValueError(f"Input {name} contains {what} at row {place[0]}, {where}{why}: {remedy}")
 
 
 def of_table(n_rows: int) -> TargetRows:

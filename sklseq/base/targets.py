@@ -15,8 +15,9 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq.base.parameters import choice, param
-from sklseq.base.target_rows import TargetRows
+from sklseq.base.target_rows import TargetRows, ordinary_weights
 from sklseq.data import as_array, as_container, as_labels, first_date, missing
+from sklseq.data.limits import largest
 
 __all__ = [
     "Labels",
@@ -29,7 +30,6 @@ __all__ = [
     "score_values",
     "weighted_scale",
 ]
-
 
 # -- labels --------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ def read_labels(
     weights = np.where(labeled, weights, 0.0)
     if class_weight is not None:
         per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes[labeled]])
-        weights = weights * per_class[codes]
+        weights = ordinary_weights(weights * per_class[codes])
     if not weights.any():
         raise ValueError(
             f"All labeled {rows.name}s have zero weight: there is nothing to learn from."
@@ -245,11 +245,22 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
     if y.ndim > 2:
         raise ValueError(f"y has shape {y.shape}, expected one value or (k,) values per target.")
     n_dims, y = y.ndim, y.reshape(len(y), -1)
+    _check_size(y, rows)
     known = ~np.isnan(y)
     weights = known * weights[:, None]
     if not weights.any():
         raise ValueError("y has no value: all are NaN or have zero weight.")
     return Values(np.where(known, y, 0.0), weights, n_dims)
+
+
+def _check_size(y: NDArray[np.float64], rows: TargetRows) -> None:
+    """Refuse values of which sums of squares are infinite; NaN is for others to judge."""
+    if (wrong := np.argwhere(np.abs(y) > (limit := largest(np.float64, squared=True)))).size:
+        value = y[tuple(wrong[0])]
+        raise ValueError(
+            f"y is {value:.3g} at {rows.place(int(wrong[0][0]))}, which is too large (the limit "
+            f"is {limit:.0e}): leave it out, or give y in other units."
+        )
 
 
 def score_values(
@@ -260,8 +271,11 @@ def score_values(
     `predicted` is ``(n_targets,)`` or ``(n_targets, n_outputs)``, `weights` ``(n_targets,)``.
     """
     if not rows.per_part:
-        return r2_score(_as_numbers(y, rows), predicted, sample_weight=weights)
+        true = check_array(_as_numbers(y, rows), dtype=np.float64, ensure_2d=False, input_name="y")
+        _check_size(true.reshape(len(true), -1), rows)
+        return r2_score(true, predicted, sample_weight=weights)
     true = np.asarray(_as_numbers(rows.stacked(y), rows), np.float64).reshape(len(rows), -1)
+    _check_size(true, rows)
     # Each output has its own missing targets.
     scores = [
         r2_score(t[known], p[known], sample_weight=weights[known])

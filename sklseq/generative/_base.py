@@ -334,7 +334,7 @@ def checked_codes(model: Any, Z: Any) -> NDArray[Any]:
     """Latent codes that a user gives, of as many dimensions as those of a fitted `model`."""
     check_is_fitted(model)
     Z = check_array(Z, dtype=[np.float64, np.float32], ensure_all_finite=False)
-    check_finite_rows(Z, "Z")
+    check_finite_rows(Z, "Z", model._float_type(fresh=False))
     if Z.shape[1] != model._n_features_out:
         raise ValueError(f"Z has {Z.shape[1]} features, expected {model._n_features_out}.")
     return Z

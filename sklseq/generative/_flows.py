@@ -9,7 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from torch import Tensor, nn
 
-from sklseq.base import choice, estimator, integer, other_default, param, real
+from sklseq.base import choice, estimator, integer, other_default, param, real, several
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.parameters import layer_sizes
 from sklseq.generative._base import Generator, fixed_noise
@@ -34,7 +34,7 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
 
     n_layers: int = param(8, "Number of coupling layers.", integer(0))
     hidden_layer_sizes: tuple = param(
-        (64, 64), "Units of the hidden layers of each coupling's network.", tuple, list
+        (64, 64), "Units of the hidden layers of each coupling's network.", *several
     )
     activation: str = param(
         "relu", "Activation of the hidden layers of each coupling's network.", choice(*ACTIVATIONS)
@@ -259,8 +259,7 @@ class Glow(FlowModel):
         "Height and width, or height, width and channels, of images that are the rows, as numpy "
         "flattens them; height and width must be even. `hidden_layer_sizes` are then filters of "
         "convolutions, `n_layers` the couplings at each scale. None for a table.",
-        tuple,
-        list,
+        *several,
         None,
     )
 

@@ -8,7 +8,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, check_scalar
 
-from sklseq.base import choice, estimator, integer, other_default, param, real, same
+from sklseq.base import choice, estimator, integer, other_default, param, real, same, several
 from sklseq.generative._base import Generator, check_enough_rows
 from sklseq.generative._imputation import impute
 from sklseq.nn.layers.feedforward import ACTIVATIONS
@@ -30,8 +30,7 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
         (64, 64),
         "Units of the encoder's hidden layers; the decoder has them in reverse. () is one linear "
         "map each way.",
-        tuple,
-        list,
+        *several,
     )
     activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))
     likelihood: str = param(

@@ -177,6 +177,8 @@ class TableFormat:
         if self.encoded or self.keeps_origin:
             return np.zeros(rows.shape[1])
         mean = rows.mean(axis=0, dtype=np.float64)
+        # Of a constant feature nothing is left, not the rounding of its mean.
+        mean = np.where(rows.max(axis=0) == rows.min(axis=0), rows[0], mean)
         is_far = np.abs(mean) > _FAR * rows.std(axis=0, dtype=np.float64)
         # Differences of whole numbers are whole numbers.
         return np.where(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from sklseq.data.arrays import first_date, missing
+from sklseq.data.limits import first_beyond, largest
 from sklseq.data.sequences.container import Sequences
 
 __all__ = ["check_finite", "check_numeric", "check_one_kind", "padded_sequences", "place_in"]
@@ -83,17 +84,14 @@ def _refuse_dates(values: NDArray[Any], place: Callable[[int, int], str]) -> Non
 def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X") -> Sequences:
     """Refuse infinity and, unless allowed, NaN, naming the first place."""
     steps = sequences.steps
-    # The sum of finite values is finite but for overflow: one pass without a mask, nearly always.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(steps.sum()):
-            return sequences
-    wrong = np.isinf(steps) if allow_nan else ~np.isfinite(steps)
-    if not wrong.any():
+    if (beyond := first_beyond(steps, largest(steps.dtype), steps.dtype, allow_nan)) is None:
         return sequences
-    row, feature = np.argwhere(wrong)[0]
+    (row, feature), what, why = beyond
     sequence, step = sequences.locate(row)
     is_nan = np.isnan(steps[row, feature])
-    advice = "Impute or drop it first, for example with PerStep(SimpleImputer())."
+    advice = "Drop it first, or scale the data."
+    if is_nan:
+        advice = "Impute or drop it first, for example with PerStep(SimpleImputer())."
     end = sequences.starts[sequence] + sequences.lengths[sequence]
     if is_nan and sequences.layout != "series" and np.isnan(steps[row:end]).all():
         axis = ".all(axis=1)" if steps.shape[1] > 1 else ""
@@ -105,8 +103,8 @@ def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X")
             f"data if it were imputed. Give {shorter}."
         )
     raise ValueError(
-        f"Input {name} contains {'NaN' if is_nan else 'infinity'}: sequence {sequence}, step "
-        f"{step}, feature {feature} (or a value too large for {steps.dtype}). {advice}"
+        f"Input {name} contains {what}: sequence {sequence}, step {step}, feature {feature}{why}. "
+        f"{advice}"
     )
 
 
