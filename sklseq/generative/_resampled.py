@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from sklseq.base.tables import check_finite_rows, refuse_ragged_rows
 from sklseq.data import FrameContainer, is_frame, plain_frame
 from sklseq.parts.conditions import plain_classes
 
@@ -38,7 +39,10 @@ class GivenTable:
         """Read a table."""
         X, container = plain_frame(given)
         if not is_frame(X):  # which the generator reads column by column
-            X = check_array(X.toarray() if issparse(X) else X)
+            refuse_ragged_rows(X, "GenerativeOverSampler")
+            X = check_array(X.toarray() if issparse(X) else X, ensure_all_finite=False)
+            if X.dtype.kind == "f":
+                check_finite_rows(X)
         return cls(X, given, container)
 
     def __len__(self) -> int:

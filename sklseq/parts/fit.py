@@ -135,7 +135,9 @@ class NeuralEstimator(Estimator):
             "Negative loss on the held-out part after each epoch; None without `early_stopping`.",
         ),
         "best_loss_": attribute(
-            "float", "Lowest validation loss with `early_stopping`, else lowest training loss."
+            "float or None",
+            "Lowest validation loss with `early_stopping`, else lowest training loss; None before "
+            "the first epoch.",
         ),
     }
 
@@ -309,7 +311,7 @@ class NeuralEstimator(Estimator):
             scores = [-loss for loss in result.validation_curve]
             self.validation_scores_ = (self.validation_scores_ or []) + scores
         held_out = self.validation_scores_
-        self.best_loss_ = -max(held_out) if held_out else min(self.loss_curve_)
+        self.best_loss_: float | None = -max(held_out) if held_out else min(self.loss_curve_)
         self._optimizer_state = result.optimizer_state
 
     # -- inference -------------------------------------------------------------------------

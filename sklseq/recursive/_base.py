@@ -180,7 +180,7 @@ class BaseRecursive(NeuralEstimator):
             weights = np.add.reduceat(weights, np.cumsum(data.n_results) - data.n_results)
         numeric = np.add.reduceat(data.has_features.astype(np.int64), data.starts)
         weights, some = np.repeat(weights, self._trees_per_row), numeric > 0
-        learn_scale(self, data.features[data.has_features], numeric[some], weights[some])
+        learn_scale(self, data.features[data.has_features], numeric[some], weights[some], "tree")
 
     def _settings(self, data: Forest, targets: Targets) -> dict[str, Any]:
         return {

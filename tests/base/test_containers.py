@@ -383,7 +383,7 @@ def test_rows_of_several_lengths_are_no_table(cls):
     for X in ([rng.normal(size=n) for n in (2, 3, 4)], [rng.normal(size=(n, 2)) for n in (2, 3)]):
         for rows in (X, objects(X), [x.tolist() for x in X]):
             with pytest.raises(ValueError, match=r"X, row 1 has shape \(3"):
-                cls().fit(rows)
+                cls().fit(rows, np.arange(len(rows)) % 2)
 
 
 def test_a_dict_of_targets_has_no_order():

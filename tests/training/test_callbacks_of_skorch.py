@@ -61,11 +61,10 @@ def test_what_validates_works_with_held_out_rows(tmp_path):
 
 
 @each_neural
-@pytest.mark.parametrize("callback", [EarlyStopping(), Checkpoint(), LRScheduler()], ids=repr)
-def test_what_validates_is_refused_without_held_out_rows(cls, callback):
+@pytest.mark.parametrize("kind", [EarlyStopping, Checkpoint, LRScheduler])
+def test_what_validates_is_refused_without_held_out_rows(cls, kind):
     X, y = table()
-    if isinstance(callback, LRScheduler):
-        callback.monitor = "valid_loss"
+    callback = kind(monitor="valid_loss") if kind is LRScheduler else kind()
     match = rf"{type(callback).__name__}.*'valid_loss.*early_stopping=True.*'train_loss"
     model = quick(cls, callbacks=[callback])
     with pytest.raises(ValueError, match=match):
