@@ -102,11 +102,15 @@ def _enter_process(torch: Any, token: object) -> None:
         if not _active:
             _process_outside = _process_settings(torch)
         _active.add(token)
-        _set_process(torch, (torch.float32, "highest", (False, False), False))
+        _set_process(torch, (torch.float32, "highest", (False, False), False, ("ieee", "ieee")))
 
 
 def _process_settings(torch: Any) -> tuple[Any, ...]:
-    """Default type, precision of products, deterministic algorithms, detection of anomalies."""
+    """Default type, precisions, deterministic algorithms, detection of anomalies.
+
+    cuDNN by default rounds the factors of products in float32 to 11 bits (TF32): a network on a
+    GPU would differ from that on the CPU in the fifth digit.
+    """
     deterministic = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -116,20 +120,27 @@ def _process_settings(torch: Any) -> tuple[Any, ...]:
         torch.get_float32_matmul_precision(),
         deterministic,
         torch.is_anomaly_enabled(),
+        tuple(kind.fp32_precision for kind in _cudnn(torch)),
     )
+
+
+def _cudnn(torch: Any) -> tuple[Any, ...]:
+    return torch.backends.cudnn.rnn, torch.backends.cudnn.conv
 
 
 def _set_process(torch: Any, settings: tuple[Any, ...]) -> None:
     now = _process_settings(torch)
     if not settings or settings == now:
         return
-    dtype, precision, (deterministic, warn_only), anomaly = settings
+    dtype, precision, (deterministic, warn_only), anomaly, of_cudnn = settings
     torch.set_default_dtype(dtype)
     if precision != now[1]:
         torch.set_float32_matmul_precision(precision)
     torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
     if anomaly != now[3]:
         torch.autograd.set_detect_anomaly(anomaly)
+    for kind, rounding in zip(_cudnn(torch), of_cudnn, strict=True):
+        kind.fp32_precision = rounding
 
 
 def _enter_thread(torch: Any, stack: ExitStack) -> None:

@@ -75,6 +75,7 @@ def settings():
         "anomaly": torch.is_anomaly_enabled(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "precision": torch.get_float32_matmul_precision(),
+        "cudnn": torch.backends.cudnn.rnn.fp32_precision,
         "denormal": denormals_are_flushed(),
         "numpy": np.geterr(),
     }

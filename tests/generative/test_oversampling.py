@@ -184,7 +184,7 @@ def test_imbalanced_learn_checks():
         ("minority", {"rarer": 50}),
         (lambda y: {"rare": (y == "rare").sum() + 3}, {"rare": 3}),
     ],
-    ids=str,
+    ids=["auto", "all", "not minority", "minority", "function"],
 )
 def test_fit_tells_what_will_be_drawn(strategy, drawn):
     X, y = rows()
