@@ -3,9 +3,10 @@
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
-from torch import nn
+from torch import Tensor, nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import choice, estimator, param, real, same, several
@@ -19,7 +20,7 @@ from sklseq.parts.latent_priors import (
     check_latent_prior,
     latent_prior_of,
 )
-from sklseq.training.rows.batch import Targets
+from sklseq.training.rows.batch import Batch, Targets, mean_loss
 from sklseq.training.rows.dense import DenseRows
 
 __all__ = ["Autoencoder", "DenseAutoencoder"]
@@ -102,6 +103,13 @@ class DenseAutoencoder(BaseAutoencoder):
         module.initialize(mean, x.amin(dim=0), x.amax(dim=0))
 
 
+def _typical(losses: Tensor, n_trimmed: int) -> Tensor:
+    """Factors of mean one: 0 for the largest losses, where they are above twice the median."""
+    ordered = losses.sort().values
+    kept = losses <= torch.maximum(ordered[-n_trimmed - 1], 2 * ordered[len(losses) // 2])
+    return kept / kept.to(losses.dtype).mean()
+
+
 def _can_sample(model: Any) -> bool:
     """Whether latent representations can be drawn, or could be after a fit."""
     prior = model._latent_distribution if hasattr(model, "module_") else model.latent_prior
@@ -146,6 +154,13 @@ class Autoencoder(DenseAutoencoder):
     (3, 4)
     """
 
+    trim: float = param(
+        0.1,
+        "Share of each batch, at most, that is left out of the training loss: the rows of largest "
+        "loss, where it is above twice the median, as that of outliers among the training rows is "
+        "until they are learned by heart; 0 learns from all. Not used by 'lbfgs'.",
+        real(0, 0.5),
+    )
     latent_prior: str | None = same(LatentPriorParameters, "latent_prior")
 
     _stored = {"_sample_dtype": "str", "_latent_distribution": LATENT_DISTRIBUTIONS}
@@ -155,6 +170,13 @@ class Autoencoder(DenseAutoencoder):
         check_latent_prior(self._latent_distribution, self._module_kwargs["n_components"])
         if np.dtype(self._sample_dtype).kind != "f":
             raise ValueError(f"its rows are of {self._sample_dtype!r}.")
+
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
+        (x,) = batch.inputs
+        losses = module.losses(module(x), x)
+        if self.solver != "lbfgs" and (n_trimmed := int(self.trim * len(x))):
+            losses = losses * _typical(losses.detach(), n_trimmed)
+        return mean_loss(losses, batch)
 
     def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         super()._finish(data, targets)

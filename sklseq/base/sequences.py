@@ -127,6 +127,12 @@ class SequenceEstimator(Estimator):
             )
         if sequences.feature_names is not None or self.n_features_in_ == n_features > 1:
             first = X if hasattr(X, "columns") else next(iter(X))
+            columns = list(getattr(first, "columns", ()))
+            if len(set(columns)) < len(columns):
+                twice = next(c for c in columns if columns.count(c) > 1)
+                raise ValueError(
+                    f"X, column {twice!r} occurs twice: give each column its own name."
+                )
             check_feature_names(self, first, reset=reset)
 
     def _read_table(

@@ -22,6 +22,13 @@ def as_container(X: Any) -> Any:
             return X.float().numpy()
     if hasattr(X, "collect_schema") and not hasattr(X, "to_numpy"):
         raise TypeError(f"A {type(X).__name__} holds no values yet: give those of its collect().")
+    if isinstance(X, np.ma.MaskedArray):  # what is masked is missing
+        if not np.ma.is_masked(X):
+            return X.data
+        numeric = X.dtype.kind in "biuf"
+        values = X.data.astype(np.result_type(X.dtype, np.float32) if numeric else object)
+        values[np.ma.getmaskarray(X)] = np.nan
+        return values
     if hasattr(X, "ndim") or hasattr(X, "columns"):
         return X
     return np.asarray(X) if hasattr(X, "__array__") else X

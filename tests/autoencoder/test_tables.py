@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
@@ -322,3 +323,23 @@ def test_automatic_contamination_finds_few_or_many():
     first, third = np.quantile(model.score_samples(X), [0.25, 0.75], method="inverted_cdf")
     assert model.offset_ == pytest.approx(first - 1.5 * (third - first))
     assert np.mean(model.predict(X)[:30] == -1) > 0.5
+
+
+def test_outliers_among_the_training_rows_are_not_learned_by_heart():
+    X, y = load_wine(return_X_y=True)
+    X, areas = scale(X), {0.0: [], 0.1: []}
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        normal, strange = (rng.permutation(np.flatnonzero(rows)) for rows in (y != 0, y == 0))
+        train, test = np.r_[normal[:60], strange[:4]], np.r_[normal[60:], strange[4:]]
+        for trim, found in areas.items():
+            scores = Autoencoder(trim=trim, random_state=0).fit(X[train]).score_samples(X[test])
+            found.append(roc_auc_score(y[test] == 0, -scores))
+    assert np.mean(areas[0.1]) > np.mean(areas[0.0]) + 0.05
+
+
+def test_all_rows_count_where_none_is_trimmed():
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    settings = {"max_epochs": 3, "solver": "lbfgs", "random_state": 0}
+    curves = [Autoencoder(trim=t, **settings).fit(X).loss_curve_ for t in (0.0, 0.4)]
+    assert curves[0] == curves[1]

@@ -7,15 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.generative import SequenceVAE
 from sklseq.preprocessing import PerStep
+from sklseq.recurrent import RecurrentClassifier
 from sklseq.reservoir import ESNForecaster, ESNSearchCV
 from sklseq.utils import all_estimators
 from sklseq.utils._check_data import takes
@@ -425,3 +428,23 @@ def test_symbols_written_in_another_way_than_in_fit_are_told(cls):
     with pytest.warns(UserWarning, match=r"symbols of X, such as 'g', are unknown"):
         result(model, ["good day", "bad night"])
     result(model, [["good", "evening"]])
+
+
+def test_what_is_masked_is_missing():
+    X = np.random.default_rng(0).normal(size=(12, 5, 2))
+    masked = np.ma.masked_array(X, mask=np.zeros_like(X, dtype=bool))
+    y = np.arange(12) % 2
+    model = RecurrentClassifier(max_epochs=1, random_state=0)
+    assert_array_equal(model.fit(masked, y).predict(X), model.fit(X, y).predict(X))
+    masked[3, 2, 1] = np.ma.masked
+    with pytest.raises(ValueError, match="NaN: sequence 3, step 2, feature 1"):
+        model.fit(masked, y)
+    filled = PerStep(SimpleImputer()).fit_transform(masked)
+    assert np.isfinite(filled).all()
+
+
+def test_columns_of_one_name_are_refused():
+    index = pd.MultiIndex.from_product([range(4), range(3)])
+    frame = pd.DataFrame(np.ones((12, 2)), columns=["a", "a"], index=index)
+    with pytest.raises(ValueError, match="column 'a' occurs twice"):
+        RecurrentClassifier(max_epochs=1).fit(frame, [0, 1, 0, 1])
