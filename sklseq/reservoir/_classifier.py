@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, estimator
+from sklseq.base import attribute, estimator, other_default
 from sklseq.base.targets import (
     check_partial_classes,
     class_weight_param,
@@ -55,10 +55,11 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
     >>> y = np.array(["slow", "fast"] * 30)
     >>> X = [np.sin((0.8 if label == "fast" else 0.4) * np.arange(rng.integers(20, 40)))
     ...      for label in y]
-    >>> ESNClassifier(pooling="mean", random_state=0).fit(X, y).predict(X[:2])
+    >>> ESNClassifier(random_state=0).fit(X, y).predict(X[:2])
     array(['slow', 'fast'], dtype='<U4')
     """
 
+    features: str = other_default(ESNPredictor, "features", "state+squares")
     class_weight: Any = class_weight_param()
 
     _attributes = {
