@@ -6,8 +6,8 @@ table held when the module was imported. A new name must be added to both.
 """
 
 import sys
+import types
 from collections.abc import Callable, Iterator, Mapping
-from types import FunctionType
 from typing import Any
 
 import sklearn
@@ -71,7 +71,7 @@ def _scoring_constraints() -> Iterator[Any]:
         for item in list(vars(module).values()):
             if isinstance(item, type):
                 constraints = vars(item).get("_parameter_constraints")
-            elif isinstance(item, FunctionType):
+            elif isinstance(item, types.FunctionType):
                 constraints = getattr(item, "_skl_parameter_constraints", None)
             else:
                 continue

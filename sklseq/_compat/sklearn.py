@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import (
     InvalidParameterError,
     StrOptions,
     make_constraint,
+    validate_parameter_constraints,
 )
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names, _check_sample_weight
@@ -31,6 +32,7 @@ __all__ = [
     "callback_attributes",
     "check_feature_names",
     "check_matplotlib_support",
+    "check_parameters",
     "check_sample_weight",
     "constraints_of",
     "fit_context",
@@ -67,6 +69,19 @@ def callback_attributes(estimator: object) -> dict[str, Any]:
     """What scikit-learn keeps on an estimator of its callbacks and of a fit under way."""
     kept = ("_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks_to_teardown")
     return {name: value for name, value in vars(estimator).items() if name in kept}
+
+
+def check_parameters(cls: Any, values: dict[str, Any]) -> None:
+    """Refuse values that the parameters of these names must not have; other names are let be.
+
+    Raises
+    ------
+    InvalidParameterError
+        Which is a ValueError, naming the parameter.
+    """
+    known = cls._parameter_constraints
+    values = {name: value for name, value in values.items() if name in known}
+    validate_parameter_constraints(known, values, cls.__name__)
 
 
 class OrderedGridSearchCV(GridSearchCV):

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from torch import nn
@@ -12,7 +13,12 @@ from sklseq.base.parameters import layer_sizes
 from sklseq.base.randomness import sampling_generator
 from sklseq.nn.codes.autoencoder import AutoencoderNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS, NORMALIZATIONS
-from sklseq.parts.latent_priors import LatentPriorParameters, latent_prior_of
+from sklseq.parts.latent_priors import (
+    LATENT_DISTRIBUTIONS,
+    LatentPriorParameters,
+    check_latent_prior,
+    latent_prior_of,
+)
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.dense import DenseRows
 
@@ -141,6 +147,14 @@ class Autoencoder(DenseAutoencoder):
     """
 
     latent_prior: str | None = same(LatentPriorParameters, "latent_prior")
+
+    _stored = {"_sample_dtype": "str", "_latent_distribution": LATENT_DISTRIBUTIONS}
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        check_latent_prior(self._latent_distribution, self._module_kwargs["n_components"])
+        if np.dtype(self._sample_dtype).kind != "f":
+            raise ValueError(f"its rows are of {self._sample_dtype!r}.")
 
     def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         super()._finish(data, targets)

@@ -51,6 +51,17 @@ class BaseAutoencoder(
         )
     }
 
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n = self._n_inputs
+        if self.n_features_in_ != n:
+            raise ValueError(f"its network takes {n} features, expected {self.n_features_in_}.")
+
+    @property
+    def _n_inputs(self) -> int:
+        """Features that the network takes."""
+        return int(self._module_kwargs["n_features"])
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [self.dtype]

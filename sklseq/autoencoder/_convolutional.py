@@ -1,5 +1,6 @@
 """Autoencoder of images."""
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -62,6 +63,13 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
         "image_shape_": attribute("tuple of int", "Shape of an image; (1, n_features) of a row.")
     }
     _network: ClassVar[type[nn.Module]] = ConvolutionalNetwork
+    _stored = {"_is_table": "bool"}
+
+    @property
+    def _n_inputs(self) -> int:
+        if self.image_shape_ != self._module_kwargs["image_shape"]:
+            raise ValueError(f"its images have shape {self.image_shape_}.")
+        return math.prod(self.image_shape_)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -11,13 +11,25 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.sequences import SequenceTransformer, check_lengths, holds_vectors, unpacked
+from sklseq.base.sequences import (
+    SequenceTransformer,
+    check_lengths,
+    check_lengths_seen,
+    holds_vectors,
+    unpacked,
+)
 from sklseq.data import Sequences
 from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
 from sklseq.nn.ragged.pooling import mean_pool
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, scaled_steps, unscaled
+from sklseq.parts.scaled_steps import (
+    SCALE_ATTRIBUTES,
+    check_scale,
+    learn_scale,
+    scaled_steps,
+    unscaled,
+)
 from sklseq.parts.whole_sequences import read_numbers
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
@@ -74,6 +86,14 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         )
     }
     _network: ClassVar[type[nn.Module]] = SequenceAutoencoderNetwork
+    _stored = {"_flat": "bool", "_n_step_features": "int"}
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        check_lengths_seen(self.length_range_)
+        if self._n_step_features != self._module_kwargs["n_features"]:
+            raise ValueError(f"its steps have {self._n_step_features} features.")
+        check_scale(self, self._n_step_features)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -209,13 +229,13 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         counts = self._lengths(latent) if lengths is None else check_lengths(lengths, len(latent))
         repeated = Sequences(np.repeat(latent, counts, axis=0), counts, layout)  # type: ignore[arg-type]
         rows = SequenceRows(repeated.steps, counts, parameter_of(self.module_))
-        steps = unscaled(self, self._run_rows("decode", rows, per_part=True))
+        steps = unscaled(self, self._run("decode", rows, per_part=True))
         return unpacked(repeated, steps, self._flat)
 
     def _lengths(self, latent: NDArray[Any]) -> NDArray[np.int64]:
         """Predicted lengths, within those of training."""
         rows = DenseRows((latent,), parameter_of(self.module_))
-        predicted = self._run_rows("lengths", rows)
+        predicted = self._run("lengths", rows)
         return np.rint(predicted).clip(*self.length_range_).astype(np.int64)
 
     def reconstruct(self, X: Any) -> NDArray[Any]:

@@ -3,13 +3,19 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 from sklearn.base import BaseEstimator
 
 from sklseq import __version__
-from sklseq._compat.sklearn import CallbackSupportMixin, begin_fit, callback_attributes
+from sklseq._compat.sklearn import (
+    CallbackSupportMixin,
+    begin_fit,
+    callback_attributes,
+    check_parameters,
+)
 from sklseq.base.index import check_index
+from sklseq.base.state import check_attributes, damaged, declared_kinds, is_optional
 
 __all__ = ["Estimator", "Fit"]
 
@@ -75,19 +81,87 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
             self.__dict__.update(before | running)
             raise
 
+    # -- persistence -----------------------------------------------------------------------
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "feature_names_in_": "absent or ndarray of labels of shape (n_features_in_,)",
+        "vocabulary_": "absent or ndarray of labels of shape (n_symbols,)",
+    }
+    """Kinds of learned attributes beyond their lines in `_attributes`; see `base.state`."""
+
     def __getstate__(self) -> dict[str, Any]:
-        """What is stored, with the version that it was stored by."""
-        return dict(super().__getstate__()) | {"_sklseq_version": __version__}
+        """What is stored, with the version and the class of ours that it was stored by."""
+        stamps = {"_sklseq_version": __version__, "_sklseq_class": _our_class(type(self))}
+        return dict(super().__getstate__()) | stamps
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what was stored; another version's is taken with a warning."""
-        state = dict(state)
-        version = state.pop("_sklseq_version", __version__)
+        """Take what was stored, once it is known to be sound.
+
+        Another version's is taken with a warning.
+
+        Raises
+        ------
+        ValueError
+            If the state is damaged, or that of another class; nothing is changed then.
+        """
+        name = type(self).__name__
+        with damaged(name):
+            state = dict(state)
+            version = state.pop("_sklseq_version", __version__)
+            by = state.pop("_sklseq_class", own := _our_class(type(self)))
+            if by != own or not isinstance(version, str):
+                raise ValueError(f"it is one of {by!r} of version {version!r}.")
         if version != __version__:
             warnings.warn(
-                f"This {type(self).__name__} was saved by sklseq {version} and is loaded by "
+                f"This {name} was saved by sklseq {version} and is loaded by "
                 f"{__version__}; its results may differ.",
                 UserWarning,
                 stacklevel=2,
             )
-        super().__setstate__(state)
+        with damaged(name):
+            taken = self._taken(state, complete=version == __version__)
+        super().__setstate__(taken)
+
+    def _taken(self, state: dict[str, Any], complete: bool) -> dict[str, Any]:
+        """What becomes of a stored state, which is checked: parameters first, then attributes."""
+        parameters = self._get_param_names()
+        if complete and (missing := [p for p in parameters if p not in state]):
+            raise ValueError(f"the parameter {missing[0]} is missing.")
+        kinds = declared_kinds(type(self))
+        for key in state:
+            # Whatever stands in place of a method would be called in its stead.
+            own = getattr(type(self), key, None) if isinstance(key, str) else None
+            if not isinstance(key, str) or not (own is None or key in parameters or key in kinds):
+                raise ValueError(f"{key!r} is no attribute of it.")
+        learned = [name for name in kinds if not is_optional(kinds[name])]
+        if not any(name in state for name in learned):
+            return state
+        check_parameters(type(self), {p: state[p] for p in parameters if p in state})
+        restored = self._restored(state)
+        check_attributes(restored, kinds, self._sizes(restored))
+        model = object.__new__(type(self))
+        model.__dict__.update(restored)
+        model._check_learned()
+        return restored
+
+    def _restored(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The state with objects in place of the plain data that they are stored as."""
+        return state
+
+    def _sizes(self, state: dict[str, Any]) -> dict[str, int]:
+        """Lengths of axes that a state tells, by name; see `base.state`."""
+        return {}
+
+    def _check_learned(self) -> None:
+        """Refuse learned attributes that do not fit each other, each sound in itself."""
+
+    def __copy__(self) -> Self:
+        # A model under training, of which callbacks make copies, is not yet one to be stored.
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+
+def _our_class(cls: type) -> str:
+    """The name of the nearest class of ours."""
+    return next(c.__name__ for c in cls.__mro__ if c.__module__.startswith("sklseq."))

@@ -28,6 +28,7 @@ __all__ = [
     "SequenceEstimator",
     "SequenceTransformer",
     "check_lengths",
+    "check_lengths_seen",
     "holds_vectors",
     "unpacked",
 ]
@@ -191,3 +192,15 @@ def check_lengths(lengths: Any, n: int) -> NDArray[np.int64]:
     if counts.shape != (n,) or counts.dtype.kind not in "iu" or counts.min() < 1:
         raise ValueError(f"lengths must be {n} whole numbers of at least 1.")
     return counts.astype(np.int64)
+
+
+def check_lengths_seen(lengths: tuple[int, ...]) -> None:
+    """Refuse lengths of the shortest and longest training sequence that are none.
+
+    Raises
+    ------
+    ValueError
+        If they are not two whole numbers from 1, in order.
+    """
+    if len(lengths) != 2 or not 1 <= lengths[0] <= lengths[1]:
+        raise ValueError(f"its sequences have lengths {lengths}.")

@@ -1,22 +1,28 @@
 """Reading X where a row is a tree or a pair of trees, and what targets of trees belong to."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from sklseq.base.symbols import warn_unknown_symbols
 from sklseq.base.tables import check_finite_rows
 from sklseq.base.target_rows import TargetRows
 from sklseq.data import (
     Forest,
     Vocabulary,
     as_container,
+    as_items,
     balanced_forest,
+    check_no_times,
     flatten_labels,
     is_nested_table,
-    is_table,
+    is_panel_frame,
     read_forest,
+    read_sequences,
 )
 
 __all__ = [
@@ -28,6 +34,9 @@ __all__ = [
     "read_trees",
     "vocabulary_of",
 ]
+
+# Readers to which tables and arrays of numbers are sequences.
+_OF_SEQUENCES = ("auto", "sequence")
 
 
 def read_trees(
@@ -45,21 +54,22 @@ def read_trees(
     table; or an array of sequences. Raises ValueError or TypeError, naming the tree and node at
     fault.
     """
-    X = as_container(X)
+    items = _items(X, reader, pairs)
+    if items is None and pairs:
+        raise ValueError("pairs=True, but X holds no pairs of trees: each item needs two.")
+    if items is None:
+        return _read_numbers(model, as_container(X), reset, reader, dtype)
     if pairs:
-        forest = _read_pairs(X, reader, dtype)
-    elif _is_table(X):
-        table = validate_data(model, X, reset=reset, dtype=dtype, ensure_all_finite=False)
-        forest = balanced_forest(check_finite_rows(table)[:, :, None])
-        if reset:
-            model._n_node_features = 1
-        return _with_features(model, forest, dtype, pairs)
-    elif getattr(X, "ndim", 1) == 3:
-        forest = _read_panel(X, dtype)
-    elif isinstance(X, str) or not hasattr(X, "__iter__"):
-        raise TypeError(f"X is a {type(X).__name__}, not a list of trees.")
-    else:
-        forest = read_forest(X, reader=reader, dtype=dtype)
+        items = [tree for i, pair in enumerate(items) for tree in _two(pair, i)]
+    name_of = {"name_of": _name_in_pairs} if pairs else {}
+    forest = read_forest(items, reader=reader, dtype=dtype, **name_of)
+    return _settled(model, forest, reset, dtype, pairs)
+
+
+def _settled(
+    model: Any, forest: Forest, reset: bool, dtype: DTypeLike, pairs: bool = False
+) -> Forest:
+    """The forest, once a first fit has taken the number of features from it."""
     if reset:
         n = 0 if forest.features is None else forest.features.shape[1]
         model._n_node_features, model.n_features_in_ = n, max(n, 1)
@@ -73,30 +83,65 @@ def check_reader(reader: Any) -> None:
         raise ValueError(f"reader={reader!r} is not the pair (value function, children function).")
 
 
-def _is_table(X: Any) -> bool:
-    """Whether X is a 2-D table; rows that are tuples are trees."""
-    if isinstance(X, np.ndarray) and X.dtype != object:
-        return X.ndim < 3
-    of_lists = isinstance(X, list) and all(isinstance(row, list) for row in X)
-    return is_table(X) or (of_lists and len(X) > 0 and is_nested_table(X))
+def _items(X: Any, reader: Any, pairs: bool) -> list[Any] | None:
+    """The items of X; None if it is a table or array of numbers, which are sequences."""
+    named = isinstance(reader, str)  # numbers are roots for a reader of two functions alone
+    if named and hasattr(X, "shape"):
+        check_no_times(X)
+    items = as_items(X, 2 if pairs else 1, numbers=not named)
+    spelled = isinstance(X, list) and len(X) > 0 and all(isinstance(row, list) for row in X)
+    return None if reader in _OF_SEQUENCES and spelled and is_nested_table(X) else items
 
 
-def _read_panel(X: NDArray[Any], dtype: DTypeLike) -> Forest:
+def _read_numbers(model: Any, X: Any, reset: bool, reader: Any, dtype: DTypeLike) -> Forest:
+    """Rows of a table, or sequences of an array or panel, as balanced binary trees."""
+    shape = getattr(X, "shape", ())
+    if reader not in _OF_SEQUENCES:
+        raise ValueError(
+            f"X of shape {shape} is no column of trees, but reader={reader!r} reads one tree an "
+            "item: give a list, a Series or one column of X."
+        )
+    if is_panel_frame(X):
+        steps = read_sequences(X, dtype=dtype)
+        ends = np.cumsum(steps.lengths)[:-1]
+        return _settled(model, read_forest(np.split(steps.steps, ends), dtype=dtype), reset, dtype)
+    if len(shape) == 3:
+        return _settled(model, _read_panel(X, dtype), reset, dtype)
+    table = _validated(model, X if hasattr(X, "shape") else np.asarray(X), reset, dtype)
+    forest = balanced_forest(check_finite_rows(table)[:, :, None])
+    if reset:
+        model._n_node_features = 1
+    return _with_features(model, forest, dtype, False)
+
+
+def _validated(model: Any, X: Any, reset: bool, dtype: DTypeLike) -> NDArray[Any]:
+    """A table of numbers, checked by scikit-learn."""
+    check_no_times(X)  # lists of them are an array now
+    try:
+        return validate_data(model, X, reset=reset, dtype=dtype, ensure_all_finite=False)
+    except (ValueError, TypeError) as error:
+        if getattr(getattr(X, "dtype", None), "kind", "O") in "biufc" or len(X.shape) != 2:
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{error} A table of several columns holds numbers, the steps of a sequence in each "
+            "row; trees stand in a list, a Series or one column (and numpy makes a table of tuples "
+            "of equal length: give the list of them)."
+        ) from error
+
+
+def _read_panel(X: Any, dtype: DTypeLike) -> Forest:
     if 0 in X.shape:
         raise ValueError(f"X has shape {X.shape}: sequences, steps and features are needed.")
-    flat = check_finite_rows(X.reshape(len(X), -1).astype(dtype))
-    return balanced_forest(flat.reshape(X.shape))
+    flat = np.asarray(X).reshape(len(X), -1)
+    flat = check_array(flat, dtype=dtype, ensure_all_finite=False, input_name="X")
+    return balanced_forest(check_finite_rows(flat).reshape(X.shape))
 
 
-def _read_pairs(X: Any, reader: Any, dtype: DTypeLike) -> Forest:
-    if _is_table(X) or getattr(X, "ndim", 1) == 3 or not hasattr(X, "__iter__"):
-        raise ValueError("pairs=True, but X holds no pairs of trees: each item needs two.")
-    trees: list[Any] = []
-    for i, pair in enumerate(X):
-        if isinstance(pair, (str, dict)) or not hasattr(pair, "__len__") or len(pair) != 2:
-            raise ValueError(f"pairs=True, but X, item {i} is not a pair of trees.")
-        trees.extend(pair)
-    return read_forest(trees, reader=reader, dtype=dtype, name_of=_name_in_pairs)
+def _two(pair: Any, i: int) -> Any:
+    if isinstance(pair, (str, bytes, dict)) or not hasattr(pair, "__len__") or len(pair) != 2:
+        raise ValueError(f"pairs=True, but X, item {i} is not a pair of trees.")
+    return pair
 
 
 def _name_in_pairs(tree: int) -> str:
@@ -134,8 +179,11 @@ def vocabulary_of(forest: Forest, min_count: int) -> NDArray[Any] | None:
     found = [s for s in forest.symbols if s is not None]
     if not found:
         return np.array([], dtype=str)
-    known, counts = np.unique(np.array(found), return_counts=True)
-    return known[counts >= min_count]
+    counts = Counter(found)
+    known = sorted(symbol for symbol, count in counts.items() if count >= min_count)
+    array = np.array(known, dtype=str if isinstance(found[0], str) else np.int64)
+    # numpy drops null characters at the end of a str.
+    return array if array.tolist() == known else np.array(known, dtype=object)
 
 
 def index_of_symbols(forest: Forest, vocabulary: NDArray[Any] | None) -> NDArray[np.int64] | None:
@@ -152,18 +200,21 @@ def index_of_symbols(forest: Forest, vocabulary: NDArray[Any] | None) -> NDArray
 def check_symbols(
     forest: Forest, vocabulary: NDArray[Any] | None, name: str, pairs: bool = False
 ) -> None:
-    """Refuse symbols where there were none, or of another type: all would be unknown.
+    """Refuse symbols where there were none, or of another type; warn if most are unknown.
 
     `vocabulary` has the symbols of `fit`; messages call the estimator `name`.
     """
     symbols = () if forest.symbols is None else forest.symbols
     node = next((i for i, symbol in enumerate(symbols) if symbol is not None), None)
-    if node is None or (vocabulary is not None and not len(vocabulary)):
+    if node is None:
         return
     is_word = isinstance(symbols[node], str)
     if vocabulary is None:
         fitted = "without symbols"
-    elif is_word == (vocabulary.dtype.kind == "U"):
+    elif not len(vocabulary) or is_word == (vocabulary.dtype.kind in "UO"):
+        found = np.array([symbol for symbol in symbols if symbol is not None], dtype=object)
+        is_known = Vocabulary(vocabulary.tolist()).encode(found) > 0
+        warn_unknown_symbols(found, is_known, vocabulary, name, "Write trees as in fit.")
         return
     else:
         fitted = f"on symbols of type {'int' if is_word else 'str'}"

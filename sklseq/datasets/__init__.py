@@ -1,4 +1,4 @@
-"""Sequence and tree data sets: one that ships with the package, and generated tasks and systems."""
+"""Sequence and tree data sets: one that ships with the package, generated tasks, files."""
 
 from sklseq.datasets._adding_problem import make_adding_problem
 from sklseq.datasets._copying_memory import make_copying_memory
@@ -9,6 +9,7 @@ from sklseq.datasets._propositional_logic import make_propositional_logic
 from sklseq.datasets._python_functions import load_python_functions
 from sklseq.datasets._sentiment_treebank import load_sentiment_treebank
 from sklseq.datasets._temporal_order import make_temporal_order
+from sklseq.datasets._treebank import read_treebank
 
 __all__ = [
     "load_japanese_vowels",
@@ -22,4 +23,5 @@ __all__ = [
     "make_narma",
     "make_propositional_logic",
     "make_temporal_order",
+    "read_treebank",
 ]

@@ -1,18 +1,16 @@
 """The Stanford Sentiment Treebank: a sentiment for every phrase."""
 
-import re
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from sklseq.datasets._common import object_array
+from sklseq.datasets._treebank import read_treebank
 
 _PARTS = ("train", "dev", "test")
-_TOKENS = re.compile(r"[()]|[^\s()]+")
 
 
 def load_sentiment_treebank(
@@ -69,25 +67,7 @@ def load_sentiment_treebank(
     if subset not in _PARTS:
         raise ValueError(f"subset must be one of {list(_PARTS)}, got {subset!r}.")
     text = (Path(path) / f"{subset}.txt").read_text(encoding="utf-8")
-    both = [_parse(line) for line in text.splitlines() if line.strip()]
-    data, target = object_array([x for x, _ in both]), object_array([y for _, y in both])
+    data, target = read_treebank(text.splitlines())
     if return_X_y:
         return data, target
     return Bunch(data=data, target=target, subset=subset)
-
-
-def _parse(line: str) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Words and sentiments of one tree: ``(label word)`` or ``(label left right)``."""
-    open_nodes: list[list[Any]] = [[]]
-    for token in _TOKENS.findall(line):
-        if token == "(":
-            open_nodes.append([])
-        elif token == ")":
-            label, *below = open_nodes.pop()
-            word = isinstance(below[0], str)
-            words = (below[0],) if word else (None, *(w for w, _ in below))
-            labels = (int(label),) if word else (int(label), *(y for _, y in below))
-            open_nodes[-1].append((words, labels))
-        else:
-            open_nodes[-1].append(token)
-    return open_nodes[0][0]

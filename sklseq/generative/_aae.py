@@ -12,7 +12,11 @@ from sklseq.generative._latent import LatentVariableModel
 from sklseq.nn.adversarial.autoencoder import PRIORS, AdversarialAutoencoder
 from sklseq.nn.adversarial.discriminator import DISCRIMINATOR_LOSSES
 from sklseq.parts.conditions import OneHot, rows_and_classes, set_class_prior, with_classes
-from sklseq.parts.latent_priors import latent_prior_of
+from sklseq.parts.latent_priors import (
+    LATENT_DISTRIBUTIONS,
+    check_latent_prior,
+    latent_prior_of,
+)
 from sklseq.training.phases import Phase, phase_options
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
 
@@ -173,6 +177,15 @@ class AAE(LatentVariableModel):
         log_likelihood, codes = module(*batch.inputs)
         distance = self._adversarial_weight * module.distances(codes, batch.weight)
         return mean_loss(distance - log_likelihood / self.n_features_in_, batch)
+
+    _stored = {"_latent_distribution": LATENT_DISTRIBUTIONS}
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        settings = self._module_kwargs
+        check_latent_prior(
+            self._latent_distribution, settings["n_components"], settings["n_context"]
+        )
 
     def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         set_class_prior(self, targets.values, targets.weights)

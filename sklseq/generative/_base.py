@@ -20,6 +20,7 @@ from sklseq.base.tables import check_finite_rows
 from sklseq.nn.layers.randomness import drawing_from
 from sklseq.parts.conditions import (
     CONDITION_ATTRIBUTES,
+    CONDITION_STORED,
     ClassCondition,
     OneHot,
     read_classes,
@@ -56,6 +57,23 @@ class Generator(NeuralEstimator):
     )
 
     _attributes = CONDITION_ATTRIBUTES
+
+    _stored = CONDITION_STORED | {"_format": TableFormat, "_condition": ClassCondition}
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        settings, classes = self._module_kwargs, self._condition.classes
+        if settings["n_context"] != (0 if classes is None else len(classes)):
+            raise ValueError("its classes are not those of its network.")
+        if (classes is not None) != hasattr(self, "classes_"):
+            raise ValueError("it has classes, or not.")
+        if settings["n_features"] != self._n_inputs:
+            raise ValueError(f"its rows have {self._n_inputs} numbers.")
+
+    @property
+    def _n_inputs(self) -> int:
+        """Numbers of a row that the network takes."""
+        return int(self._format.n_values(self.n_features_in_))
 
     _kinds: ClassVar[tuple[str, ...]] = ("number",)
     """Kinds of columns that it learns."""

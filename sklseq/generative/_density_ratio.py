@@ -4,7 +4,7 @@ import math
 import warnings
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -65,6 +65,11 @@ class DensityRatioEstimator:
 
     is_trained: bool = False
     log_weights: NDArray[np.float64] | None = None
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "is_trained": "bool",
+        "log_weights": "ndarray of shape (n_classes, n_values) or None",
+    }
 
     @property
     def is_useful(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,6 +31,8 @@ class UniformDequantization:
     """
 
     whole: NDArray[np.bool_]
+
+    _stored: ClassVar[dict[str, Any]] = {"whole": "ndarray of bool of shape (n,)"}
 
     @property
     def widths(self) -> NDArray[np.float64]:

@@ -60,6 +60,7 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
     )
     batch_size: int = other_default(Generator, "batch_size", 128)
 
+    _stored = {"_dequantization": UniformDequantization}
     _network: ClassVar[type[nn.Module]] = CouplingFlow
     _mixing: ClassVar[str]
 

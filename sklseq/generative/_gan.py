@@ -171,12 +171,20 @@ class GAN(Generator):
         )
     }
 
+    _stored = {"_density_ratio": DensityRatioEstimator, "_n_resolved": "int"}
     _kinds = ALL_KINDS
     _network: ClassVar[type[nn.Module]] = AdversarialNetwork
 
     if TYPE_CHECKING:
         _density_ratio: DensityRatioEstimator
         _n_resolved: int
+
+    @property
+    def _n_inputs(self) -> int:
+        encoder = self._format.encoder
+        if self._module_kwargs["columns"] != (None if encoder is None else encoder.layout):
+            raise ValueError("its columns are not those of its network.")
+        return super()._n_inputs - (0 if encoder is None else len(encoder.number_places))
 
     # -- training --------------------------------------------------------------------------
 

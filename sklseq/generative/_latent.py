@@ -76,6 +76,14 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
             )
         return x
 
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        encoder, likelihood = self._format.encoder, self._module_kwargs["likelihood"]
+        if isinstance(likelihood, str) != (encoder is None) or (
+            encoder is not None and likelihood != encoder.layout
+        ):
+            raise ValueError("its columns are not those of its network.")
+
     def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
         encoder = self._format.encoder
         names = ("n_components", "hidden_layer_sizes", "activation")

@@ -11,12 +11,20 @@ from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.sequences import SequenceEstimator, check_lengths, holds_vectors, unpacked
+from sklseq.base.sequences import (
+    SequenceEstimator,
+    check_lengths,
+    check_lengths_seen,
+    holds_vectors,
+    unpacked,
+)
 from sklseq.data import Sequences
 from sklseq.generative._base import Generator, check_enough_rows, checked_codes
 from sklseq.generative._variational import (
     VARIATIONAL_ATTRIBUTES,
+    VARIATIONAL_STORED,
     VariationalParameters,
+    check_variational,
     evidence_bound,
     finish_variational,
     variational_loss,
@@ -26,7 +34,13 @@ from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.parts.conditions import OneHot, with_classes
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.latent_priors import LatentPriorParameters
-from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, scaled_steps, unscaled
+from sklseq.parts.scaled_steps import (
+    SCALE_ATTRIBUTES,
+    check_scale,
+    learn_scale,
+    scaled_steps,
+    unscaled,
+)
 from sklseq.parts.whole_sequences import read_numbers
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Targets
@@ -53,6 +67,17 @@ class _SequenceFormat:
     is_flat: bool
     layout: Any
     dtype: str
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "is_flat": "bool",
+        "layout": "str",
+        "dtype": "str",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse a container that there is not."""
+        if self.layout not in ("dense", "ragged") or not self.dtype.startswith("float"):
+            raise ValueError(f"sequences are {self.layout!r}, of {self.dtype!r}.")
 
     @classmethod
     def of(cls, X: Any, sequences: Sequences) -> Self:
@@ -161,6 +186,24 @@ class SequenceVAE(
         }
     )
     _network: ClassVar[type[nn.Module]] = SequenceVariationalNetwork
+    _stored = VARIATIONAL_STORED | {
+        "_format": _SequenceFormat,
+        "_max_length": "int",
+        "_n_step_features": "int",
+    }
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        check_variational(self)
+        check_lengths_seen(self.length_range_)
+        if self._max_length != self._module_kwargs["max_length"]:
+            raise ValueError(f"its longest sequence has {self._max_length} steps.")
+        check_scale(self, self._n_step_features)
+
+    @property
+    def _n_inputs(self) -> int:
+        return int(self._n_step_features)
+
     _objective = variational_loss
     _density = evidence_bound
     score_samples = Generator._score_samples
@@ -296,7 +339,7 @@ class SequenceVAE(
     def _lengths(self, codes: NDArray[Any], quantiles: NDArray[Any]) -> NDArray[np.int64]:
         """Quantiles of the lengths of sequences, given their codes."""
         rows = DenseRows((codes, quantiles[:, None]), parameter_of(self.module_))
-        counts = self._run_rows("quantile_of_length", rows)
+        counts = self._run("quantile_of_length", rows)
         return counts.clip(*self.length_range_)
 
     def _steps(
@@ -304,7 +347,7 @@ class SequenceVAE(
     ) -> Sequences:
         """What the decoder gives at each step; by default in the layout of the training data."""
         rows = SequenceRows(columns, counts, parameter_of(self.module_))
-        steps = unscaled(self, self._run_rows(function, rows, per_part=True))
+        steps = unscaled(self, self._run(function, rows, per_part=True))
         return Sequences(steps, counts, layout or self._format.layout)
 
 

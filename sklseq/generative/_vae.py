@@ -11,7 +11,9 @@ from sklseq.generative._base import Generator
 from sklseq.generative._latent import LatentVariableModel
 from sklseq.generative._variational import (
     VARIATIONAL_ATTRIBUTES,
+    VARIATIONAL_STORED,
     VariationalParameters,
+    check_variational,
     evidence_bound,
     finish_variational,
     variational_loss,
@@ -92,6 +94,12 @@ class VAE(OutlierDetector, LatentVariableModel):
     learning_rate: float = other_default(LatentVariableModel, "learning_rate", 3e-3)
 
     _attributes = VARIATIONAL_ATTRIBUTES
+    _stored = VARIATIONAL_STORED
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        check_variational(self)
+
     _network: ClassVar[type[nn.Module]] = VariationalAutoencoder
     _objective = variational_loss
     _finish = finish_variational

@@ -10,12 +10,18 @@ from torch import Tensor
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.parts.conditions import OneHot, set_class_prior
-from sklseq.parts.latent_priors import latent_prior_of
+from sklseq.parts.latent_priors import (
+    LATENT_DISTRIBUTIONS,
+    check_latent_prior,
+    latent_prior_of,
+)
 from sklseq.training.rows.batch import Batch, Targets
 
 __all__ = [
     "VARIATIONAL_ATTRIBUTES",
+    "VARIATIONAL_STORED",
     "VariationalParameters",
+    "check_variational",
     "evidence_bound",
     "finish_variational",
     "variational_loss",
@@ -30,6 +36,12 @@ VARIATIONAL_ATTRIBUTES = {
         "Whether each latent variable is active: whether its posterior mean has a variance above "
         "0.01 over the training rows (Burda et al. 2016).",
     )
+}
+
+VARIATIONAL_STORED = {
+    "_scored_bound": "str",
+    "active_units_": "ndarray of bool of shape (n_components,)",
+    "_latent_distribution": LATENT_DISTRIBUTIONS,
 }
 
 
@@ -139,3 +151,17 @@ def finish_variational(model: Any, data: Any, targets: Targets) -> None:
     # The decoder was trained on draws of the posterior, not on means.
     noise = np.random.default_rng(model._seed).standard_normal(means.shape)
     model._latent_distribution = latent_prior_of(model, means + deviations * noise, targets)
+
+
+def check_variational(model: Any) -> None:
+    """Refuse what `finish_variational` never learns; called of what was stored.
+
+    Raises
+    ------
+    ValueError
+        If the bound of scores has no such name, or the latent prior is one of other codes.
+    """
+    if model._scored_bound not in ("elbo", "iwae"):
+        raise ValueError(f"its scores are bounded by {model._scored_bound!r}.")
+    settings = model._module_kwargs
+    check_latent_prior(model._latent_distribution, settings["n_components"], settings["n_context"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from sklseq.base.randomness import sampling_generator
 
 __all__ = [
     "CONDITION_ATTRIBUTES",
+    "CONDITION_STORED",
     "ClassCondition",
     "OneHot",
     "one_hot",
@@ -41,6 +42,11 @@ CONDITION_ATTRIBUTES = {
     ),
 }
 
+CONDITION_STORED = {
+    "classes_": "absent or ndarray of labels of shape (n_classes,)",
+    "class_prior_": "absent or ndarray of shape (n_classes,)",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class ClassCondition:
@@ -56,6 +62,18 @@ class ClassCondition:
 
     classes: NDArray[Any] | None = None
     prior: NDArray[np.float64] | None = None
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "classes": "ndarray of labels of shape (n_classes,) or None",
+        "prior": "ndarray of shape (n_classes,) or None",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse shares of classes that are no probabilities."""
+        if self.prior is not None and (
+            self.classes is None or (self.prior < 0).any() or abs(self.prior.sum() - 1) > 1e-6
+        ):
+            raise ValueError("the shares of classes are no probabilities.")
 
     def asked(self, y: Any, n: int) -> OneHot:
         """The classes that a user asks for in `n` rows: a scalar, an array or a column.

@@ -21,7 +21,7 @@ from sklseq.base.randomness import draw_seed
 from sklseq.base.tables import of_table
 from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.parts.epochs import EpochReporter
-from sklseq.parts.storage import converted, load_weights
+from sklseq.parts.storage import check_moments, check_setting, converted, rebuilt
 from sklseq.training.context import seeded_construction
 from sklseq.training.engine import Result, Trainer
 from sklseq.training.hold_out import hold_out
@@ -318,16 +318,13 @@ class NeuralEstimator(Estimator):
     # -- inference -------------------------------------------------------------------------
 
     def _run(self, function: str, data: Any, *, per_part: bool | None = None) -> NDArray[Any]:
-        """Outputs of a method of the trained module for what `_read` gave.
+        """Outputs of a method of the trained module for what `_read` gave, or for rows.
 
         `per_part` says whether they are those of steps or nodes; None if targets are theirs.
         """
-        rows = self._rows(data, parameter_of(self.module_))
-        return self._run_rows(function, rows, rows.per_part if per_part is None else per_part)
-
-    def _run_rows(self, function: str, rows: Rows, per_part: bool = False) -> NDArray[Any]:
-        """Outputs of a method of the trained module for rows of its own inputs."""
+        rows = data if isinstance(data, Rows) else self._rows(data, parameter_of(self.module_))
         method = getattr(self.module_, function)
+        per_part = rows.per_part if per_part is None else per_part
         return run(method, self.module_, rows, per_part=per_part, n_threads=self.n_threads)
 
     def _read_fitted(self, X: Any) -> Any:
@@ -358,6 +355,13 @@ class NeuralEstimator(Estimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "module_")
 
+    _stored: ClassVar[dict[str, Any]] = {
+        "module_": "restored",
+        "_module_kwargs": "restored",
+        "_optimizer_state": "restored",
+        "_seed": "int",
+    }
+
     def __getstate__(self) -> dict[str, Any]:
         """Plain numpy arrays instead of torch objects: safe to read, on any machine."""
         state = super().__getstate__()
@@ -367,20 +371,22 @@ class NeuralEstimator(Estimator):
             state["_optimizer_state"] = converted(state["_optimizer_state"])
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Rebuild the module from what it was made with, and load its weights strictly.
-
-        Raises ValueError if the stored weights do not fit the module.
-        """
-        state = dict(state)
-        if (arrays := state.get("module_")) is not None:
-            with seeded_construction(0):
-                module = self._network(**state["_module_kwargs"])
-            load_weights(module, arrays, type(self).__name__)
-            state["module_"] = module.to(device_or_cpu(state["device"])).eval()
-        if state.get("_optimizer_state") is not None:
+    def _restored(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The module rebuilt from what it was made with, and its weights, which must fit."""
+        state = dict(super()._restored(state))
+        settings, arrays = state["_module_kwargs"], state["module_"]
+        for name, value in settings.items():
+            check_setting(type(self), name, value)
+        module = rebuilt(self._network, settings, arrays)
+        state["module_"] = module.to(device_or_cpu(state["device"])).eval()
+        if state["_optimizer_state"] is not None:
+            check_moments(state["_optimizer_state"], module)
             state["_optimizer_state"] = converted(state["_optimizer_state"])
-        super().__setstate__(state)
+        return state
+
+    def _sizes(self, state: dict[str, Any]) -> dict[str, int]:
+        names = ("n_outputs", "n_components")
+        return {n: state["_module_kwargs"][n] for n in names if n in state["_module_kwargs"]}
 
 
 def _differ(new: Any, old: Any) -> bool:

@@ -1,7 +1,7 @@
 """The format of a table: how generators read its rows, and write rows as they were given."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,10 +55,33 @@ class TableFormat:
     origin: Any = 0.0
     dtype: str = "float64"
 
+    _stored: ClassVar[dict[str, Any]] = {
+        "kinds": "tuple of str",
+        "advice": "str",
+        "keeps_origin": "bool",
+        "columns": (Columns, None),
+        "encoded": "bool",
+        "origin": "float or ndarray of shape (n_features,)",
+        "dtype": "str",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse types that are not of floats, and rows encoded by no columns."""
+        if self.dtype not in ("float16", "float32", "float64", "longdouble", "float128"):
+            raise ValueError(f"the dtype of rows is {self.dtype!r}.")
+        if self.encoded and self.columns is None:
+            raise ValueError("rows are encoded, but there are no columns.")
+
     @property
     def encoder(self) -> Columns | None:
         """The columns, if rows are encoded by them."""
         return self.columns if self.encoded else None
+
+    def n_values(self, n_features: int) -> int:
+        """Numbers of an encoded row of so many columns."""
+        if self.columns is not None and len(self.columns.columns) != n_features:
+            raise ValueError(f"it has {len(self.columns.columns)} columns of {n_features}.")
+        return n_features if self.encoder is None else self.encoder.n_values
 
     # -- reading ---------------------------------------------------------------------------
 

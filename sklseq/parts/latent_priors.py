@@ -18,7 +18,14 @@ from sklseq.parts.flow_density import base_noise, negative_log_likelihood
 from sklseq.training.rows.batch import Targets, systematic_resampling
 from sklseq.training.rows.dense import DenseRows
 
-__all__ = ["LatentDistribution", "LatentPriorParameters", "fit_latent_prior", "latent_prior_of"]
+__all__ = [
+    "LATENT_DISTRIBUTIONS",
+    "LatentDistribution",
+    "LatentPriorParameters",
+    "check_latent_prior",
+    "fit_latent_prior",
+    "latent_prior_of",
+]
 
 # Numbers of mixture components, tried in turn until the criterion has risen twice.
 _N_COMPONENTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -113,6 +120,16 @@ class _MixturePrior:
         Of shapes (k,), (k, d) and (k, d, d); a covariance is its factor times its transpose.
     """
 
+    _stored: ClassVar[dict[str, Any]] = {"mixtures": "data"}
+
+    def check_stored(self) -> None:
+        """Refuse mixtures that are none."""
+        for mixture in self.mixtures:
+            weights, means, factors = map(np.asarray, mixture)
+            k, d = means.shape
+            if weights.shape != (k,) or factors.shape != (k, d, d) or k == 0:
+                raise ValueError("the latent prior's mixtures do not fit together.")
+
     def __init__(self, mixtures: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]):
         self.mixtures = mixtures
 
@@ -205,3 +222,37 @@ class _FlowPrior(NeuralEstimator):
         """Codes of these classes."""
         noise = base_noise(self.module_, n, self.n_features_in_, rng)
         return self._run("decode", with_classes((noise,), classes))
+
+
+LATENT_DISTRIBUTIONS = (_MixturePrior, _FlowPrior, None)
+"""What `fit_latent_prior` gives."""
+
+
+def check_latent_prior(
+    distribution: LatentDistribution | None, n_components: int, n_classes: int = 0
+) -> None:
+    """Refuse a distribution of other codes, or for other classes.
+
+    Parameters
+    ----------
+    distribution : LatentDistribution or None
+    n_components : int
+        Of the codes.
+    n_classes : int, default=0
+        0 where codes have no class.
+
+    Raises
+    ------
+    ValueError
+        If it is one.
+    """
+    if isinstance(distribution, _MixturePrior):
+        found = {means.shape[1] for _, means, _ in distribution.mixtures}
+        for_classes = len(distribution.mixtures) == max(1, n_classes)
+    elif isinstance(distribution, _FlowPrior):
+        made = distribution._module_kwargs
+        found, for_classes = {made["n_features"]}, made["n_context"] == n_classes
+    else:
+        return
+    if found != {n_components} or not for_classes:
+        raise ValueError(f"its latent prior is not one of {n_components} components.")

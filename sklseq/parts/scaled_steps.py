@@ -14,18 +14,36 @@ from sklseq.base import attribute
 from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences, check_finite
 
-__all__ = ["SCALE_ATTRIBUTES", "learn_scale", "scaled", "scaled_steps", "unscaled"]
+__all__ = [
+    "SCALE_ATTRIBUTES",
+    "SCALE_STORED",
+    "check_scale",
+    "learn_scale",
+    "scaled",
+    "scaled_steps",
+    "unscaled",
+]
 
 SCALE_ATTRIBUTES = {
     "feature_mean_": attribute(
-        "ndarray",
+        "ndarray of shape (n_step_features,)",
         "Mean of each feature over the steps or nodes of `fit`; the network reads features that "
         "are centered by it and scaled to unit variance. Absent where X has symbols alone.",
     ),
     "feature_scale_": attribute(
-        "ndarray", "Standard deviation of each feature; 1 where it is constant."
+        "ndarray of shape (n_step_features,)",
+        "Standard deviation of each feature; 1 where it is constant.",
     ),
 }
+SCALE_STORED = dict.fromkeys(SCALE_ATTRIBUTES, "absent or ndarray of shape (n_scaled,)")
+
+
+def check_scale(model: Any, n_features: int) -> None:
+    """Refuse a stored scale that does not suit the steps or nodes of a model."""
+    if model.feature_mean_.shape != (n_features,) or model.feature_scale_.shape != (n_features,):
+        raise ValueError(f"its features are {n_features}, which the scale does not suit.")
+    if not (model.feature_scale_ > 0).all():
+        raise ValueError("the scale of a feature is not above 0.")
 
 
 def learn_scale(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from torch import Tensor, nn
@@ -36,6 +36,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     class_weight: Any = class_weight_param()
 
     _attributes = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
+    # A logit for each class.
+    _stored = {"classes_": "ndarray of labels of shape (n_outputs,)"}
 
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         classes_: NDArray[Any]
@@ -97,6 +99,21 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         data = self._read_fitted(X)
         return self._restore(data, softmax(self._run("forward", data), axis=1))
 
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
+        """Logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : as in `fit`
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_classes)
+            Or in the container that `predict_proba` gives.
+        """
+        data = self._read_fitted(X)
+        return self._restore(data, log_softmax(self._run("forward", data), axis=1))
+
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class.
 
@@ -150,6 +167,8 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         ),
         "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
     }
+
+    _stored = {"_n_target_dims": "int"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
         target_mean_: NDArray[np.float64]

@@ -54,6 +54,8 @@ class PerStep(TransformerMixin, SequenceEstimator, auto_wrap_output_keys=None): 
         "n_features_in_": attribute("int", "Number of features seen in `fit`."),
     }
 
+    _stored = {"_n_step_features": "int"}
+
     @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the transformer on the steps of all sequences.

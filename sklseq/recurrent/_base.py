@@ -14,7 +14,13 @@ from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, scaled_steps
+from sklseq.parts.scaled_steps import (
+    SCALE_ATTRIBUTES,
+    SCALE_STORED,
+    check_scale,
+    learn_scale,
+    scaled_steps,
+)
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -65,9 +71,12 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     )
 
     _attributes = SCALE_ATTRIBUTES | {
-        "vocabulary_": attribute("ndarray of str or int", "The known symbols, where X has symbols.")
+        "vocabulary_": attribute(
+            "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
+        )
     }
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
+    _stored = SCALE_STORED | {"_n_step_features": "int"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
 
@@ -130,9 +139,23 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         self._check_as_fitted("target", "step" if network.pooling is None else "sequence")
         return sequences
 
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        wanted = self._n_step_features
+        symbolic = hasattr(self, "vocabulary_")
+        if symbolic:
+            wanted = len(self.vocabulary_) + 1
+        given = self._module_kwargs["n_features"]
+        if given != wanted or symbolic != (self._module_kwargs["embedding_size"] is not None):
+            raise ValueError(f"its network takes {given} features or symbols, expected {wanted}.")
+        if not symbolic:
+            check_scale(self, wanted)
+
     # -- training --------------------------------------------------------------------------
 
     def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
+        for name in SCALE_ATTRIBUTES:
+            self.__dict__.pop(name, None)
         if data.steps.ndim == 2:
             learn_scale(self, data.steps, data.lengths, weights)
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base.leaked_labels import warn_ratings_as_symbols
 from sklseq.base.target_rows import TargetRows
 from sklseq.base.trees import (
     check_reader,
@@ -21,7 +22,13 @@ from sklseq.data import READERS, Forest
 from sklseq.nn.trees.cells import COMPOSITIONS
 from sklseq.nn.trees.levels import ENGINES
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, learn_scale, scaled
+from sklseq.parts.scaled_steps import (
+    SCALE_ATTRIBUTES,
+    SCALE_STORED,
+    check_scale,
+    learn_scale,
+    scaled,
+)
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.forests import ForestRows
 
@@ -81,9 +88,12 @@ class BaseRecursive(NeuralEstimator):
     )
 
     _attributes = SCALE_ATTRIBUTES | {
-        "vocabulary_": attribute("ndarray of str or int", "The known symbols, where X has symbols.")
+        "vocabulary_": attribute(
+            "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
+        )
     }
     _network: ClassVar[type[nn.Module]]
+    _stored = SCALE_STORED | {"_n_node_features": "int", "_arity": "int"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
         vocabulary_: NDArray[Any]
@@ -107,6 +117,7 @@ class BaseRecursive(NeuralEstimator):
         pairs = self._trees_per_row == 2
         forest = read_trees(self, X, reset=fresh, reader=self.reader, pairs=pairs)
         if fresh:
+            warn_ratings_as_symbols(forest)
             self._arity = forest.arity
             self.__dict__.pop("vocabulary_", None)
             if (vocabulary := vocabulary_of(forest, self.min_count)) is not None:
@@ -115,6 +126,20 @@ class BaseRecursive(NeuralEstimator):
             check_symbols(forest, self._vocabulary, type(self).__name__, pairs)
         self._check_arity(forest, fresh)
         return forest
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n_symbols = 0 if self._vocabulary is None else len(self._vocabulary) + 2
+        wanted = {
+            "n_features": self._n_node_features,
+            "n_symbols": n_symbols,
+            "arity": self._arity,
+        }
+        given = {name: self._module_kwargs[name] for name in wanted}
+        if given != wanted:
+            raise ValueError(f"its network is made for {given}, expected {wanted}.")
+        if self._n_node_features:
+            check_scale(self, self._n_node_features)
 
     @property
     def _vocabulary(self) -> NDArray[Any] | None:
@@ -146,6 +171,8 @@ class BaseRecursive(NeuralEstimator):
     # -- training --------------------------------------------------------------------------
 
     def _learn_scale(self, data: Forest, weights: NDArray[np.float64]) -> None:
+        for name in SCALE_ATTRIBUTES:
+            self.__dict__.pop(name, None)
         if data.features is None:
             return
         if self._per_node:

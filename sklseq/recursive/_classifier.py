@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
 from sklseq.base import estimator
+from sklseq.base.leaked_labels import warn_labels_as_symbols
+from sklseq.data import Forest
 from sklseq.parts.supervised import NeuralClassifier
 from sklseq.recursive._supervised import SupervisedRecursive
+from sklseq.training.rows.batch import Targets
 
 __all__ = ["RecursiveClassifier"]
 
@@ -36,6 +40,16 @@ class RecursiveClassifier(NeuralClassifier, SupervisedRecursive):
     >>> model.predict([("not", ("not", ("not", "true")))])
     array([False])
     """
+
+    def _read_targets(
+        self, y: Any, data: Forest, weights: NDArray[np.float64], fresh: bool, **known: Any
+    ) -> Targets:
+        targets = super()._read_targets(y, data, weights, fresh, **known)
+        if fresh and not self.pairs:
+            labels = self.classes_.astype(object)[targets.values]
+            labels[targets.weights == 0] = None
+            warn_labels_as_symbols(data, labels, self._per_node)
+        return targets
 
     def _explained(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
         return softmax(outputs, axis=1)[:, whole[0].argmax()]

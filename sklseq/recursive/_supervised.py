@@ -49,7 +49,7 @@ class SupervisedRecursive(BaseRecursive):
         Parameters
         ----------
         X : trees
-            A list, or 1-D object array, of trees in any form that `reader` knows; with
+            A list, array, Series or column of trees in any form that `reader` knows; with
             ``pairs=True`` of pairs of trees; a table ``(n_rows, n_steps)`` or an array
             ``(n_sequences, n_steps, n_features)``, composed as balanced binary trees.
         y : array-like
@@ -115,7 +115,7 @@ class SupervisedRecursive(BaseRecursive):
         """Change of each tree's prediction when a subtree is left out (occlusion).
 
         One subtree after the other is replaced by a leaf without a value. This takes one
-        prediction for each node, so time and memory grow as the square of a tree's size.
+        prediction for each node, so time grows as the square of a tree's size.
 
         Parameters
         ----------
@@ -137,6 +137,7 @@ class SupervisedRecursive(BaseRecursive):
         lost = []
         for tree in range(len(forest)):
             whole = outputs[tree : tree + 1]
-            without = self._run("forward", without_subtrees(forest, tree))
+            parts = [self._run("forward", part) for part in without_subtrees(forest, tree)]
+            without = np.concatenate(parts)
             lost.append(self._explained(whole, whole) - self._explained(whole, without))
         return forest.restore(np.concatenate(lost)[forest.results])

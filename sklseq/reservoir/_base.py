@@ -20,6 +20,7 @@ from sklseq.reservoir._features import (
     StepFeatures,
 )
 from sklseq.reservoir._layers import (
+    check_stack,
     checked_scaling,
     draw_layers,
     from_plain,
@@ -191,6 +192,13 @@ class BaseESN(SequenceEstimator):
 
     # -- storage ---------------------------------------------------------------------------
 
+    _stored: ClassVar[dict[str, Any]] = {
+        "layers_": "restored",
+        "backward_layers_": "restored",
+        "_n_step_features": "int",
+        "_fitted_settings": "data",
+    }
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "layers_")
 
@@ -202,12 +210,21 @@ class BaseESN(SequenceEstimator):
                 state[name] = [to_plain(layer) for layer in state[name]]
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+    def _restored(self, state: dict[str, Any]) -> dict[str, Any]:
+        state = dict(super()._restored(state))
         for name in ("layers_", "backward_layers_"):
-            if state.get(name) is not None:
+            if state[name] is not None or name == "layers_":
                 state[name] = [from_plain(layer) for layer in state[name]]
-        super().__setstate__(state)
+                check_stack(state[name], name, self._n_inputs(state))
+        return state
+
+    def _n_inputs(self, state: dict[str, Any]) -> int:
+        """Inputs of the lowest layer, its feedback not counted."""
+        return int(state["_n_step_features"])
+
+    def _check_learned(self) -> None:
+        if self._fitted_settings.keys() != set(self._of_features):
+            raise ValueError(f"_fitted_settings holds {sorted(self._fitted_settings)}.")
 
 
 @estimator

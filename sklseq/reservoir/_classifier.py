@@ -75,6 +75,15 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         classes_: Array
 
+    _stored = {"classes_": "ndarray of labels of shape (n_classes,)"}
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n_classes, coef = len(self.classes_), getattr(self, "coef_", None)
+        # One output tells two classes apart.
+        if coef is not None and n_classes != (2 if len(coef) == 1 else len(coef)):
+            raise ValueError(f"its readout has {len(coef)} outputs for {n_classes} classes.")
+
     # The mixin's would not know steps.
     score = ESNPredictor.score
     _score = staticmethod(score_labels)

@@ -94,6 +94,30 @@ class ESNForecaster(BaseESN):
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         _learned: RidgeReadout
 
+    _stored = {
+        "_layout": "str",
+        "_end_states": "ndarray of shape (n_series, n_states)",
+        "_end_values": "ndarray of shape (n_series, n_features)",
+        "_noise_seed": "int",
+        "_n_noisy": "int",
+        "_learned": RidgeReadout,
+        "_scale": StepScale,
+        "_exogenous_scale": StepScale,
+    }
+
+    def _n_inputs(self, state: dict[str, Any]) -> int:
+        return int(state["n_exogenous_"])
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        n_states = sum(layer.units for layer in self.layers_)
+        feedback = self.layers_[0].feedback_weights
+        widths = {self.coef_.shape[0], self._end_values.shape[1], self._n_step_features}
+        if feedback is None or widths != {feedback.shape[1]}:
+            raise ValueError("its feedback does not fit its outputs.")
+        if self._end_states.shape[1] != n_states or self.coef_.shape != self._learned.coef.shape:
+            raise ValueError("its states do not fit its reservoir.")
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:
         """Learn to predict each step of the series from those before.

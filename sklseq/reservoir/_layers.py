@@ -7,9 +7,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sklseq.base.state import check_data
 from sklseq.nn.reservoir import Reservoir, StructuredMatrix, input_weights, recurrent_weights
 
 __all__ = [
+    "check_stack",
     "checked_scaling",
     "draw_layers",
     "from_plain",
@@ -114,8 +116,45 @@ def to_plain(layer: Reservoir) -> dict[str, Any]:
 
 
 def from_plain(stored: dict[str, Any]) -> Reservoir:
-    """The layer of what `to_plain` gave."""
-    return Reservoir(**{name: _matrix(value) for name, value in stored.items()})
+    """The layer of what `to_plain` gave.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, an index lies outside of its matrix, or shapes do not fit.
+    """
+    names = [f.name for f in fields(Reservoir)]
+    if not isinstance(stored, dict) or set(stored) != set(names):
+        raise ValueError(f"a layer does not hold just {names}.")
+    check_data(stored, "a layer", largest=0)
+    return Reservoir(**{name: _matrix(value, name) for name, value in stored.items()})
+
+
+def check_stack(layers: list[Reservoir], name: str, n_inputs: int) -> None:
+    """Refuse layers that are not driven by each other.
+
+    Parameters
+    ----------
+    layers : list of Reservoir
+    name : str
+        What messages call them.
+    n_inputs : int
+        Of the lowest.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one takes another number of inputs than the one below it gives.
+    """
+    if not layers:
+        raise ValueError(f"{name} is empty.")
+    for i, layer in enumerate(layers):
+        if layer.input_weights.shape[1] != n_inputs or layer.dtype != layers[0].dtype:
+            raise ValueError(
+                f"{name}[{i}] takes {layer.input_weights.shape[1]} inputs of {layer.dtype}, "
+                f"expected {n_inputs} of {layers[0].dtype}."
+            )
+        n_inputs = layer.units
 
 
 def same_weights(layer: Reservoir, other: Reservoir) -> bool:
@@ -134,13 +173,29 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _matrix(value: Any) -> Any:
+_MATRICES = ("recurrent_weights", "input_weights", "rotation")
+
+
+def _matrix(value: Any, name: str) -> Any:
+    """The value of a field; what takes part in products is a matrix of floats."""
     if not isinstance(value, dict):
+        if isinstance(value, np.ndarray) and value.dtype.kind != "f":
+            raise ValueError(f"{name} is an array of {value.dtype}.")
+        if name in _MATRICES and name != "rotation" and getattr(value, "ndim", 0) != 2:
+            raise ValueError(f"{name} is no matrix.")
         return value
-    if "transform" in value:
+    if name not in _MATRICES:
+        raise ValueError(f"{name} is a matrix.")
+    if set(value) == {"transform", "signs", "scale"}:
         return StructuredMatrix(**value)
+    kinds = {"data": "f", "indices": "i", "indptr": "i", "shape": "i"}
+    if set(value) != set(kinds) or any(value[k].dtype.kind != kinds[k] for k in kinds):
+        raise ValueError(f"{name} is not a sparse matrix of floats.")
     content = value["data"], value["indices"], value["indptr"]
-    return sp.csr_array(content, shape=tuple(value["shape"].tolist()))
+    matrix = sp.csr_array(content, shape=tuple(value["shape"].tolist()))
+    # Nothing else keeps products from reading memory that is not theirs.
+    matrix.check_format(full_check=True)
+    return matrix
 
 
 def _equal(one: Any, two: Any) -> bool:

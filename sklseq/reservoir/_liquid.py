@@ -18,6 +18,9 @@ from sklseq.nn.reservoir.liquid import Liquid, liquid_traces, liquid_weights
 
 __all__ = ["LiquidStateTransformer"]
 
+# Milliseconds: no stored liquid takes longer steps than these, or than its parameter says.
+_LONG_STEP = 1_000
+
 
 @estimator
 class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
@@ -129,6 +132,18 @@ class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
             "ndarray of shape (n_features_in_,)", "Column names, where X was a DataFrame."
         ),
     }
+
+    _stored = {"liquid_": Liquid, "_n_step_features": "int"}
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        liquid, n_features = self.liquid_, self._n_step_features
+        n_channels = liquid.input_weights.shape[1]
+        # The parameters may have been changed since.
+        if liquid.step_duration > max(self.step_duration, _LONG_STEP):
+            raise ValueError(f"a step lasts {liquid.step_duration} ms.")
+        if n_channels % n_features or (liquid.max_rate is None and n_channels != n_features):
+            raise ValueError(f"the liquid takes {n_channels} inputs for {n_features} features.")
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None) -> Self:

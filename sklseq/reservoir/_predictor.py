@@ -64,6 +64,16 @@ class ESNPredictor(PoolingESN):
         "readout_": attribute("estimator", "The fitted `readout`, where one was given."),
     }
 
+    _stored = {
+        "alpha_": "absent or float",
+        "readout_": "absent or estimator",
+        "coef_": "absent or ndarray of shape (n_outputs, n_columns) or (n_columns,)",
+        "intercept_": "absent or ndarray of shape (n_outputs,) or float",
+        "target_mean_": "absent or ndarray of shape (n_outputs,)",
+        "target_scale_": "absent or ndarray of shape (n_outputs,)",
+        "_learned": (RidgeReadout, GivenReadout),
+    }
+
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
         coef_: Any
         intercept_: Any
@@ -73,6 +83,21 @@ class ESNPredictor(PoolingESN):
         def predict(self, X: Any) -> Array: ...
 
         _learned: Any  # RidgeReadout or GivenReadout
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        given = isinstance(self._learned, GivenReadout)
+        for name in ("coef_", "intercept_", "alpha_", "readout_"):
+            if hasattr(self, name) == (given != (name == "readout_")):
+                raise ValueError(f"its {name} is not that of the readout that was learned.")
+        if not given and np.size(self.intercept_) != len(self._learned.coef):
+            raise ValueError(f"its readout has {len(self._learned.coef)} outputs.")
+        same = all(getattr(self, k, None) == v for k, v in self._fitted_settings.items())
+        if not given and same and self._learned.coef.shape[1] != self._n_columns:
+            raise ValueError(
+                f"its readout takes {self._learned.coef.shape[1]} features, but the reservoir has "
+                f"{self._n_columns}."
+            )
 
     # -- fitting ---------------------------------------------------------------------------
 

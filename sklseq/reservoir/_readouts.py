@@ -1,6 +1,6 @@
 """Readouts from features to targets: a ridge by sums that can be merged, or any estimator."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,25 @@ class RidgeReadout:
     It goes on from the `sums` of what was learned before, if there are any. Coefficients have shape
     ``(n_outputs, n_features)``, intercepts ``(n_outputs,)``.
     """
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "by_gcv": "bool",
+        "alphas": "ndarray of shape (n_alphas,) or ()",
+        "solver": "str",
+        "sums": (RidgeSums,),
+        "alpha_": "float",
+        "coef": "ndarray of shape (n_outputs, n_columns)",
+        "intercept": "ndarray of shape (n_outputs,)",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse sums of other shapes than those of the coefficients."""
+        sums, (n_outputs, n_columns) = self.sums, self.coef.shape
+        assert sums is not None
+        if (sums.n_outputs, sums.statistics[0].n_features) != (n_outputs, n_columns):
+            raise ValueError("the sums of the readout do not fit its coefficients.")
+        if self.solver != sums.solver or not (self.alphas >= 0).all():
+            raise ValueError(f"the readout's solver is {self.solver!r}.")
 
     alpha_: float
     coef: NDArray[np.float64]
@@ -110,6 +129,17 @@ class GivenReadout:
 
     It learns by its `method`, "fit" or "partial_fit", which takes the further arguments `more`.
     """
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "estimator": "estimator",
+        "method": "str",
+        "more": "data",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse a way of learning that there is not."""
+        if self.method not in ("fit", "partial_fit"):
+            raise ValueError(f"the readout learns by {self.method!r}.")
 
     def __init__(self, estimator: Any, method: str = "fit", **more: Any):
         self.estimator, self.method, self.more = estimator, method, more

@@ -66,6 +66,8 @@ class ESNRegressor(RegressorMixin, ESNPredictor):
         "target_scale_": attribute("ndarray of shape (n_outputs,)", "Its standard deviation."),
     }
 
+    _stored = {"_n_target_dims": "int", "_n_outputs": "int"}
+
     # The mixin's would not know steps.
     score = ESNPredictor.score
     _score = staticmethod(score_values)

@@ -1,7 +1,7 @@
 """By what steps are centered and scaled before they drive a reservoir."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ FloatArray = NDArray[np.float64]
 @dataclass(frozen=True, eq=False)
 class StepScale:
     """What each feature is centered and divided by, and what it is like."""
+
+    _stored: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("mean", "divisor", "deviation", "lowest", "highest"), "ndarray of shape (n_scaled,)"
+    )
 
     mean: FloatArray
     divisor: FloatArray

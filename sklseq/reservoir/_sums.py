@@ -1,6 +1,6 @@
 """Ridge statistics of several targets that may be known at different rows."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,21 @@ class RidgeTargets:
 
 class RidgeSums:
     """One of the `STATISTICS` for each group of outputs that are known at the same rows."""
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "outputs": "list of ndarray of int",
+        "statistics": [RidgeStatistics, RidgeTriangle],
+    }
+
+    def check_stored(self) -> None:
+        """Refuse groups that are not a partition of the outputs, with a statistic each."""
+        outputs, widths = np.concatenate(self.outputs), {s.n_features for s in self.statistics}
+        sizes = [s.n_targets for s in self.statistics]
+        whole = np.array_equal(np.sort(outputs), np.arange(len(outputs)))
+        if not whole or sizes != [len(o) for o in self.outputs] or len(widths) != 1:
+            raise ValueError("the sums of the readout do not fit together.")
+        if len({type(s) for s in self.statistics}) != 1:
+            raise ValueError("the sums of the readout are of several kinds.")
 
     def __init__(self, outputs: list[NDArray[np.int64]], statistics: list[Any]):
         self.outputs, self.statistics = outputs, statistics

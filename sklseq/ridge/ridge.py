@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -74,6 +74,20 @@ class RidgeStatistics:
     products: FloatArray = field(init=False, repr=False)
     cross: FloatArray = field(init=False, repr=False)
     squares: FloatArray = field(init=False, repr=False)
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "n_features": "int",
+        "n_targets": "int",
+        "rows": (KeptRows, None),
+        "n_rows": "int",
+        "weight": "float",
+        "weight_logs": "float",
+        "feature_mean": "ndarray of shape (n_features,)",
+        "target_mean": "ndarray of shape (n_targets,)",
+        "products": "ndarray of shape (n_features, n_features)",
+        "cross": "ndarray of shape (n_features, n_targets)",
+        "squares": "ndarray of shape (n_targets,)",
+    }
 
     def __post_init__(self) -> None:
         self.feature_mean = np.zeros(self.n_features)

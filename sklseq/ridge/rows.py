@@ -1,7 +1,7 @@
 """Rows of a ridge regression, kept while they are few."""
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,15 @@ class KeptRows:
     _blocks: list[tuple[FloatArray, FloatArray, FloatArray]] | None = field(
         default_factory=list, repr=False
     )
+
+    _stored: ClassVar[dict[str, Any]] = {"limit": "int", "_blocks": "data"}
+
+    def check_stored(self) -> None:
+        """Refuse blocks that are not features, targets and weights of the same rows."""
+        for block in self._blocks or ():
+            x, y, w = block
+            if not x.ndim == y.ndim == 2 or not len(x) == len(y) == w.size == len(w):
+                raise ValueError("the rows that the readout keeps do not fit together.")
 
     def update(self, features: FloatArray, targets: FloatArray, weights: FloatArray) -> None:
         """Keep copies of rows."""

@@ -6,6 +6,7 @@ to four times the work (measured, 100 to 800 features).
 """
 
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.linalg
@@ -58,6 +59,22 @@ class RidgeTriangle:
     weight_logs: float = field(default=0.0, init=False)
     _factor: FloatArray = field(init=False, repr=False)
     _waiting: list[FloatArray] = field(default_factory=list, init=False, repr=False)
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "n_features": "int",
+        "n_targets": "int",
+        "rows": (KeptRows, None),
+        "n_rows": "int",
+        "weight_logs": "float",
+        "_factor": "ndarray of shape (n_kept, n_columns)",
+        "_waiting": "list of ndarray",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse rows of another width."""
+        width = 1 + self.n_features + self.n_targets
+        if any(rows.ndim != 2 or rows.shape[1] != width for rows in (self._factor, *self._waiting)):
+            raise ValueError(f"a triangle has rows of other than {width} numbers.")
 
     def __post_init__(self) -> None:
         self._factor = np.zeros((0, 1 + self.n_features + self.n_targets))

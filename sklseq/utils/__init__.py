@@ -3,6 +3,7 @@
 from sklseq.utils._discovery import all_estimators
 from sklseq.utils._generator_checks import check_generator, generator_checks
 from sklseq.utils._sequence_checks import check_sequence_estimator, sequence_checks
+from sklseq.utils._trusted_types import trusted_types
 
 __all__ = [
     "all_estimators",
@@ -10,4 +11,5 @@ __all__ = [
     "check_sequence_estimator",
     "generator_checks",
     "sequence_checks",
+    "trusted_types",
 ]

@@ -1,8 +1,8 @@
 """The list of all public estimators, found rather than written down."""
 
+import importlib
 import inspect
 import pkgutil
-from importlib import import_module
 
 from sklearn.base import BaseEstimator
 
@@ -29,7 +29,7 @@ def all_estimators() -> list[tuple[str, type[BaseEstimator]]]:
     for package in pkgutil.iter_modules(sklseq.__path__):
         if package.name.startswith("_") or not package.ispkg:
             continue
-        module = import_module(f"sklseq.{package.name}")
+        module = importlib.import_module(f"sklseq.{package.name}")
         for name in getattr(module, "__all__", ()):
             item = getattr(module, name)
             # What has no fit is a base class, public for those who build estimators.

@@ -1,9 +1,9 @@
 """Checks of estimators that draw rows: what scikit-learn's own checks know nothing of."""
 
+import importlib.util
 import pickle
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def generator_checks(estimator: Any) -> Iterator[tuple[str, Callable[[], None]]]
     ]
     if get_tags(estimator).input_tags.three_d_array:
         checks += SEQUENCE_GENERATOR_CHECKS
-    elif find_spec("pandas"):
+    elif importlib.util.find_spec("pandas"):
         checks += [
             check_frames_of_numbers,
             check_frames_and_arrays_of_whole_numbers,

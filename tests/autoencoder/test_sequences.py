@@ -81,7 +81,7 @@ def test_a_sequence_without_weight_is_not_there():
 def test_each_sequence_counts_alike_whatever_its_length():
     X = [np.zeros(1), np.ones(99)]
     model = quick(max_epochs=1, dtype="float64").fit(X)
-    assert model.module_.standardize.mean.item() == pytest.approx(0.5)
+    assert model.feature_mean_.item() == pytest.approx(0.5)
 
 
 def test_lengths_need_not_be_learned():

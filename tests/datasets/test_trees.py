@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklseq.data import read_forest
+from sklseq.data import flatten_labels, read_forest
 from sklseq.datasets import (
     load_python_functions,
     load_sentiment_treebank,
     make_listops,
     make_propositional_logic,
+    read_treebank,
 )
 
 
@@ -125,3 +126,37 @@ def test_sentiment_treebank(tmp_path):
     assert (X[1], y[1]) == (("Bad",), (1,))
     assert X.shape == y.shape == (2,)
     assert np.array_equal(load_sentiment_treebank(tmp_path, subset="dev").target, y)
+
+
+def test_treebank_brackets_are_trees_and_labels():
+    X, y = read_treebank(["(3 (2 It) (4 (2 works) (1 -LRB-)))", "", "(-1 Bad)\n"])
+    assert X[0] == (None, ("It",), (None, ("works",), ("-LRB-",)))
+    assert y[0] == (3, (2,), (4, (2,), (1,)))
+    assert (X[1], y[1]) == (("Bad",), (-1,))
+    X, y = read_treebank(["( (S (NP the (NN cat)) (VP)))"])
+    assert X[0] == (None, (None, (None, ("the",), ("cat",)), (None,)))
+    assert y[0] == (None, ("S", ("NP", (None,), ("NN",)), ("VP",)))
+
+
+def test_treebank_trees_and_labels_have_one_shape_at_any_depth():
+    n = 10_000
+    X, y = read_treebank(["(1 " * n + "word" + ")" * n])
+    forest = read_forest(X)
+    assert forest.n_nodes == n
+    assert forest.symbols[-1] == "word"
+    assert_array_equal(flatten_labels(y, forest), np.ones(n))
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["(1 a)", "(1 a"], "Tree 1 ends within 1 open"),
+        (["(1 a)", None], "Tree 1 is missing"),
+        ([b"(1 a)"], "Tree 0 is bytes"),
+        ("(1 a)", "lines is a str"),
+        (np.ones(3), "lines holds numbers"),
+    ],
+)
+def test_what_is_no_treebank_is_named(lines, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        read_treebank(lines)

@@ -31,16 +31,34 @@ def quick(cls, **settings):
 
 # An autoencoder samples with a `latent_prior` alone; the others have a prior of their own, too.
 GENERATORS = {cls.__name__: quick(cls) for cls in SAMPLERS if hasattr(cls(), "sample")}
-# With 30 epochs it hangs on the seed how often its values are missing.
-GENERATORS["GAN"].set_params(max_epochs=120)
 GENERATORS |= {
     f"{cls.__name__}-{kind}": quick(cls, latent_prior=kind)
     for cls, kind in ((AAE, "normal"), (VAE, "gmm"), (SequenceVAE, "gmm"), (Autoencoder, "gmm"))
 }
+# What was learned shows in these checks alone.
+LEARNED = {
+    "class_asked_is_class_given",
+    "class_of_sequences",
+    "frames_of_mixed_columns",
+    "generator_scores",
+}
+
+
+def checks_of(name, generator):
+    """Each with as many epochs as it needs."""
+    # With 30 epochs it hangs on the seed how often values of a GAN are missing.
+    learned = clone(generator).set_params(max_epochs=120 if name == "GAN" else 30)
+    brief = clone(generator).set_params(max_epochs=3)
+    pairs = zip(generator_checks(learned), generator_checks(brief), strict=True)
+    for (check_name, check), (_, check_of_brief) in pairs:
+        needs = check_name.removeprefix("check_") in LEARNED
+        yield check_name, check if needs else check_of_brief
+
+
 CHECKS = [
     pytest.param(check, id=f"{name}-{check_name}")
     for name, generator in GENERATORS.items()
-    for check_name, check in generator_checks(generator)
+    for check_name, check in checks_of(name, generator)
     # An autoencoder takes arrays of numbers, and gives arrays.
     if not (isinstance(generator, Autoencoder) and "frames" in check_name)
 ]
@@ -93,6 +111,7 @@ def test_settings_count_from_the_next_fit_on(name):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
     model = clone(MODELS[name]).set_params(max_epochs=1, dtype="float64").fit(X, y)
+    X = X[:4]
     codes = model.transform(X) if hasattr(model, "transform") else None
     before, scored = outputs(model, X, codes), getattr(model, "offset_", None)
     for parameter, was in model.get_params().items():
@@ -139,11 +158,12 @@ def test_a_row_has_the_same_bits_in_any_company(name, dtype):
 
     methods = ["predict", "decision_function", "score_samples", "transform", "predict_clusters"]
     order = rng.permutation(70)
+    many = np.repeat(order, 14)  # more than a tile holds
     for method in [getattr(model, m) for m in methods if hasattr(model, m)]:
         together = method(X)
         assert_array_equal(method(rows(order)), together[order])
-        assert_array_equal(method(rows(np.repeat(order, 40))), together[np.repeat(order, 40)])
-        for i in order[:10]:
+        assert_array_equal(method(rows(many)), together[many])
+        for i in order[:5]:
             assert_array_equal(method(rows([i])), together[[i]])
 
 

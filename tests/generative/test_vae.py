@@ -126,7 +126,7 @@ def test_a_fixed_noise_is_kept():
 @pytest.mark.parametrize("settings", [{"conditional": True}, {"likelihood": "bernoulli"}, {}])
 def test_codes_of_digits_tell_something_by_default(settings):
     X, y = load_digits(return_X_y=True)
-    model = VAE(n_components=8, random_state=0, **settings).fit(X / 16, y)
+    model = VAE(n_components=8, random_state=0, **settings).fit(X[::2] / 16, y[::2])
     assert model.active_units_.sum() >= 4
 
 

@@ -113,7 +113,7 @@ def test_samples_train_a_classifier_for_real_rows():
 
 def test_results_repeat():
     for metric in (sliced_wasserstein_distance, classifier_two_sample_score):
-        assert metric(moons(0), fake()) == metric(moons(0), fake())
+        assert metric(moons(0, 60), fake(n=60)) == metric(moons(0, 60), fake(n=60))
 
 
 def test_a_search_by_samples():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sklseq.data import flatten_labels, read_forest
+from sklseq.nn.trees import tiled
 from sklseq.nn.trees.cells import COMPOSITIONS, TreeCell
 from sklseq.recursive import (
     RecursiveAutoencoder,
@@ -149,3 +150,21 @@ def test_the_kernel_is_eight_frames_below_predict(composition):
     finally:
         sys.setprofile(before)
     assert len(deepest) <= 8, deepest[::-1]
+
+
+@pytest.mark.parametrize("composition", ["lstm", "childsum-gru"])
+def test_tiles_are_the_same_however_many_are_laid_out_at_once(composition, monkeypatch):
+    rng = np.random.default_rng(0)
+    trees = [
+        {"parents": [-1, *(int(rng.integers(max(0, i - 2), i)) for i in range(1, n))]}
+        for n in (300, 1, 40, 500)
+    ]
+    for tree in trees:
+        tree["symbols"] = rng.choice(list("ab"), len(tree["parents"])).tolist()
+    model = RecursiveClassifier(
+        composition=composition, direction="both", hidden_size=4, max_epochs=1, random_state=0
+    ).fit(trees, [0, 1, 0, 1])
+    expected = model.predict_proba(trees)
+    for n in (1, 3):
+        monkeypatch.setattr(tiled, "_AT_ONCE", n)
+        assert_array_equal(model.predict_proba(trees), expected)

@@ -113,7 +113,7 @@ sys.path.insert(0, {__file__.rsplit("/", 1)[0]!r})
 from test_company import KINDS, assert_company_does_not_matter, panel
 from sklseq.reservoir import ESNRegressor
 rng = np.random.default_rng(0)
-X = panel(rng.integers(3, 25, 100), 3, 0)
+X = panel(rng.integers(3, 25, 40), 3, 0)
 for kind, params in KINDS.items():
     for dtype in ("float64", "float32"):
         settings = {{"reservoir_size": 40, "random_state": 0, "dtype": dtype}} | params

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,27 @@ class Column:
     declared: tuple | None = None
     declared_dtype: str = ""
     ordered: bool = False
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "name": "label",
+        "kind": "str",
+        "dtype": "str",
+        "missing": "str or None",
+        "scale": (NormalScale, None),
+        "categories": "tuple of label",
+        "declared": "tuple of label or None",
+        "declared_dtype": "str",
+        "ordered": "bool",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse kinds that no column has."""
+        if self.kind not in ("number", "boolean", "category"):
+            raise ValueError(f"a column is of the kind {self.kind!r}.")
+        for name in (self.dtype, self.declared_dtype if self.declared is not None else "O"):
+            _check_dtype(name)
+        if self.missing not in (None, "None", "nan", "NA"):
+            raise ValueError(f"missing values of a column are {self.missing!r}.")
 
     @classmethod
     def of(cls, series: Any) -> Self:
@@ -174,3 +195,13 @@ class Column:
             values = values.astype(object)
             values[missing] = {"None": None, "NA": pd.NA}.get(self.missing or "", np.nan)
         return pd.Series(values, dtype=dtype)
+
+
+def _check_dtype(name: str) -> None:
+    """Raise a TypeError if no dtype of numpy or pandas has this name."""
+    try:
+        np.dtype(name)
+    except TypeError:
+        import pandas as pd
+
+        pd.api.types.pandas_dtype(name)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class Columns:
 
     columns: tuple[Column, ...]
     array_dtype: str | None = None
+
+    _stored: ClassVar[dict[str, Any]] = {"columns": [Column], "array_dtype": "str or None"}
 
     @classmethod
     def of(cls, frame: Any) -> Self:
@@ -70,6 +72,11 @@ class Columns:
             (c.kind, c.width, c.missing is not None, math.log(c.scale.step) if c.scale else 0.0)
             for c in self.columns
         )
+
+    @property
+    def n_values(self) -> int:
+        """Numbers of an encoded row."""
+        return self._ends[-1] + len(self.number_places)
 
     @property
     def number_places(self) -> list[int]:

@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,21 @@ class NormalScale:
     normal: tuple[float, ...]
     step: float
     decimals: int | None
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "values": "tuple of float",
+        "normal": "tuple of float",
+        "step": "float",
+        "decimals": "int or None",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse knots that make no map."""
+        rising = all(a <= b for knots in (self.values, self.normal) for a, b in pairwise(knots))
+        if len(self.values) != len(self.normal) or not self.values or not rising:
+            raise ValueError("the knots of a column's scale make no map.")
+        if self.step <= 0:
+            raise ValueError(f"the step of a column's scale is {self.step}.")
 
     @classmethod
     def of(cls, x: NDArray[np.floating], decimals: int | None = None) -> Self:

@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklseq.data.sequences.targets import as_labels
+from sklseq.data.trees.containers import as_items
 from sklseq.data.trees.forest import Forest
 from sklseq.data.trees.readers import walk_tuples
+from sklseq.data.trees.values import plain_array
 
 __all__ = ["flatten_labels"]
 
@@ -18,7 +20,7 @@ def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
     y has for each tree nested tuples of its shape, or a list or array with a value for each node.
     Where values do not fit, tree and node are named.
     """
-    items = list(y) if hasattr(y, "__iter__") else []
+    items = _items(y, name)
     if len(items) != len(X):
         raise ValueError(
             f"Found input variables with inconsistent numbers of samples: {name} has {len(items)} "
@@ -34,11 +36,17 @@ def flatten_labels(y: Any, X: Forest, name: str = "y") -> NDArray[Any]:
             _check_shape(nodes.parents, shape, place)
             values: Any = nodes.values
         else:
-            values = list(item) if np.ndim(item) else [item]
+            item = plain_array(item)
+            values = list(item) if _has_length(item) else [item]
         if len(values) != count:
             raise ValueError(f"{place} has {len(values)} values, but X has {count} nodes there.")
         stacked.extend(values)
-    return as_labels(stacked)
+    try:
+        return as_labels(stacked)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} has nodes with different numbers of values: give each node as many."
+        ) from error
 
 
 def _check_shape(found: NDArray[np.int64], shape: NDArray[np.int64], place: str) -> None:
@@ -47,3 +55,15 @@ def _check_shape(found: NDArray[np.int64], shape: NDArray[np.int64], place: str)
     if len(differs) or len(found) != len(shape):
         node = differs[0] if len(differs) else n
         raise ValueError(f"{place} has another shape than the tree of X, from node {node} on.")
+
+
+def _items(y: Any, name: str) -> list[Any]:
+    """What each tree has: of a table of numbers a row, else what the container holds."""
+    if isinstance(y, dict) or not hasattr(y, "__iter__"):
+        return []
+    items = as_items(y, name=name)
+    return list(np.asarray(y)) if items is None else items
+
+
+def _has_length(values: Any) -> bool:
+    return isinstance(values, (list, tuple)) or getattr(values, "ndim", 0) > 0

@@ -1,6 +1,8 @@
 """Trees as read from any form, and what their nodes' values are: symbols, vectors or both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import date, time, timedelta
+from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -9,7 +11,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from sklseq.data.trees.forest import Forest
 
-__all__ = ["Nodes", "stack_nodes"]
+__all__ = ["Nodes", "as_vector", "is_missing", "kind_of_item", "plain_array", "stack_nodes"]
+
+# Characters of a value in a message.
+_MAX_TEXT = 80
 
 
 class Nodes(NamedTuple):
@@ -111,21 +116,118 @@ class _Values:
 
 def _split_value(value: Any) -> tuple[Any, NDArray[Any] | None]:
     """Symbol and feature vector of a node, None for what it does not have."""
-    if value is None or isinstance(value, str):
-        return (None if value is None else str(value)), None
-    if isinstance(value, (Integral, np.bool_)):
-        return int(value), None
     if isinstance(value, tuple) and len(value) == 2:
-        symbol, vector = _split_value(value[0])[0], value[1]
-        return symbol, None if vector is None else _split_value(np.asarray(vector))[1]
-    if isinstance(value, (Real, list, np.ndarray)):
-        vector = np.atleast_1d(np.asarray(value))
-        if vector.ndim == 1 and vector.dtype.kind in "biuf" and len(vector):
-            return None, vector.astype(np.float64)
-    raise TypeError(
-        f"has the value {value!r}: a value is a symbol (str or int), a vector of numbers, the pair "
-        "(symbol, vector), or None."
+        symbol, vector = value
+        return _symbol(symbol, value), None if vector is None else as_vector(vector, value)
+    if value is None or _is_symbol(value):
+        return _symbol(value, value), None
+    return None, as_vector(value, value)
+
+
+def _is_symbol(value: Any) -> bool:
+    # A duration counts as an integer for numpy.
+    integer = isinstance(value, (Integral, np.bool_)) and not isinstance(value, np.timedelta64)
+    return integer or isinstance(value, str)
+
+
+def _symbol(symbol: Any, value: Any) -> Any:
+    """Python's own str or int, or None."""
+    if symbol is None or isinstance(symbol, str):
+        return None if symbol is None else str(symbol)
+    if not _is_symbol(symbol):
+        raise TypeError(_no_value(value))
+    if not -(1 << 63) <= (number := int(symbol)) < 1 << 63:
+        raise ValueError(
+            f"has an integer of {number.bit_length()} bits for a symbol, and 64 are the most: "
+            "give it as str, or a float as a number."
+        )
+    return number
+
+
+def as_vector(vector: Any, value: Any = None) -> NDArray[np.float64]:
+    """A number or numbers as a feature vector.
+
+    Parameters
+    ----------
+    vector : object
+        A real number, or a list or 1-D array of them; of a torch tensor what it holds.
+    value : object, default=None
+        The value of the node that it is part of, for messages.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else, such as a complex number or a date.
+    """
+    if isinstance(vector, (Real, Decimal, list)) or hasattr(vector, "__array__"):
+        try:
+            array = np.atleast_1d(np.asarray(plain_array(vector)))
+            if array.dtype == object and all(isinstance(v, (Real, Decimal)) for v in array.flat):
+                array = array.astype(np.float64)
+        except (ValueError, OverflowError):  # of different lengths, or integers too large
+            array = np.empty(0)
+        if array.ndim == 1 and array.dtype.kind in "biuf" and len(array):
+            return array.astype(np.float64)
+    raise TypeError(_no_value(vector if value is None else value))
+
+
+def plain_array(values: Any) -> Any:
+    """An array of what can be one, such as a Series or a tensor; else as it is."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+    return np.asarray(values) if hasattr(values, "__array__") else values
+
+
+def is_missing(value: Any) -> bool:
+    """None, or NaN or NA, which pandas makes of it."""
+    is_nan = isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+    return value is None or is_nan or type(value).__name__ == "NAType"
+
+
+def kind_of_item(tree: Any) -> str:
+    """What messages say of an item that a reader does not take."""
+    if is_missing(tree):
+        return "missing"
+    return "bytes (decode them)" if isinstance(tree, bytes) else f"a {type(tree).__name__}"
+
+
+def _no_value(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # thousands of digits, or of levels
+        text = f"of type {type(value).__name__}, too long to write down"
+    if len(text) > _MAX_TEXT:
+        text = text[:_MAX_TEXT] + "..."
+    return (
+        f"has the value {text}: a value is a symbol (str or int), a vector of numbers, the pair "
+        f"(symbol, vector), or None.{next(filter(None, map(_hint, _parts([value]))), '')}"
     )
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """What a value is made of, at any depth."""
+    for part in value:
+        if isinstance(part, (tuple, list)):
+            yield from _parts(part)
+        elif hasattr(part, "detach") or getattr(part, "ndim", 0) > 0:
+            yield from _parts(plain_array(part).ravel())
+        else:
+            yield part
+
+
+def _hint(value: Any) -> str:
+    """The way out for what is often met."""
+    if isinstance(value, (bytes, bytearray)):
+        return " Decode bytes first."
+    if isinstance(value, (complex, np.complexfloating)):
+        return " Give a complex number as the vector [z.real, z.imag]."
+    if isinstance(value, (date, time, timedelta, np.datetime64, np.timedelta64)):
+        return " Give a time as a number, such as seconds or days since a start."
+    if isinstance(value, Integral) and int(value).bit_length() > 1023:
+        return " An integer is too large for a float."
+    if type(value).__name__ == "NAType":  # pandas'
+        return " A node without a value has None."
+    return ""
 
 
 def _same_kind(symbol: Any, kind: type | None) -> type:
@@ -147,5 +249,6 @@ def _check_finite(
     what = "NaN" if np.isnan(features[node, feature]) else "infinity"
     raise ValueError(
         f"Input X contains {what}: {name_of(tree).lower()}, node {node - starts[tree]}, feature "
-        f"{feature} (or a value too large for {features.dtype})."
+        f"{feature} (or a value too large for {features.dtype}: scale it). A node "
+        "without a value has None."
     )

@@ -40,6 +40,8 @@ class EncoderDecoder(nn.Module):
 
     def __init__(self, loss: str):
         super().__init__()
+        if loss not in LOSSES:
+            raise ValueError(f"loss={loss!r}; allowed: {list(LOSSES)}.")
         self.loss = loss
 
     def encode(self, x: Tensor) -> Tensor:
@@ -148,6 +150,8 @@ class AutoencoderNetwork(EncoderDecoder):
         self.encoder: FeedForward = FeedForward(
             (n_features, *hidden_layer_sizes, n_components), **rest, **more
         )
+        if n_active is not None and not n_active > 0:
+            raise ValueError(f"n_active={n_active!r}; it must be positive.")
         self.tied, self.n_active = tied_weights, n_active
         self.decoder: nn.Module = (
             TiedDecoder(sizes, **rest) if tied_weights else FeedForward(sizes, **rest, **more)

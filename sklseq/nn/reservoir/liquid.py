@@ -8,7 +8,7 @@ same to the bit alone and beside others.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -71,6 +71,25 @@ class Liquid:
     step_duration: int
     max_rate: float | None = None
     seed: int = 0
+
+    _stored: ClassVar[dict[str, Any]] = {
+        "recurrent_weights": "ndarray of shape (units, units)",
+        "input_weights": "ndarray of shape (units, n_channels)",
+        "bias_current": "ndarray of shape (units,)",
+        "membrane_decay": "float",
+        "synapse_decay": "float",
+        "trace_decay": "float",
+        "refractory_steps": "int",
+        "step_duration": "int",
+        "max_rate": "float or None",
+        "seed": "int",
+    }
+
+    def check_stored(self) -> None:
+        """Refuse decays and rates that are out of range."""
+        decays = (self.membrane_decay, self.synapse_decay, self.trace_decay)
+        if not all(0 <= d <= 1 for d in decays) or not 0 <= (self.max_rate or 0) <= 1:
+            raise ValueError("a decay or rate of the liquid is not in [0, 1].")
 
     @property
     def units(self) -> int:

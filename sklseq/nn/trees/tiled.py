@@ -22,6 +22,8 @@ Index = NDArray[np.int64]
 _TILE, _FEWEST, _MOST, _GRID = 3400, 96, 192, 96
 # Rows of a tile where rows depend on nothing else.
 _ROWS = 96
+# Tiles whose index vectors are made at once: those of a long chain, a tile each node, take memory.
+_AT_ONCE = 1024
 # A GPU is filled by more.
 _ON_GPU = 16
 
@@ -58,18 +60,18 @@ class TiledPlan(TreePlan):
             leaves = leaves.index_select(0, kinds.index_select(0, at_leaves))
         states = leaves.new_empty(n_nodes + 1, leaves.shape[1])  # the last is never read
         states.index_copy_(0, at_leaves, leaves)
-        rows, nodes, *tiles = self._parts(_upward(self.levels, size, cell.arity))
-        if kinds is not None:
-            rows = tuple(kinds.index_select(0, r) for r in rows)
-        for row, node, children, parents, positions, slots in zip(rows, nodes, *tiles, strict=True):
-            below = Children(
-                states.index_select(0, children),
-                parents,
-                positions,
-                size,
-                None if cell.arity is None else slots,
-            )
-            states.index_copy_(0, node, cell.compose(projected.index_select(0, row), below))
+        for part in _upward(self.levels, size, cell.arity):
+            tiles = zip(*self._parts(part), strict=True)
+            for row, node, children, parents, positions, slots in tiles:
+                row = row if kinds is None else kinds.index_select(0, row)
+                below = Children(
+                    states.index_select(0, children),
+                    parents,
+                    positions,
+                    size,
+                    None if cell.arity is None else slots,
+                )
+                states.index_copy_(0, node, cell.compose(projected.index_select(0, row), below))
         return states[:n_nodes]
 
     def down(self, cell: Cell, x: Tensor) -> Tensor:
@@ -80,10 +82,10 @@ class TiledPlan(TreePlan):
         states = roots.new_empty(n_nodes + 1, roots.shape[1])
         states[:n_roots] = roots
         only = torch.arange(size, device=self.device)
-        tiles = self._parts(_downward(self.levels, size))
-        for row, node, parents, positions in zip(*tiles, strict=True):
-            above = Children(states.index_select(0, parents), only, positions, size)
-            states.index_copy_(0, node, cell.compose(projected.index_select(0, row), above))
+        for part in _downward(self.levels, size):
+            for row, node, parents, positions in zip(*self._parts(part), strict=True):
+                above = Children(states.index_select(0, parents), only, positions, size)
+                states.index_copy_(0, node, cell.compose(projected.index_select(0, row), above))
         return states[:n_nodes]
 
     def _parts(self, tiles: list[tuple[Index, list[int]]]) -> Iterator[tuple[Tensor, ...]]:
@@ -91,8 +93,11 @@ class TiledPlan(TreePlan):
         return (self._tensor(index).split(sizes) for index, sizes in tiles)
 
 
-def _downward(levels: Levels, size: int) -> list[tuple[Index, list[int]]]:
-    """All nodes but the roots, after their parents: rows, nodes, parents and positions of tiles."""
+def _downward(levels: Levels, size: int) -> Iterator[list[tuple[Index, list[int]]]]:
+    """All nodes but the roots, after their parents: rows, nodes, parents and positions of tiles.
+
+    The tiles come some at a time, each with the sizes of its vectors.
+    """
     n_roots, parents = int(levels.sizes[0]), levels.parent_numbers
     cuts, n_below = [0], len(parents)
     while (start := cuts[-1]) < n_below:
@@ -100,41 +105,71 @@ def _downward(levels: Levels, size: int) -> list[tuple[Index, list[int]]]:
         late = parents[start + 1 : start + size] >= start + n_roots
         end = int(late.argmax()) + 1 if late.any() else size
         cuts.append(min(start + end, n_below))
-    counts = np.diff(cuts)
-    tile = np.repeat(np.arange(len(counts)), counts)
-    nodes = np.arange(n_roots, n_roots + n_below)
-    places = size * tile + nodes - n_roots - np.array(cuts)[tile]
-    written = np.full(size * len(counts), n_roots + n_below)
-    written[places] = nodes
-    rows = np.zeros_like(written)
-    rows[places] = nodes
-    rows = np.maximum.accumulate(rows)  # the last node of a tile fills it up
-    sizes = [size] * len(counts)
-    index = (rows, written, parents[rows - n_roots], levels.positions[rows])
-    return [(values, sizes) for values in index]
+    for first in range(0, len(cuts) - 1, _AT_ONCE):
+        here = np.array(cuts[first : first + _AT_ONCE + 1])
+        counts = np.diff(here)
+        tile = np.repeat(np.arange(len(counts)), counts)
+        nodes = np.arange(n_roots + here[0], n_roots + here[-1])
+        places = size * tile + nodes - n_roots - here[tile]
+        written = np.full(size * len(counts), n_roots + n_below)
+        written[places] = nodes
+        rows = np.zeros_like(written)
+        rows[places] = nodes
+        rows = np.maximum.accumulate(rows)  # the last node of a tile fills it up
+        sizes = [size] * len(counts)
+        index = (rows, written, parents[rows - n_roots], levels.positions[rows])
+        yield [(values, sizes) for values in index]
 
 
-def _upward(levels: Levels, size: int, arity: int | None) -> list[tuple[Index, list[int]]]:
-    """Inner nodes after their children.
+def _upward(
+    levels: Levels, size: int, arity: int | None
+) -> Iterator[list[tuple[Index, list[int]]]]:
+    """Inner nodes after their children: rows, nodes, children, parents, positions, slots of tiles.
 
-    These are rows, nodes, children, parents, positions and slots of the tiles, and their sizes.
+    The tiles come some at a time, each with the sizes of its vectors.
+    """
+    n_nodes, n_roots = int(levels.sizes.sum()), int(levels.sizes[0])
+    inner, starts, rooms = _schedule(levels, size)
+    rank = np.empty(n_nodes, dtype=np.int64)
+    rank[inner] = np.arange(len(inner))
+    owner = rank[levels.parent_numbers]
+    by_owner = np.argsort(owner, kind="stable")
+    children, owner = by_owner + n_roots, owner[by_owner]
+    bounds = np.append(starts, len(inner))
+    for first in range(0, len(starts), _AT_ONCE):
+        here = bounds[first : first + _AT_ONCE + 1]
+        of_owners = slice(*np.searchsorted(owner, here[[0, -1]]))
+        yield _index(
+            inner[here[0] : here[-1]],
+            here - here[0],
+            rooms[first : first + _AT_ONCE],
+            children[of_owners],
+            owner[of_owners] - here[0],
+            levels,
+            (size, arity),
+        )
+
+
+def _index(
+    inner: Index,
+    bounds: Index,
+    rooms: Index,
+    children: Index,
+    owner: Index,
+    levels: Levels,
+    shape: tuple[int, int | None],
+) -> list[tuple[Index, list[int]]]:
+    """The vectors of `_upward` for some tiles.
 
     The last row of a tile is nobody's: parent of the children that fill the room up.
     """
-    n_nodes, n_roots = int(levels.sizes.sum()), int(levels.sizes[0])
-    parents, children = levels.parent_numbers, np.arange(n_roots, n_nodes)
-    inner, starts, rooms = _schedule(levels, size)
-    tile = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(inner))))
+    (size, arity), n_nodes, starts = shape, int(levels.sizes.sum()), bounds[:-1]
+    tile = np.repeat(np.arange(len(starts)), np.diff(bounds))
     row = np.arange(len(inner)) - starts[tile]
     rows = np.repeat(inner[starts], size)
     nodes = np.full(len(rows), n_nodes)
     rows[size * tile + row] = nodes[size * tile + row] = inner
 
-    rank = np.empty(n_nodes, dtype=np.int64)
-    rank[inner] = np.arange(len(inner))
-    owner = rank[parents]
-    by_owner = np.argsort(owner, kind="stable")
-    children, owner = children[by_owner], owner[by_owner]
     tile, row, position = tile[owner], row[owner], levels.positions[children]
     first = np.searchsorted(tile, np.arange(len(starts)))
     place = np.arange(len(children)) - first[tile]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklseq.data import Forest, balanced_forest, read_forest
+from sklseq.data import Forest, balanced_forest, read_forest, without_subtrees
+from sklseq.data.trees import occlusion
 
 CHAIN = 10_000
 
@@ -106,3 +107,19 @@ def test_restored_in_the_shape_of_the_tree():
     assert out[0] == (0, (1, (2,), (3,)), (4,))
     assert out[1] == (5,)
     assert_array_equal(out[2], [6, 7])
+
+
+def test_copies_without_a_subtree_come_in_parts(monkeypatch):
+    tree = {"parents": [2, 2, -1, 0, 0, 3], "symbols": list("abcdef")}  # not in preorder
+    forest = read_forest([("x",), tree])
+    copies = [forest.symbols[1:].tolist() for _ in range(6)]
+    below = {0: [3, 4, 5], 2: [0, 1, 3, 4, 5], 3: [5]}
+    for node, copy in enumerate(copies):
+        copy[node] = None
+        copies[node] = [s for i, s in enumerate(copy) if i not in below.get(node, [])]
+    for most in (1, 13, 1000):
+        monkeypatch.setattr(occlusion, "_MAX_NODES", most)
+        found = list(without_subtrees(forest, 1))
+        assert len(found) == min(6, -(-36 // most))
+        trees = [t for part in found for t in np.split(part.symbols, part.starts[1:])]
+        assert [t.tolist() for t in trees] == copies

@@ -114,7 +114,7 @@ LOOP["children"].append({"value": "b", "children": [LOOP]})
         ([("a", object())], "auto", "Tree 0, node 1 has the value"),
         ([{"value": 1, "children": 5}], "auto", "Tree 0, node 0: 'int' object is not iterable"),
         ([{"value": 1, "children": "ab"}], "auto", "Tree 0, node 0: has the str 'ab' for children"),
-        (["[" * 100_000], "json", "Tree 0 is nested too deep for json"),
+        (["[" * 100_000], "json", "Tree 0 is not JSON"),
         (["x=" + "-" * 100_000 + "1"], "ast", "Tree 0 is nested too deep for Python's parser"),
         ([("a", ())], "auto", "Tree 0, node 1: is an empty tuple"),
         ([{"value": 1, "kids": []}], "auto", "Tree 0, node 0: has the key 'kids'"),

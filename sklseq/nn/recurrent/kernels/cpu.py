@@ -9,8 +9,8 @@ Arguments of both nodes: ``x (n_steps, n_features)`` packed, the four parameters
 ``h0 (n_sequences, hidden_size)`` in packed order, and the `Packing`.
 """
 
+import operator
 from functools import partial
-from operator import methodcaller
 from typing import Any
 
 import torch
@@ -100,7 +100,7 @@ class GRUKernel(Function):
         views = (from_x[:, : 2 * size], from_x[:, 2 * size :], gates, gates[:, : 2 * size])
         tensors = (*views, r, z, n_h, new, states)
         # Views of each step, side by side.
-        steps = zip(*map(methodcaller("split", packing.batch_sizes), tensors), strict=True)
+        steps = zip(*map(operator.methodcaller("split", packing.batch_sizes), tensors), strict=True)
         for x_rz, x_n, gate, rz, r_t, z_t, n_h_t, new_t, state in steps:
             h = h[: len(state)]
             torch.addmm(b_hh, h, w_hh_t, out=gate)
@@ -128,7 +128,7 @@ class GRUKernel(Function):
         d_state = torch.empty_like(slopes)
         flat = d_state.view(len(x), 3 * size)
         d_h = d[:0]
-        split = methodcaller("split", ctx.packing.batch_sizes)
+        split = operator.methodcaller("split", ctx.packing.batch_sizes)
         steps = zip(*map(reversed, map(split, (d, slopes, d_state, flat, z))), strict=True)
         for d_t, slope, d_state_t, flat_t, z_t in steps:
             d_t[: len(d_h)] += d_h
