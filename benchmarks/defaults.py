@@ -23,7 +23,7 @@ import argparse
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,27 +52,34 @@ OLD: Settings = {
 }  # fmt: skip
 
 
-def _training(rate: float, epochs: int, schedule: str | None = None, batch: int = 32) -> Settings:
+def _training(
+    rate: float, epochs: int | str, schedule: str | None = None, batch: int = 32
+) -> Settings:
     values = (rate, epochs, schedule, batch)
     return dict(zip(OLD, values, strict=True))
 
 
 RECURRENT = [
-    _training(1e-3, 100),
+    OLD,
     _training(3e-3, 100, "cosine"),
-    _training(3e-3, 50),
     _training(5e-3, 50),
     _training(5e-3, 50, "cosine"),
     _training(1e-2, 50),
     _training(1e-2, 50, "cosine"),
-    _training(1e-2, 30, "cosine"),
-    _training(5e-3, 50, "cosine", 16),
     _training(1e-2, 30, "cosine", 16),
+    _training(5e-3, "auto", "cosine"),
+    _training(1e-2, "auto", "cosine"),
+    _training(1e-2, "auto"),
 ]
 
-CELLS = [OLD, _training(5e-3, 50, "cosine"), _training(1e-2, 50, "cosine"), _training(1e-2, 30, "cosine")]
+CELLS = [
+    OLD,
+    _training(5e-3, 50, "cosine"),
+    _training(1e-2, 50, "cosine"),
+    _training(1e-2, 30, "cosine"),
+]
 NEW: Settings = _training(1e-2, 30, "cosine")
-EPOCHS = (30, 100, 300)
+EPOCHS = (100, 200, 300)
 
 RESERVOIR = [
     {"alpha": alpha, "pooling": pooling, "features": features}
@@ -85,9 +92,7 @@ RESERVOIR = [
 # -- scores and ranks ----------------------------------------------------------------------
 
 
-def compare(
-    candidates: dict[str, Callable[[DataSet], Any]], sets: Sets, seeds: list[int]
-) -> None:
+def compare(candidates: dict[str, Callable[[DataSet], Any]], sets: Sets, seeds: list[int]) -> None:
     """Print the score of each candidate on each set, mean scores, mean ranks and seconds."""
     scores = np.zeros((len(candidates), len(sets)))
     seconds = np.zeros(len(candidates))
@@ -132,7 +137,6 @@ def _recurrent(cell: str, settings: Settings) -> Callable[[DataSet], Any]:
 
 def recurrent(sets: Sets, seeds: list[int]) -> None:
     compare({_named(s): _recurrent("gru", s) for s in RECURRENT}, sets, seeds)
-
 
 
 def cells(sets: Sets, seeds: list[int]) -> None:

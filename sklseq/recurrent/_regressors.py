@@ -33,7 +33,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.uniform(size=(rng.integers(3, 8), 1)) for _ in range(100)]
     >>> y = [x.sum() for x in X]
-    >>> model = RecurrentRegressor(cell="rnn", learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model = RecurrentRegressor(cell="rnn", random_state=0).fit(X, y)
     >>> bool(model.score(X, y) > 0.95)
     True
     """
@@ -131,7 +131,7 @@ class RNNRegressor(NeuralRegressor, BaseRecurrent):
     >>> X = np.random.default_rng(0).uniform(size=(300, 1))
     >>> y = np.roll(X[:, 0], 2)
     >>> y[:2] = np.nan
-    >>> model = RNNRegressor(target="step", learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model = RNNRegressor(target="step", random_state=0).fit(X, y)
     >>> model.predict(X).shape
     (300,)
     """
@@ -178,7 +178,7 @@ class GRURegressor(NeuralRegressor, BaseRecurrent):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.uniform(size=rng.integers(3, 8)) for _ in range(100)]
     >>> y = [x[-1] - x[0] for x in X]
-    >>> model = GRURegressor(learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model = GRURegressor(random_state=0).fit(X, y)
     >>> bool(model.score(X, y) > 0.95)
     True
     """

@@ -38,9 +38,9 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
 
     A recurrent network with random weights that are never trained, the reservoir, is driven by
     a sequence: ``x(t) = (1 - a) x(t-1) + a f(W x(t-1) + W_in u(t) + b)`` with leak rate a. The
-    label is read out of its states by ridge regression on 1 for the class and -1 for the others,
-    as in `sklearn.linear_model.RidgeClassifier`. That gives no probabilities; with
-    ``readout=LogisticRegression()``, or in a `CalibratedClassifierCV`, there are some.
+    label is read out of its states and their squares by ridge regression on 1 for the class and
+    -1 for the others, as in `sklearn.linear_model.RidgeClassifier`. That gives no probabilities;
+    with ``readout=LogisticRegression()``, or in a `CalibratedClassifierCV`, there are some.
 
     References
     ----------

@@ -71,6 +71,14 @@ def test_narma_is_learned():
     assert error < 0.4
 
 
+def test_sequences_are_told_apart_at_the_defaults():
+    rng = np.random.default_rng(0)
+    y = np.arange(150) % 3
+    waves = [np.sin((0.4 + 0.15 * k) * np.arange(30) + rng.uniform(0, 6)) for k in y]
+    X = (waves + rng.normal(0, 0.5, (150, 30)))[:, :, None]
+    assert ESNClassifier(random_state=0).fit(X[:90], y[:90]).score(X[90:], y[90:]) > 0.7
+
+
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
 def test_sequences_equal_ridge_classifier(class_weight):
     X, y = sequences()
