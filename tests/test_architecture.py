@@ -108,6 +108,19 @@ def test_private_names_of_other_libraries_stand_in_one_place():
     assert found == []
 
 
+def test_no_computation_touches_the_filters_of_warnings():
+    """They belong to all threads: two fits at once would leave them changed."""
+    found = [
+        (str(path), function.name)
+        for path, text in SOURCES.items()
+        if path.parts[0] != "datasets"
+        for function in ast.walk(ast.parse(text))
+        if isinstance(function, ast.FunctionDef)
+        and re.search(r"catch_warnings|simplefilter|filterwarnings", ast.unparse(function))
+    ]
+    assert found == []
+
+
 def test_reservoirs_need_no_training_engine():
     code = """
 import sys

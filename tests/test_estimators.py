@@ -140,10 +140,9 @@ def expected_failures(estimator):
         return {}
     if not results_of(type(estimator)):
         return {}  # nothing that the checks could compare
-    return {
-        "check_sample_weight_equivalence_on_dense_data": "minibatches of repeated rows are not "
-        "the minibatches of weighted rows"
-    }
+    reason = "minibatches of repeated rows are not the minibatches of weighted rows"
+    checks = (f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse"))
+    return dict.fromkeys(checks, reason)
 
 
 # What was learned, or how far two ways of training lead apart, shows in these checks alone.

@@ -6,6 +6,7 @@ A scikit-learn release that moves one of these names is followed here and nowher
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin
 from sklearn.model_selection import GridSearchCV
@@ -26,6 +27,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "InvalidParameterError",
+    "Number",
     "OrderedGridSearchCV",
     "StrOptions",
     "begin_fit",
@@ -69,6 +71,13 @@ def callback_attributes(estimator: object) -> dict[str, Any]:
     """What scikit-learn keeps on an estimator of its callbacks and of a fit under way."""
     kept = ("_callback_fit_ctx", "_parent_callback_ctx", "_skl_callbacks_to_teardown")
     return {name: value for name, value in vars(estimator).items() if name in kept}
+
+
+class Number(Interval):
+    """An interval without True and False, which Python takes for 1 and 0."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, (bool, np.bool_)) and super().is_satisfied_by(val)
 
 
 def check_parameters(cls: Any, values: dict[str, Any]) -> None:

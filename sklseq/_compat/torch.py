@@ -1,5 +1,9 @@
 """What torch keeps private or undocumented, in this one place; nn may import this file alone."""
 
+import importlib
+import signal
+import sys
+import threading
 from typing import Any
 
 import torch
@@ -7,6 +11,7 @@ from torch import Tensor
 
 __all__ = [
     "lerp_all_",
+    "load_what_optimizers_need",
     "relu_backward_",
     "segment_max",
     "sigmoid_backward",
@@ -37,3 +42,24 @@ def lerp_all_(tensors: list[Tensor], ends: list[Tensor], weight: float) -> None:
 def segment_max(values: Tensor, lengths: Tensor) -> Tensor:
     """Maximum over each segment of rows; that the lengths add up to all rows is not checked."""
     return torch.segment_reduce(values, "max", lengths=lengths, axis=0, unsafe=True)
+
+
+def load_what_optimizers_need() -> None:
+    """Import what torch imports in the first step of its first optimizer, in seconds.
+
+    A half import is left broken for the life of the process, so Ctrl-C waits for its end.
+    """
+    if "torch._dynamo.eval_frame" in sys.modules:
+        return
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if in_main else None
+    waiting: list[int] = []
+    if before is not None:
+        signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
+    try:
+        importlib.import_module("torch._dynamo")
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+    if waiting:
+        raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from torch import nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
-from sklseq.base import choice, estimator, param, real, same
+from sklseq.base import choice, estimator, param, real, same, several
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.randomness import sampling_generator
 from sklseq.nn.codes.autoencoder import AutoencoderNetwork
@@ -30,10 +30,10 @@ class DenseAutoencoder(BaseAutoencoder):
     """An autoencoder with feed-forward layers."""
 
     hidden_layer_sizes: tuple[int, ...] = param(
-        (64,), "Units of the encoder's hidden layers; () is one linear map each way.", tuple, list
+        (64,), "Units of the encoder's hidden layers; () is one linear map each way.", *several
     )
     decoder_layer_sizes: tuple[int, ...] | None = param(
-        None, "Units of the decoder's hidden layers; None mirrors the encoder's.", tuple, list, None
+        None, "Units of the decoder's hidden layers; None mirrors the encoder's.", *several, None
     )
     activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))
     latent_activation: Any = param(

@@ -12,16 +12,23 @@ from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param
+from sklseq.base.ignored import warn_of_ignored
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.scale_warnings import warn_of_scales
-from sklseq.base.tables import read_table
+from sklseq.base.tables import check_finite_rows, read_table
 from sklseq.nn.codes.autoencoder import LOSSES
 from sklseq.parts.compression import Quantizer
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
 from sklseq.training.rows.dense import DenseRows
 
-__all__ = ["BaseAutoencoder"]
+__all__ = ["INSTEAD_OF_Y", "BaseAutoencoder"]
+
+INSTEAD_OF_Y = (
+    "an autoencoder reconstructs X itself; hold rows out by early_stopping=True, and train against "
+    "noise by DenoisingAutoencoder"
+)
+"""What would use data that a user gives as y."""
 
 
 @estimator
@@ -65,6 +72,7 @@ class BaseAutoencoder(
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [self.dtype]
+        tags.input_tags.sparse = True
         return tags
 
     @property
@@ -151,6 +159,7 @@ class BaseAutoencoder(
             If X or a parameter is not valid, or training diverges; the estimator is then as it
             was before.
         """
+        warn_of_ignored(y, X, INSTEAD_OF_Y, only_like_X=True)
         return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -166,6 +175,7 @@ class BaseAutoencoder(
         -------
         self
         """
+        warn_of_ignored(y, X, INSTEAD_OF_Y, only_like_X=True)
         return self._fit(X, None, sample_weight, partial=True)
 
     # -- encoding and decoding -------------------------------------------------------------
@@ -198,7 +208,8 @@ class BaseAutoencoder(
             In the shape of what `fit` has seen.
         """
         check_is_fitted(self)
-        latent = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        latent = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        check_finite_rows(latent, dtype=self._float_type(fresh=False))
         n_components = self._module_kwargs["n_components"]
         if latent.shape[1] != n_components:
             raise ValueError(
@@ -234,6 +245,22 @@ class BaseAutoencoder(
         ndarray of shape (n_samples,)
         """
         return self._score(self._read_fitted(X))
+
+    def reconstruction_errors(self, X: Any) -> NDArray[np.float64]:
+        """Reconstruction loss of each value: which features make a row an outlier.
+
+        Parameters
+        ----------
+        X : array-like
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of the shape of X
+            The mean over a row is ``-score_samples(X)``.
+        """
+        data = self._read_fitted(X)
+        return self._run("value_errors", data).astype(np.float64).reshape(np.shape(X))
 
     def _score(self, values: NDArray[Any]) -> NDArray[np.float64]:
         return -self._run("errors", values).astype(np.float64)

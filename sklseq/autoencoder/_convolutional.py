@@ -9,9 +9,10 @@ from sklearn.utils import Tags, check_array
 from torch import nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
-from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base import attribute, choice, estimator, integer, param, real, several
 from sklseq.base.parameters import layer_sizes
-from sklseq.base.tables import check_finite_rows
+from sklseq.base.tables import check_finite_rows, refuse_ragged_rows, refuse_times
+from sklseq.data import as_container
 from sklseq.nn.codes.convolutional import ConvolutionalNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS
 from sklseq.training.rows.batch import Targets
@@ -47,7 +48,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
 
     n_components: int = param(16, "Dimension of the latent space.", integer(1))
     channels: tuple[int, ...] = param(
-        (16, 32), "Filters of each convolution; each halves height and width.", tuple, list
+        (16, 32), "Filters of each convolution; each halves height and width.", *several
     )
     kernel_size: int = param(3, "Height and width of a filter; odd.", integer(1))
     activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))
@@ -77,10 +78,13 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
         return tags
 
     def _read(self, X: Any, fresh: bool) -> NDArray[Any]:
+        X = as_container(X)
+        refuse_ragged_rows(X, type(self).__name__)
         if getattr(X, "ndim", np.ndim(X) if isinstance(X, (list, tuple)) else 2) <= 2:
             values = super()._read(X, fresh)
             shape: tuple[int, ...] = (1, values.shape[1])
         else:
+            refuse_times(X)
             values = check_array(
                 X,
                 dtype=[np.float64, np.float32],
@@ -94,7 +98,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
                     f"Found array with dim {values.ndim}: images are (n_samples, height, width) or "
                     "(n_samples, height, width, channels)."
                 )
-            check_finite_rows(values)
+            check_finite_rows(values, dtype=self._float_type(fresh))
             shape = values.shape[1:]
             if fresh:
                 self.n_features_in_ = int(np.prod(shape))

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sklseq.autoencoder._autoencoder import DenseAutoencoder
-from sklseq.base import choice, estimator, integer, param, real
+from sklseq.base import choice, estimator, integer, param, real, several
 from sklseq.nn.codes.autoencoder import NOISES, contraction, corrupted, noise_levels
 from sklseq.nn.layers.feedforward import ACTIVATIONS
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
@@ -55,7 +55,7 @@ class DenoisingAutoencoder(DenseAutoencoder):
         "are replaced, at most 1. A pair ``(low, high)`` draws a level for each row, "
         "log-uniformly: noise of several scales helps to detect outliers.",
         real(0),
-        tuple,
+        *several,
     )
 
     def _copying_is_hindered(self) -> bool:
@@ -64,13 +64,13 @@ class DenoisingAutoencoder(DenseAutoencoder):
     def _noise_levels(self) -> tuple[float, float]:
         """The lowest and the highest level."""
         level = self.noise_level
-        if not isinstance(level, tuple):
+        if not isinstance(level, (tuple, list)):
             return level, level
         if len(level) != 2 or not all(isinstance(v, Real) for v in level):
             raise ValueError(f"noise_level={level!r} must be a number, or a pair (low, high).")
         if not 0 < level[0] <= level[1] < float("inf"):
             raise ValueError(f"noise_level={level!r}: a pair needs 0 < low <= high.")
-        return level
+        return level[0], level[1]
 
     def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
         if self.noise != "gaussian" and max(self._noise_levels()) > 1:
@@ -195,7 +195,7 @@ class ContractiveAutoencoder(DenseAutoencoder):
         0.01, "Weight of the Jacobian's squared norm beside the loss.", real(0)
     )
     hidden_layer_sizes: tuple[int, ...] = param(
-        (), "Units of the encoder's hidden layers; () is one map each way.", tuple, list
+        (), "Units of the encoder's hidden layers; () is one map each way.", *several
     )
     activation: str = param("logistic", "Activation of the hidden layers.", choice(*ACTIVATIONS))
     latent_activation: Any = param(

@@ -18,6 +18,7 @@ from sklseq.base.sequences import (
     holds_vectors,
     unpacked,
 )
+from sklseq.base.tables import check_finite_rows
 from sklseq.data import Sequences
 from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
 from sklseq.nn.ragged.pooling import mean_pool
@@ -167,6 +168,7 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
             If X or a parameter is not valid, or training diverges; the estimator is then as it
             was before.
         """
+        self._refuse_data_as_y(y)
         return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -182,6 +184,7 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         -------
         self
         """
+        self._refuse_data_as_y(y)
         return self._fit(X, None, sample_weight, partial=True)
 
     # -- encoding and decoding -------------------------------------------------------------
@@ -219,7 +222,8 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
             sequences had the same length and `lengths` is None.
         """
         check_is_fitted(self)
-        latent = check_array(X, dtype=self._float_type(fresh=False), input_name="X")
+        latent = check_array(X, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        check_finite_rows(latent, dtype=self._float_type(fresh=False))
         if latent.shape[1] != self._n_features_out:
             raise ValueError(
                 f"X has {latent.shape[1]} columns, but the latent space of this "

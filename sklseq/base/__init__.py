@@ -10,6 +10,7 @@ from sklseq.base.parameters import (
     param,
     real,
     same,
+    several,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "param",
     "real",
     "same",
+    "several",
 ]

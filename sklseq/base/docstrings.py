@@ -14,10 +14,11 @@ __all__ = ["assemble_docstring", "fill_paragraphs", "fitted_attributes"]
 _PARAGRAPHS = {
     "X: sequences": "``(n_sequences, n_steps, n_features)`` array; list or object array of "
     "``(n_steps, n_features)`` or ``(n_steps,)`` arrays; ``(n_sequences, n_steps)`` array; "
-    "DataFrame with a (sequence, time) MultiIndex.",
+    "DataFrame with a (sequence, time) MultiIndex; list or dict of DataFrames.",
     "X: sequences or symbols": "``(n_sequences, n_steps, n_features)`` array; list or object array "
     "of ``(n_steps, n_features)`` or ``(n_steps,)`` arrays or of symbol sequences; "
-    "``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex.",
+    "``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex; list or dict "
+    "of DataFrames.",
     "X: one series": 'With ``target="step"`` also ``(n_steps, n_features)``, one series.',
     "X: trees": "A list, or 1-D object array, of trees in any form that `reader` knows; a table "
     "``(n_rows, n_steps)`` or an array ``(n_sequences, n_steps, n_features)``, composed as "

@@ -15,6 +15,7 @@ from sklseq._compat.sklearn import (
     check_parameters,
 )
 from sklseq.base.index import check_index
+from sklseq.base.parameters import plain_parameters
 from sklseq.base.state import check_attributes, damaged, declared_kinds, is_optional
 
 __all__ = ["Estimator", "Fit"]
@@ -47,7 +48,7 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
         X and y are as the user gave them, as are the `metadata`, such as ``sample_weight``;
         callbacks see `n_epochs` subtasks; None is a number not known yet.
         """
-        with self._all_or_nothing():
+        with self._all_or_nothing(), plain_parameters(self):
             if y is None and self.__sklearn_tags__().target_tags.required:
                 raise ValueError(
                     f"{type(self).__name__} requires y to be passed, but the target y is None: "

@@ -4,11 +4,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
 
 from sklseq.data import Sequences, as_container, read_sequences
 
-__all__ = ["first_steps", "forecast_layout", "read_exogenous", "without_first", "without_last"]
+__all__ = [
+    "check_exogenous_names",
+    "first_steps",
+    "forecast_layout",
+    "names_of",
+    "read_exogenous",
+    "without_first",
+    "without_last",
+]
 
 Array = NDArray[Any]
 
@@ -21,20 +28,22 @@ def forecast_layout(X: Any, series: Sequences) -> str:
     return "table" if is_table else "panel"
 
 
-def read_exogenous(exogenous: Any, lengths: NDArray[np.int64], layout: str, dtype: str) -> Array:
-    """Stacked rows (sum of lengths, n_exogenous), of these lengths or an error."""
+def read_exogenous(
+    exogenous: Any, lengths: NDArray[np.int64], layout: str, dtype: str
+) -> Sequences:
+    """Rows of steps (sum of lengths, n_exogenous), of these lengths or an error."""
     if exogenous is None:
-        return np.empty((int(lengths.sum()), 0), dtype=dtype)
+        return Sequences(np.empty((int(lengths.sum()), 0), dtype=dtype), lengths)
     values = as_container(exogenous)
+    if hasattr(values, "toarray"):
+        raise TypeError("Sparse data was passed for exogenous: give exogenous.toarray().")
     if layout == "series":
-        table = check_array(values, dtype=dtype, ensure_2d=False, input_name="exogenous")
-        found = Sequences(table.reshape(len(table), -1), np.array([len(table)]))
-    else:
-        if getattr(values, "ndim", 3) == 2 and not hasattr(values, "columns"):
-            values = np.asarray(values)[:, :, None]
-        found = read_sequences(values, dtype=dtype, name="exogenous")
-        if found.symbolic:
-            raise ValueError("exogenous holds symbols: encode them first, for example one-hot.")
+        values = [values]
+    elif getattr(values, "ndim", 3) == 2 and not hasattr(values, "columns"):
+        values = np.asarray(values)[:, :, None]
+    found = read_sequences(values, dtype=dtype, name="exogenous")
+    if found.symbolic:
+        raise ValueError("exogenous holds symbols: encode them first, for example one-hot.")
     if len(found) != len(lengths):
         raise ValueError(f"exogenous has {len(found)} sequences, but there are {len(lengths)}.")
     wrong = np.flatnonzero(found.lengths != lengths)
@@ -44,7 +53,28 @@ def read_exogenous(exogenous: Any, lengths: NDArray[np.int64], layout: str, dtyp
             f"exogenous, sequence {i} has {found.lengths[i]} steps, but {lengths[i]} are needed: "
             "one for each step of X and, to predict, one for each step ahead."
         )
-    return found.steps
+    return found
+
+
+def check_exogenous_names(found: Sequences, fitted: list[Any] | None) -> None:
+    """Refuse inputs whose names are not those of `fit`, where both have names.
+
+    Raises
+    ------
+    ValueError
+        Naming both.
+    """
+    names = names_of(found)
+    if names is not None and fitted is not None and names != fitted:
+        raise ValueError(
+            "The feature names of exogenous should match those that were passed during fit: they "
+            f"are {names}, in fit they were {fitted}. Take exogenous[{fitted}]."
+        )
+
+
+def names_of(found: Sequences) -> list[Any] | None:
+    """Names of inputs, where their container has some."""
+    return None if found.feature_names is None else found.feature_names.tolist()
 
 
 def first_steps(lengths: NDArray[np.int64], n_first: Any) -> NDArray[np.bool_]:

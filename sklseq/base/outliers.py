@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 
-from sklseq._compat.sklearn import check_sample_weight
 from sklseq.base.estimator import Estimator
 from sklseq.base.index import check_index
-from sklseq.base.parameters import attribute, estimator, param, real
+from sklseq.base.parameters import attribute, choice, estimator, param, real
+from sklseq.base.tables import of_table
+from sklseq.base.target_rows import read_weights
 
 __all__ = ["OutlierDetector"]
 
@@ -22,11 +23,13 @@ class OutlierDetector(OutlierMixin, Estimator):
     The estimator calls `_set_offset` at the end of `fit`.
     """
 
-    contamination: float = param(
+    contamination: float | str = param(
         0.1,
         "Share of the training rows, by weight, that `predict` calls outliers; it sets `offset_` "
-        "and nothing else.",
+        "and nothing else. 'auto' calls those outliers that are below Tukey's lower fence: the "
+        "first quartile of the scores less 1.5 times the distance of the quartiles.",
         real(0, 0.5, "right"),
+        choice("auto"),
     )
 
     _attributes = {
@@ -48,9 +51,17 @@ class OutlierDetector(OutlierMixin, Estimator):
         It lies halfway between two rows' scores, so that rounding moves no training row across.
         """
         counted = weights > 0
-        below = np.quantile(
-            scores[counted], self.contamination, weights=weights[counted], method="inverted_cdf"
-        )
+
+        def quantile(share: Any) -> Any:
+            return np.quantile(
+                scores[counted], share, weights=weights[counted], method="inverted_cdf"
+            )
+
+        if self.contamination == "auto":
+            first, third = quantile([0.25, 0.75])
+            self.offset_ = float(first - 1.5 * (third - first))
+            return
+        below = quantile(self.contamination)
         above = scores[counted & (scores > below)]
         self.offset_ = float((below + above.min()) / 2 if len(above) else below)
 
@@ -81,6 +92,22 @@ class OutlierDetector(OutlierMixin, Estimator):
         """
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
+    def fit_predict(self, X: Any, y: Any = None, **fit_params: Any) -> NDArray[np.int64]:
+        """Fit, and +1 for inliers, -1 for outliers among the rows of X.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`.
+        **fit_params : object
+            Other arguments of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self.fit(X, y, **fit_params).predict(X)
+
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean of ``score_samples(X)``: larger is better, as `GridSearchCV` expects.
 
@@ -97,5 +124,5 @@ class OutlierDetector(OutlierMixin, Estimator):
         """
         check_index(X, sample_weight=sample_weight)
         scores = self.score_samples(X)
-        weights = check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+        weights = read_weights(sample_weight, of_table(len(scores)))
         return float(np.average(scores, weights=weights))

@@ -13,12 +13,17 @@ Shared parameters are fields of small mixins, which are declared in the same way
 """
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Literal, TypeVar, dataclass_transform
 
-from sklseq._compat.sklearn import Interval, StrOptions, set_constraints
+import numpy as np
+
+from sklseq._compat.sklearn import Interval, Number, StrOptions, constraints_of, set_constraints
 from sklseq.base.docstrings import assemble_docstring, fill_paragraphs, fitted_attributes
+from sklseq.base.known_state import runs_in_known_state
 
 __all__ = [
     "attribute",
@@ -28,23 +33,31 @@ __all__ = [
     "layer_sizes",
     "other_default",
     "param",
+    "plain_parameters",
     "real",
     "same",
+    "several",
 ]
 
 _T = TypeVar("_T")
+# `item` of a long double is one.
+_OWN_TYPES = ((np.bool_, bool), (np.integer, int), (np.floating, float), (np.str_, str))
 _Closed = Literal["left", "right", "both", "neither"]
 
 
 def integer(low: int | None = None, high: int | None = None) -> Interval:
     """Constraint: an integer in [low, high]; ``None`` leaves a side open."""
     closed: _Closed = "both" if high is not None else "left"
-    return Interval(Integral, low, high, closed=closed)
+    return Number(Integral, low, high, closed=closed)
 
 
 def real(low: float | None = None, high: float | None = None, closed: _Closed = "left") -> Interval:
     """Constraint: a real number between `low` and `high`; `closed` names the sides included."""
-    return Interval(Real, low, high, closed=closed)
+    return Number(Real, low, high, closed=closed)
+
+
+several = (tuple, list, np.ndarray)
+"""Constraint: several numbers, as a tuple, or as grids give them."""
 
 
 def choice(*names: str) -> StrOptions:
@@ -98,7 +111,42 @@ def estimator(cls: type[_T]) -> type[_T]:
     fill_paragraphs(cls)
     if own_doc is not None:
         cls.__doc__ = assemble_docstring(own_doc, declared, fitted_attributes(cls))
-    return cls
+    return runs_in_known_state(cls)
+
+
+@contextmanager
+def plain_parameters(model: Any) -> Iterator[None]:
+    """Parameters of numpy's types as Python's own while a fit runs, and then as they were set.
+
+    Grids such as ``np.arange(1, 9)`` give them; torch refuses some, and small ones overflow.
+    """
+    given = {}
+    for name, allowed in (constraints_of(model) or {}).items():
+        value = getattr(model, name)
+        if (plain := _plain(value, tuple in allowed)) is not value:
+            given[name] = value
+            setattr(model, name, plain)
+    try:
+        yield
+    finally:
+        for name, value in given.items():
+            setattr(model, name, value)
+
+
+def _plain(value: Any, as_tuple: bool) -> Any:
+    for theirs, own in _OWN_TYPES:
+        if isinstance(value, theirs):
+            return own(value)
+    if isinstance(value, np.ndarray) and as_tuple:
+        return tuple(value.tolist())
+    if type(value) in (tuple, list):
+        items = [_plain(item, as_tuple) for item in value]
+        changed = any(new is not old for new, old in zip(items, value, strict=True))
+        return type(value)(items) if changed else value
+    if type(value) is dict:
+        entries = {key: _plain(item, False) for key, item in value.items()}
+        return entries if any(entries[key] is not value[key] for key in value) else value
+    return value
 
 
 def _take_nearest(cls: type) -> None:

@@ -1,25 +1,31 @@
 """What estimators of sequences share, torch or not: reading X and weights, giving results back."""
 
-from typing import Any
+from dataclasses import fields
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklseq._compat.sklearn import check_feature_names, output_container
 from sklseq.base.estimator import Estimator
+from sklseq.base.hints import hint_at_channels_first, hint_at_steps_as_sequences, refuse_data_as_y
 from sklseq.base.parameters import choice, estimator, param
 from sklseq.base.target_rows import TargetRows
 from sklseq.data import (
     Sequences,
-    as_container,
+    as_array,
+    as_sequences,
     check_finite,
+    check_index_times,
+    check_numeric,
     check_one_kind,
     is_nested_table,
     is_table,
+    place_in,
     read_sequences,
     stack_steps,
 )
@@ -30,6 +36,7 @@ __all__ = [
     "check_lengths",
     "check_lengths_seen",
     "holds_vectors",
+    "names_of_features",
     "unpacked",
 ]
 
@@ -50,6 +57,8 @@ class SequenceEstimator(Estimator):
         tags.input_tags.three_d_array = True
         return tags
 
+    _stored: ClassVar[dict[str, Any]] = {"_fitted_layout": "str"}
+
     @property
     def _per_step(self) -> bool:
         return self.target == "step"
@@ -67,18 +76,44 @@ class SequenceEstimator(Estimator):
 
         An error names the sequence, step and feature at fault.
         """
-        X = as_container(X)
-        if is_table(X) or (not self._per_step and not symbolic and self._spells_table(X, reset)):
-            return self._read_table(X, reset, dtype, symbolic, allow_nan)
-        sequences = read_sequences(X, dtype=dtype, symbolic=symbolic, allow_nan=allow_nan)
-        self._check_features(X, sequences, reset)
+        X = as_sequences(X)
+        sequences = self._read_data(
+            X, reset=reset, dtype=dtype, symbolic=symbolic, allow_nan=allow_nan
+        )
+        if reset:
+            hint_at_channels_first(sequences)
+            if not self._per_step and is_table(X):
+                hint_at_steps_as_sequences(X, self._takes_steps())
+        return sequences
+
+    def _read_data(
+        self,
+        X: Any,
+        *,
+        reset: bool,
+        dtype: DTypeLike = np.float64,
+        symbolic: bool = False,
+        allow_nan: bool = False,
+    ) -> Sequences:
+        """As `_read_X`, of a container of sequences, without warnings."""
+        if is_table(X) or (not symbolic and self._spells_table(X, reset)):
+            sequences = self._read_table(X, reset, dtype, symbolic, allow_nan)
+        else:
+            sequences = read_sequences(X, dtype=dtype, symbolic=symbolic, allow_nan=allow_nan)
+            self._check_features(X, sequences, reset)
+        if reset:
+            self._fitted_layout = sequences.layout
         return sequences
 
     def _spells_table(self, X: Any, reset: bool) -> bool:
         """Whether a list of lists is a table: in `fit`, or with the columns of the table fitted."""
         if not is_nested_table(X):
             return False
-        return reset or self.n_features_in_ == len(X[0]) > self._n_step_features
+        if reset:
+            return True
+        if self._per_step:
+            return len(X[0]) == self._n_step_features and self._fitted_layout == "series"
+        return self.n_features_in_ == len(X[0]) > self._n_step_features
 
     def _check_features(self, X: Any, sequences: Sequences, reset: bool) -> None:
         n_features = 1 if sequences.symbolic else sequences.steps.shape[1]
@@ -91,7 +126,8 @@ class SequenceEstimator(Estimator):
                 f"{self._n_step_features} features as input."
             )
         if sequences.feature_names is not None or self.n_features_in_ == n_features > 1:
-            check_feature_names(self, X, reset=reset)
+            first = X if hasattr(X, "columns") else next(iter(X))
+            check_feature_names(self, first, reset=reset)
 
     def _read_table(
         self, X: Any, reset: bool, dtype: DTypeLike, symbolic: bool, allow_nan: bool
@@ -104,10 +140,13 @@ class SequenceEstimator(Estimator):
         symbolic = symbolic or getattr(getattr(X, "dtype", None), "kind", None) in ("U", "S", "T")
         # Whether all is finite is checked below, with the place of what is not.
         checks = {"dtype": None if symbolic else dtype, "ensure_all_finite": symbolic}
-        if not reset and not self._per_step and self.n_features_in_ == self._n_step_features == 1:
-            table = check_array(X, input_name="X", estimator=self, **checks)
-        else:
-            table = validate_data(self, X, reset=reset, **checks)
+        values = X if symbolic else self._as_numbers(X, dtype)
+        with np.errstate(over="ignore"):  # as infinity, what is too large is found below
+            table = check_array(values, input_name="X", estimator=self, **checks)
+        if reset or self._per_step or not self.n_features_in_ == self._n_step_features == 1:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        if self._per_step and hasattr(X, "iloc"):
+            check_index_times(X.index, "X, sequence 0")
         if symbolic:
             if self._per_step and table.shape[1] != 1:
                 raise ValueError(
@@ -130,6 +169,33 @@ class SequenceEstimator(Estimator):
                 "features. For one sequence give X[None], or a list of it."
             )
         return check_one_kind(sequences) if symbolic else check_finite(sequences, allow_nan)
+
+    def _as_numbers(self, X: Any, dtype: DTypeLike) -> Any:
+        """A table of objects as numbers, or an error that names the place; others as they are."""
+        values = as_array(X) if hasattr(X, "columns") or isinstance(X, (list, tuple)) else X
+        kind = getattr(getattr(values, "dtype", None), "kind", "")
+        if kind not in ("O", "m", "M") or getattr(values, "ndim", 0) != 2 or not values.size:
+            return X
+        columns = list(X.columns) if hasattr(X, "columns") else None
+        if self._per_step:
+            place = place_in("X", lambda row: (0, row), columns)
+        else:
+
+            def place(row: int, step: int) -> str:
+                column = "" if columns is None else f" (column {columns[step]!r})"
+                return f"X, sequence {row}, step {step}{column}"
+
+        return check_numeric(np.asarray(values), dtype, place)
+
+    def _takes_steps(self) -> bool:
+        """Whether there is target='step'."""
+        target = next(field for field in fields(self) if field.name == "target")
+        return any("step" in options.options for options in target.metadata["allowed"])
+
+    def _refuse_data_as_y(self, y: Any) -> None:
+        """Where y is not used: refuse a second argument that holds data."""
+        name = type(self).__name__
+        refuse_data_as_y(y, self._per_step, name, "give X alone, and targets to what comes after.")
 
     def _target_rows(self, data: Sequences) -> TargetRows:
         """What targets and weights belong to."""
@@ -166,18 +232,32 @@ class SequenceTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Seq
 
         Parameters
         ----------
-        input_features : Ignored
+        input_features : array-like of str or None, default=None
+            Names of the columns of a table; of other X, whose columns are not its features, they
+            are not used.
 
         Returns
         -------
         ndarray of str
         """
-        return super().get_feature_names_out(input_features)
+        return names_of_features(self, input_features)
+
+
+def names_of_features(model: Any, input_features: Any) -> NDArray[Any]:
+    """Names of the features that a transformer of sequences gives.
+
+    Names of columns belong to a table: a column of sequences has one, whatever their features are.
+    """
+    check_is_fitted(model)
+    is_table = model.n_features_in_ != model._n_step_features
+    return ClassNamePrefixFeaturesOutMixin.get_feature_names_out(
+        model, input_features if is_table else None
+    )
 
 
 def holds_vectors(X: Any) -> bool:
     """Whether a sequence in X is a vector of numbers rather than a table of features."""
-    X = as_container(X)
+    X = as_sequences(X)
     return is_table(X) or (not hasattr(X, "columns") and np.ndim(next(iter(X))) == 1)
 
 

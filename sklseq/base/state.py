@@ -154,7 +154,7 @@ def check_data(value: Any, place: str, largest: int = _LARGEST, depth: int = 0) 
         raise ValueError(f"{place} is nested more than {_DEEPEST} levels deep.")
     if isinstance(value, dict):
         for key, part in value.items():
-            if not isinstance(key, (str, Integral)):
+            if not isinstance(key, str) and not _is_number(key) and not isinstance(key, bool):
                 raise ValueError(f"{place} has the key {_shown(key)}.")
             check_data(part, f"{place}[{_shown(key)}]", largest, depth + 1)
     elif isinstance(value, (list, tuple)):

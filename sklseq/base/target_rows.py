@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklseq._compat.sklearn import check_sample_weight
+from sklseq.data import as_container
 
-__all__ = ["TargetRows", "read_weights"]
+__all__ = ["TargetRows", "ordinary_weights", "read_weights"]
+
+# Weights beyond it, or below its inverse, count relative to each other alone.
+_LARGE = 1e15
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,7 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
     """Weight of each target; weights of wholes hold for all their parts."""
     if sample_weight is None:
         return np.ones(len(rows))
-    if hasattr(sample_weight, "__array__") and not hasattr(sample_weight, "__len__"):
-        sample_weight = np.asarray(sample_weight)
+    sample_weight = as_container(sample_weight)
     if _is_scalar(sample_weight):
         sample_weight = np.full(len(rows), float(sample_weight))
     elif all(map(_is_scalar, sample_weight)) and len(sample_weight) == len(rows.sizes):
@@ -73,9 +76,19 @@ def read_weights(sample_weight: Any, rows: TargetRows) -> NDArray[np.float64]:
             f"sample_weight must be one number for each of the {len(rows)} {rows.whole}s"
             f"{of_parts if rows.stack else ''}."
         )
-    return check_sample_weight(
+    weights = check_sample_weight(
         sample_weight, np.empty(len(rows)), dtype=np.float64, ensure_non_negative=True
     )
+    return ordinary_weights(weights)
+
+
+def ordinary_weights(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of mean one instead of such as single precision, or their sum, would not hold."""
+    high = weights.max(initial=0)
+    if high == 0 or 1 / _LARGE < high < _LARGE:
+        return weights
+    relative = weights / high
+    return relative / relative[relative > 0].mean()
 
 
 def _is_scalar(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """Targets of any rows: labels and values, read and checked, and the scores of both."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets
 
 from sklseq.base.parameters import choice, param
-from sklseq.base.target_rows import TargetRows
-from sklseq.data import as_labels, unlabeled
+from sklseq.base.target_rows import TargetRows, ordinary_weights
+from sklseq.data import as_array, as_container, as_labels, first_date, missing
+from sklseq.data.limits import largest
 
 __all__ = [
     "Labels",
@@ -28,7 +30,6 @@ __all__ = [
     "score_values",
     "weighted_scale",
 ]
-
 
 # -- labels --------------------------------------------------------------------------------
 
@@ -68,7 +69,7 @@ def read_labels(
     Parameters
     ----------
     y : array-like
-        A label for each target; None, NaN and -1 are parts without one.
+        A label for each target; None and NaN are parts without one.
     rows : TargetRows
     weights : ndarray of shape (n_targets,)
     class_weight : dict, "balanced" or None, default=None
@@ -76,19 +77,18 @@ def read_labels(
         All classes, where y need not hold them all: given by the user or by an earlier fit.
     """
     y = _label_of_each(y, rows)
-    labeled = ~unlabeled(y) if rows.per_part else np.ones(len(y), dtype=bool)
+    labeled = ~missing(y) if rows.per_part else np.ones(len(y), dtype=bool)
     if not labeled.any():
-        raise ValueError(f"y has no labeled {rows.name}: all are None, NaN or -1.")
+        raise ValueError(f"y has no labeled {rows.name}: all are None or NaN.")
     present = _one_type(y[labeled])
     check_classification_targets(present)
     classes = np.unique(present if classes is None else np.asarray(classes))
-    _check_classes(classes, class_weight, rows)
     codes = np.zeros(len(y), dtype=np.int64)
     codes[labeled] = _encode(present, classes, np.flatnonzero(labeled), rows)
     weights = np.where(labeled, weights, 0.0)
     if class_weight is not None:
         per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes[labeled]])
-        weights = weights * per_class[codes]
+        weights = ordinary_weights(weights * per_class[codes])
     if not weights.any():
         raise ValueError(
             f"All labeled {rows.name}s have zero weight: there is nothing to learn from."
@@ -103,6 +103,8 @@ def check_partial_classes(
 
     The classes so far are `known`, None in the first call.
     """
+    if classes is not None and np.size(classes) == 0:
+        raise ValueError("classes=[] names no class: give all labels that will come.")
     if known is None and classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
     if known is not None and classes is not None and not np.array_equal(np.unique(classes), known):
@@ -123,7 +125,9 @@ def score_labels(
     """Mean accuracy over all targets that have a label, given `predicted` of all targets."""
     if rows.per_part:
         true = _column(rows.stacked(y), rows)
-        known = ~unlabeled(true)
+        known = ~missing(true)
+        if not known.any():
+            raise ValueError(f"y has no labeled {rows.part} to score: all are None or NaN.")
         true, predicted, weights = true[known], predicted[known], weights[known]
     else:
         true = column_or_1d(as_labels(y))
@@ -134,12 +138,18 @@ def _label_of_each(y: Any, rows: TargetRows) -> NDArray[Any]:
     if rows.per_part:
         return _column(rows.stacked(y), rows)
     _refuse_ragged(y, rows)
-    y = column_or_1d(as_labels(y), warn=True)
+    y = as_labels(y)
+    if _has_each_part(y, rows):
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {y.shape} instead: a label for each "
+            f"{rows.whole}. For labels of {rows.part}s set target={rows.part!r}."
+        )
+    y = column_or_1d(y, warn=True)
     if y.dtype == object:
-        missing = np.flatnonzero(unlabeled(y) & [not isinstance(v, int) or v != -1 for v in y])
-        if len(missing):
+        absent = np.flatnonzero(missing(y))
+        if len(absent):
             raise ValueError(
-                f"Input y contains NaN or None: {rows.whole} {missing[0]} has no label. Only "
+                f"Input y contains NaN or None: {rows.whole} {absent[0]} has no label. Only "
                 f"{rows.part}s may be without one, with target={rows.part!r}."
             )
         kinds = sorted({"str" if isinstance(v, str) else "number" for v in y})
@@ -157,23 +167,6 @@ def _column(y: NDArray[Any], rows: TargetRows) -> NDArray[Any]:
         f"y has {y.shape[1:]} labels for each {rows.part}, but a classifier predicts one: fit one "
         "for each column."
     )
-
-
-def _check_classes(classes: NDArray[Any], class_weight: Any, rows: TargetRows) -> None:
-    """Refuse a single class, and a class -1 of parts: it would be lost in silence."""
-    if len(classes) < 2:
-        parts = rows.part.capitalize() + "s"
-        hint = f" {parts} labeled -1 count as unlabeled." if rows.per_part else ""
-        raise ValueError(
-            "A classifier needs at least two classes, but y has one class: "
-            f"{classes.tolist()[0]!r}.{hint}"
-        )
-    named = class_weight if isinstance(class_weight, dict) else ()
-    if rows.per_part and any(v == -1 for v in [*classes, *named] if not isinstance(v, str)):
-        raise ValueError(
-            f"-1 is among the classes, but with target={rows.part!r} it marks {rows.part}s without "
-            "a label: give that class another name."
-        )
 
 
 def _encode(
@@ -230,11 +223,10 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
     """
     if rows.per_part:
         y = rows.stacked(y)
-        y = y.astype(np.float64) if y.dtype == object else y
     else:
         _refuse_ragged(y, rows)
     y = check_array(
-        y,
+        _as_numbers(y, rows),
         dtype=np.float64,
         ensure_2d=False,
         ensure_all_finite="allow-nan" if rows.per_part else True,
@@ -242,14 +234,33 @@ def read_values(y: Any, rows: TargetRows, weights: NDArray[np.float64]) -> Value
     )
     if not rows.per_part:
         check_consistent_length(rows.sizes, y)
+        if _has_each_part(y, rows):
+            warnings.warn(
+                f"y of shape {y.shape} is read as {y.shape[1]} outputs for each {rows.whole}, "
+                f"which has as many {rows.part}s: if it has a value for each {rows.part}, set "
+                f"target={rows.part!r}.",
+                UserWarning,
+                stacklevel=2,
+            )
     if y.ndim > 2:
         raise ValueError(f"y has shape {y.shape}, expected one value or (k,) values per target.")
     n_dims, y = y.ndim, y.reshape(len(y), -1)
+    _check_size(y, rows)
     known = ~np.isnan(y)
     weights = known * weights[:, None]
     if not weights.any():
         raise ValueError("y has no value: all are NaN or have zero weight.")
     return Values(np.where(known, y, 0.0), weights, n_dims)
+
+
+def _check_size(y: NDArray[np.float64], rows: TargetRows) -> None:
+    """Refuse values of which sums of squares are infinite; NaN is for others to judge."""
+    if (wrong := np.argwhere(np.abs(y) > (limit := largest(np.float64, squared=True)))).size:
+        value = y[tuple(wrong[0])]
+        raise ValueError(
+            f"y is {value:.3g} at {rows.place(int(wrong[0][0]))}, which is too large (the limit "
+            f"is {limit:.0e}): leave it out, or give y in other units."
+        )
 
 
 def score_values(
@@ -260,8 +271,11 @@ def score_values(
     `predicted` is ``(n_targets,)`` or ``(n_targets, n_outputs)``, `weights` ``(n_targets,)``.
     """
     if not rows.per_part:
-        return r2_score(y, predicted, sample_weight=weights)
-    true = rows.stacked(y).astype(np.float64).reshape(len(rows), -1)
+        true = check_array(_as_numbers(y, rows), dtype=np.float64, ensure_2d=False, input_name="y")
+        _check_size(true.reshape(len(true), -1), rows)
+        return r2_score(true, predicted, sample_weight=weights)
+    true = np.asarray(_as_numbers(rows.stacked(y), rows), np.float64).reshape(len(rows), -1)
+    _check_size(true, rows)
     # Each output has its own missing targets.
     scores = [
         r2_score(t[known], p[known], sample_weight=weights[known])
@@ -270,6 +284,31 @@ def score_values(
         )
     ]
     return float(np.mean(scores))
+
+
+def _has_each_part(y: NDArray[Any], rows: TargetRows) -> bool:
+    """Whether y has as many columns as each whole has parts, of which there are several."""
+    several = rows.stack is not None and y.ndim == 2 and y.shape[1] > 1
+    return several and bool((rows.sizes == y.shape[1]).all())
+
+
+def _as_numbers(y: Any, rows: TargetRows) -> Any:
+    """y, with objects as numbers, NaN where one is missing; dates are no numbers."""
+    y = as_container(y)
+    values = as_array(y)
+    if values.ndim == 0 or values.dtype.kind not in "OmM":
+        return y
+    for row, of_row in enumerate(values):
+        date = first_date(of_row)
+        if date is not None:
+            raise TypeError(
+                f"y, {rows.place(row)} is the date or time {date}, which is no number: predict "
+                "one, such as seconds since the first."
+            )
+    try:
+        return np.where(missing(values), np.nan, values).astype(np.float64)
+    except (TypeError, ValueError):
+        return y  # which scikit-learn refuses in its own words
 
 
 def weighted_scale(

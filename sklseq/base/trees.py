@@ -118,7 +118,8 @@ def _validated(model: Any, X: Any, reset: bool, dtype: DTypeLike) -> NDArray[Any
     """A table of numbers, checked by scikit-learn."""
     check_no_times(X)  # lists of them are an array now
     try:
-        return validate_data(model, X, reset=reset, dtype=dtype, ensure_all_finite=False)
+        with np.errstate(over="ignore"):  # as infinity, what is too large is found later
+            return validate_data(model, X, reset=reset, dtype=dtype, ensure_all_finite=False)
     except (ValueError, TypeError) as error:
         if getattr(getattr(X, "dtype", None), "kind", "O") in "biufc" or len(X.shape) != 2:
             raise
@@ -134,7 +135,8 @@ def _read_panel(X: Any, dtype: DTypeLike) -> Forest:
     if 0 in X.shape:
         raise ValueError(f"X has shape {X.shape}: sequences, steps and features are needed.")
     flat = np.asarray(X).reshape(len(X), -1)
-    flat = check_array(flat, dtype=dtype, ensure_all_finite=False, input_name="X")
+    with np.errstate(over="ignore"):
+        flat = check_array(flat, dtype=dtype, ensure_all_finite=False, input_name="X")
     return balanced_forest(check_finite_rows(flat).reshape(X.shape))
 
 

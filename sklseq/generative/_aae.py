@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
-from sklseq.base import choice, estimator, integer, other_default, param, real
+from sklseq.base import choice, estimator, integer, other_default, param, real, several
 from sklseq.generative._latent import LatentVariableModel
 from sklseq.nn.adversarial.autoencoder import PRIORS, AdversarialAutoencoder
 from sklseq.nn.adversarial.discriminator import DISCRIMINATOR_LOSSES
@@ -104,7 +104,7 @@ class AAE(LatentVariableModel):
         None,
     )
     discriminator_layer_sizes: tuple = param(
-        (64, 64), "Units of the discriminator's hidden layers.", tuple, list
+        (64, 64), "Units of the discriminator's hidden layers.", *several
     )
     loss: str = param("relativistic", "Adversarial loss.", choice(*DISCRIMINATOR_LOSSES))
     gradient_penalty: float = param(

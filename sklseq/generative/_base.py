@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator, param
+from sklseq.base.ignored import warn_of_ignored
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.tables import check_finite_rows
 from sklseq.nn.layers.randomness import drawing_from
@@ -105,7 +106,14 @@ class Generator(NeuralEstimator):
         ------
         ValueError, TypeError
             {{unchanged}}
+
+        Warns
+        -----
+        UserWarning
+            If y looks like data, but is not used.
         """
+        if not self.conditional:
+            warn_of_ignored(y, X, "conditional=True learns a distribution for each class of y")
         return self._fit(X, y if self.conditional else None, sample_weight)
 
     # -- reading ---------------------------------------------------------------------------
@@ -195,6 +203,14 @@ class Generator(NeuralEstimator):
         if self._condition.classes is None or y is not None:
             return self._density(data, self._condition.asked(y, len(data)))
         return self._condition.log_mixture(partial(self._density, data), len(data))
+
+    def _learn_offset(self, data: Any, weights: NDArray[np.float64]) -> None:
+        """Set the threshold of outliers given classes: of many, from some of the rows."""
+        candidates = np.flatnonzero(weights)
+        scores, rows = self._condition.log_mixture_of_some(
+            self._density, data, candidates, self._seed
+        )
+        self._set_offset(scores, weights[rows])
 
     def _score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """Log-density of each row in nats, or a lower bound of it.
@@ -309,6 +325,8 @@ class Generator(NeuralEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = "category" in self._table_format().kinds
+        tags.input_tags.sparse = True
+        tags.target_tags.required = bool(self.conditional)
         return tags
 
 
@@ -316,7 +334,7 @@ def checked_codes(model: Any, Z: Any) -> NDArray[Any]:
     """Latent codes that a user gives, of as many dimensions as those of a fitted `model`."""
     check_is_fitted(model)
     Z = check_array(Z, dtype=[np.float64, np.float32], ensure_all_finite=False)
-    check_finite_rows(Z, "Z")
+    check_finite_rows(Z, "Z", model._float_type(fresh=False))
     if Z.shape[1] != model._n_features_out:
         raise ValueError(f"Z has {Z.shape[1]} features, expected {model._n_features_out}.")
     return Z

@@ -9,7 +9,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from torch import Tensor, nn
 
-from sklseq.base import choice, estimator, integer, other_default, param, real
+from sklseq.base import choice, estimator, integer, other_default, param, real, several
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.parameters import layer_sizes
 from sklseq.generative._base import Generator, fixed_noise
@@ -34,7 +34,7 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
 
     n_layers: int = param(8, "Number of coupling layers.", integer(0))
     hidden_layer_sizes: tuple = param(
-        (64, 64), "Units of the hidden layers of each coupling's network.", tuple, list
+        (64, 64), "Units of the hidden layers of each coupling's network.", *several
     )
     activation: str = param(
         "relu", "Activation of the hidden layers of each coupling's network.", choice(*ACTIVATIONS)
@@ -42,7 +42,7 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
     coupling: str = param(
         "affine",
         "Transform of a feature in a coupling: 'affine' scales and shifts it, 'spline' is a "
-        "monotonic rational-quadratic spline.",
+        "monotonic rational-quadratic spline. A single feature has splines in any case.",
         choice("affine", "spline"),
     )
     n_bins: int = param(8, "Number of bins of a spline.", integer(2))
@@ -100,13 +100,19 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
             inputs = self._dequantization.with_noise(rows.arrays)
         module.transform.initialize(*rows_and_classes(inputs), rows.weight)
 
-    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+    def _objective(self, module: Any, batch: Batch) -> Tensor:
         noisy = batch._replace(inputs=self._dequantization.with_noise(batch.inputs))
-        return negative_log_likelihood(module, noisy)
+        # A normal distribution starts at the mean and covariance of the rows, with new noise not
+        # quite at the best ones.
+        is_best = module.is_normal and not self._dequantization.whole.any()
+        return negative_log_likelihood(module, noisy, is_best=is_best)
 
     def _finish(self, data: NDArray[Any], targets: Targets) -> None:
         set_class_prior(self, targets.values, targets.weights)
-        self._set_offset(self._log_density(data), targets.weights)
+        if self.conditional:
+            self._learn_offset(data, targets.weights)
+        else:
+            self._set_offset(self._density(data, None), targets.weights)
         if self.coupling == "spline":
             self._warn_of_domain(data, targets.weights)
 
@@ -222,7 +228,7 @@ class Glow(FlowModel):
     them by a linear map kept as triangular factors, and transforms one half of them with parameters
     from a network of the other half [1]_. The first map is initialized by whitening the training
     data, so that training starts at the normal distribution with full covariance; with
-    ``n_layers=0`` it stays there. Integers are treated as in `RealNVP`.
+    ``n_layers=0`` it is that distribution. Integers are treated as in `RealNVP`.
 
     With `image_shape` the rows are images. Blocks of four pixels are squeezed into channels, the
     linear maps are 1x1 convolutions and the networks convolutional; after `n_layers` couplings one
@@ -253,8 +259,7 @@ class Glow(FlowModel):
         "Height and width, or height, width and channels, of images that are the rows, as numpy "
         "flattens them; height and width must be even. `hidden_layer_sizes` are then filters of "
         "convolutions, `n_layers` the couplings at each scale. None for a table.",
-        tuple,
-        list,
+        *several,
         None,
     )
 

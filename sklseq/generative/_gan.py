@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 
-from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
+from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, several
 from sklseq.generative._base import Generator, fixed_noise
 from sklseq.generative._coverage import COVERAGE_OF_DATA, MOST_ROWS, coverage, resolved_frequencies
 from sklseq.generative._density_ratio import DensityRatioEstimator, learn_density_ratio
@@ -109,13 +109,12 @@ class GAN(Generator):
         8, "Number of binary latent variables in the noise, which select a cluster.", integer(0)
     )
     hidden_layer_sizes: tuple = param(
-        (128, 128), "Units of the generator's hidden layers.", tuple, list
+        (128, 128), "Units of the generator's hidden layers.", *several
     )
     discriminator_layer_sizes: tuple | None = param(
         None,
         "Units of the discriminator's hidden layers; None takes those of the generator.",
-        tuple,
-        list,
+        *several,
         None,
     )
     activation: str = param(

@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, check_scalar
 
-from sklseq.base import choice, estimator, integer, other_default, param, real, same
+from sklseq.base import choice, estimator, integer, other_default, param, real, same, several
 from sklseq.generative._base import Generator, check_enough_rows
+from sklseq.generative._imputation import impute
 from sklseq.nn.layers.feedforward import ACTIVATIONS
 from sklseq.parts.conditions import OneHot, rows_and_classes, with_classes
 from sklseq.parts.frames import ALL_KINDS, TableFormat
@@ -28,8 +30,7 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
         (64, 64),
         "Units of the encoder's hidden layers; the decoder has them in reverse. () is one linear "
         "map each way.",
-        tuple,
-        list,
+        *several,
     )
     activation: str = param("relu", "Activation of the hidden layers.", choice(*ACTIVATIONS))
     likelihood: str = param(
@@ -103,6 +104,31 @@ class LatentVariableModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Gen
         module.initialize(*rows_and_classes(rows.arrays), rows.weight)
 
     transform = Generator._transform
+
+    def impute(self, X: Any, y: Any = None, n_iter: int = 20) -> Any:
+        """Fill in missing values with those expected, given the rest of each row.
+
+        Missing values may stand where none was in `fit`. Features should be scaled alike, so that
+        each tells as much of the others. To learn from rows that lack values, fit
+        on a DataFrame.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            NaN, None and NA are missing.
+        y : scalar, array-like of shape (n_samples,) or None, default=None
+            Class of the rows, with ``conditional=True``; None takes the most probable ones.
+        n_iter : int, default=20
+            Times that a row is encoded and decoded, each with the values found before.
+
+        Returns
+        -------
+        ndarray or DataFrame of shape (n_samples, n_features)
+            X, where nothing is missing.
+        """
+        check_is_fitted(self)
+        check_scalar(n_iter, "n_iter", (int, np.integer), min_val=1)
+        return impute(self, X, y, n_iter)
 
     def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> NDArray[Any]:
         codes = self._draw_codes(n, classes, rng)

@@ -1,35 +1,33 @@
 """Oversampling of rare classes by a generator."""
 
 import inspect
-import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import OneToOneFeatureMixin, clone
+from sklearn.utils import Tags, check_consistent_length, get_tags
+from sklearn.utils.validation import validate_data
 
+from sklseq._compat.imblearn import sampler_tags
 from sklseq._compat.sklearn import HasMethods, fit_context
 from sklseq.base import Estimator, attribute, choice, estimator, param, real
-from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
-from sklseq.data import is_frame
 from sklseq.generative._flows import RealNVP
+from sklseq.generative._resampled import GivenClasses, GivenSequences, GivenTable
+from sklseq.generative._sampling_strategy import STRATEGIES, rows_to_draw
 
 __all__ = ["GenerativeOverSampler"]
 
-# Of fewer rows, samples add little information.
-_FEW = 10
-
 
 @estimator
-class GenerativeOverSampler(Estimator):
+class GenerativeOverSampler(OneToOneFeatureMixin, Estimator):
     """Oversampling: rows of the rarer classes are drawn until all classes are as frequent.
 
-    It has only ``fit_resample``, as imbalanced-learn's samplers, and is used in a pipeline of that
-    library, ``imblearn.pipeline.make_pipeline``: rows are drawn for training, never at prediction.
-    scikit-learn's own Pipeline does not support samplers. A DataFrame comes back as one, with its
-    columns and dtypes; for columns that are not numbers take `VAE` or `GAN` as `generator`.
+    It has the interface of imbalanced-learn's samplers, and is used in a pipeline of that library,
+    ``imblearn.pipeline.make_pipeline``: rows are drawn for training, never at prediction.
+    scikit-learn's own Pipeline does not support samplers. Rows and classes come back in the
+    container that they were given in, a DataFrame with its columns and dtypes; for columns that are
+    not numbers take `VAE` or `GAN` as `generator`, and for sequences `SequenceVAE`.
 
     Examples
     --------
@@ -53,19 +51,61 @@ class GenerativeOverSampler(Estimator):
     )
     sampling_strategy: Any = param(
         "auto",
-        "Sizes of the classes, as in imbalanced-learn. 'not majority', and 'auto', which is the "
-        "same: all as frequent as the most frequent one; 'minority': only the rarest one; a "
-        "number, for two classes: the size of the rare class as a share of the other; a dict: from "
-        "classes to their number of rows; others are left unchanged.",
-        choice("auto", "not majority", "minority"),
+        "Sizes of the classes, as in imbalanced-learn. 'all', 'not majority', and 'auto', which is "
+        "the same: all as frequent as the most frequent one; 'not minority': all but the rarest "
+        "one; 'minority': only the rarest one; a number, for two classes: the size of the rare "
+        "class as a share of the other; a dict: from classes to their number of rows; others are "
+        "left unchanged. A callable is given `y`, and returns a dict.",
+        choice(*STRATEGIES),
         real(0, 1, "right"),
         dict,
+        callable,
     )
     random_state: Any = param(
         None, "Seed of the rows drawn, and of the generator where it has none.", "random_state"
     )
 
-    _attributes = {"generator_": attribute("estimator", "The fitted generator.")}
+    _attributes = {
+        "generator_": attribute("estimator", "The fitted generator; set by `fit_resample`."),
+        "sampling_strategy_": attribute("dict", "Number of rows drawn of each class resampled."),
+        "n_features_in_": attribute("int", "Number of features of X."),
+        "feature_names_in_": attribute(
+            "ndarray of shape (`n_features_in_`,)", "Column names, where X was a DataFrame."
+        ),
+    }
+    _stored = {"sampling_strategy_": "data", "generator_": "absent or estimator"}
+
+    if TYPE_CHECKING:  # not annotations at run time: they would become parameters
+        sampling_strategy_: dict[Any, int]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return sampler_tags(tags, sparse=True)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any) -> Self:
+        """Look at X and y, as `fit_resample` does, without fitting a generator.
+
+        Pipelines of imbalanced-learn ask for it. Use `fit_resample` to draw rows.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit_resample`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `fit_resample`.
+        """
+        with self._fitting(X, y):
+            self._read(X, y, self._fresh_generator(0))
+        return self
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit_resample(self, X: Any, y: Any) -> tuple[Any, Any]:
@@ -73,15 +113,16 @@ class GenerativeOverSampler(Estimator):
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-        y : array-like or Series of shape (n_samples,), or DataFrame of one column
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features), or sequences
+            Sequences, an array or a list of arrays, for a generator of sequences.
+        y : array-like of shape (n_samples,), or (n_samples, n_classes) of one-hot rows
 
         Returns
         -------
-        X_resampled : ndarray or DataFrame of shape (n_samples_new, n_features)
-            A DataFrame, with a new index, if X is one.
-        y_resampled : ndarray or Series of shape (n_samples_new,), or DataFrame of one column
-            A Series or DataFrame, if y is one.
+        X_resampled : object of shape (n_samples_new, n_features)
+            In the container of X; a DataFrame has a new index.
+        y_resampled : object of shape (n_samples_new,) or (n_samples_new, n_classes)
+            In the container of y.
 
         Raises
         ------
@@ -96,71 +137,40 @@ class GenerativeOverSampler(Estimator):
         UserWarning
             If rows are drawn of a class of fewer than ten.
         """
-        check_index(X, y=y)
-        check_classification_targets(y)
-        if not is_frame(X):  # which the generator reads column by column
-            X = check_array(X)
-        labels = column_or_1d(y, warn=not is_frame(y))
-        check_consistent_length(X, labels)
-        classes, counts = np.unique(labels, return_counts=True)
-        if len(classes) < 2:
-            raise ValueError(
-                f"y has one class, {classes.tolist()}: at least two classes are needed."
-            )
-        wanted = self._wanted(dict(zip(classes.tolist(), counts.tolist(), strict=True)))
-        seed = draw_seed(self.random_state)
-        generator = self._fresh_generator(seed).fit(X, labels)
-        y = y if hasattr(y, "iloc") else labels
-        drawn = np.repeat(classes, [wanted[c] for c in classes.tolist()])
-        if len(drawn):
-            rows = generator.sample(len(drawn), y=drawn, random_state=seed)
-            X, y = _followed(X, rows), _followed(y, drawn)
-        self.generator_ = generator
-        return X, y
+        with self._fitting(X, y):
+            seed = draw_seed(self.random_state)
+            generator = self._fresh_generator(seed)
+            rows, classes = self._read(X, y, generator)
+            generator.fit(rows.X, classes.labels)
+            wanted = self.sampling_strategy_
+            known = np.unique(classes.labels)
+            drawn = np.repeat(known, [wanted.get(c, 0) for c in known.tolist()])
+            samples = rows.X[:0]
+            if len(drawn):
+                samples = generator.sample(len(drawn), y=drawn, random_state=seed)
+            self.generator_ = generator
+        return rows.followed_by(samples), classes.followed_by(drawn)
 
-    def _wanted(self, counts: dict[Any, int]) -> dict[Any, int]:
-        """How many rows of each class to draw."""
-        drawn = {c: n - counts[c] for c, n in self._sizes(counts).items()}
-        for c, n in drawn.items():
-            if n < 0:
-                raise ValueError(
-                    f"sampling_strategy={self.sampling_strategy!r} asks for {counts[c] + n} rows "
-                    f"of class {c!r}, which has {counts[c]}: undersampling is not supported."
-                )
-            if n and counts[c] == 1:
-                raise ValueError(
-                    f"Class {c!r} has one row, from which a distribution cannot be learned: gather "
-                    "more, or leave the class out of sampling_strategy, a dict."
-                )
-            if n and counts[c] < _FEW:
-                warnings.warn(
-                    f"Class {c!r} has {counts[c]} rows: samples add little information to so few.",
-                    UserWarning,
-                    stacklevel=3,
-                )
-        return dict.fromkeys(counts, 0) | drawn
-
-    def _sizes(self, counts: dict[Any, int]) -> dict[Any, int]:
-        """How many rows classes are to have, those of which more are wanted at least."""
-        strategy, most = self.sampling_strategy, max(counts.values())
-        if isinstance(strategy, dict):
-            if unknown := [c for c in strategy if c not in counts]:
-                raise ValueError(
-                    f"sampling_strategy names {unknown[0]!r}, which is none of the classes of y: "
-                    f"{list(counts)}."
-                )
-            return strategy
-        if isinstance(strategy, str) and strategy != "minority":
-            return dict.fromkeys(counts, most)
-        rarest = min(counts, key=lambda c: counts[c])
-        if isinstance(strategy, str):
-            return {rarest: most}
-        if len(counts) > 2:
+    def _read(self, X: Any, y: Any, generator: Any) -> tuple[Any, GivenClasses]:
+        """Rows and classes; sets what `fit` learns of them."""
+        classes = GivenClasses.of(y)
+        takes_sequences = get_tags(generator).input_tags.three_d_array
+        rows: Any = GivenSequences.of(X) if takes_sequences else GivenTable.of(X)
+        check_consistent_length(rows, classes)
+        labels, counts = np.unique(classes.labels, return_counts=True)
+        if len(labels) < 2:
             raise ValueError(
-                f"sampling_strategy={strategy!r} is for two classes, but y has {len(counts)}: name "
-                "the rows that each is to have in a dict."
+                f"y has one class, {labels.tolist()}: at least two classes are needed."
             )
-        return {rarest: int(strategy * most)}
+        if takes_sequences:
+            self.n_features_in_ = 1 if np.ndim(X[0]) < 2 else np.shape(X[0])[1]
+        else:
+            validate_data(self, rows.X, reset=True, skip_check_array=True)
+        strategy = self.sampling_strategy
+        strategy = strategy(y) if callable(strategy) else strategy
+        sizes = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+        self.sampling_strategy_ = rows_to_draw(strategy, sizes)
+        return rows, classes
 
     def _fresh_generator(self, seed: int) -> Any:
         # A type checker takes every declared parameter for a required one.
@@ -177,16 +187,3 @@ class GenerativeOverSampler(Estimator):
         if settings.get("random_state", seed) is None:
             generator.set_params(random_state=seed)
         return generator
-
-
-def _followed(given: Any, drawn: Any) -> Any:
-    """What was given with what was drawn below it, of the same kind."""
-    if not hasattr(given, "iloc"):
-        return np.concatenate([given, drawn])
-    import pandas as pd
-
-    if given.ndim == 1:
-        drawn = pd.Series(drawn, dtype=given.dtype, name=given.name)
-    elif not is_frame(drawn):  # the classes of a y that is a DataFrame
-        drawn = pd.DataFrame(drawn, columns=given.columns).astype(given.dtypes)
-    return pd.concat([given, drawn], ignore_index=True)

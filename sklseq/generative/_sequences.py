@@ -16,9 +16,10 @@ from sklseq.base.sequences import (
     check_lengths,
     check_lengths_seen,
     holds_vectors,
+    names_of_features,
     unpacked,
 )
-from sklseq.data import Sequences
+from sklseq.data import Sequences, as_array, as_sequences
 from sklseq.generative._base import Generator, check_enough_rows, checked_codes
 from sklseq.generative._variational import (
     VARIATIONAL_ATTRIBUTES,
@@ -83,9 +84,10 @@ class _SequenceFormat:
     def of(cls, X: Any, sequences: Sequences) -> Self:
         """The format of a training set, and as it was read."""
         is_dense = sequences.layout == "dense"
+        X = as_sequences(X)
         # Of a ragged container a part has the type of its numbers.
         part = X if is_dense or hasattr(X, "columns") else next(iter(X))
-        dtype = np.asarray(part).dtype
+        dtype = as_array(part).dtype
         layout = "dense" if is_dense else "ragged"
         return cls(holds_vectors(X), layout, dtype.name if dtype.kind == "f" else "float64")
 
@@ -212,7 +214,22 @@ class SequenceVAE(
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = [self.dtype]
+        tags.input_tags.sparse = False
         return tags
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the latent variables.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of a table; of other X they are not used.
+
+        Returns
+        -------
+        ndarray of str
+        """
+        return names_of_features(self, input_features)
 
     # -- training --------------------------------------------------------------------------
 

@@ -37,13 +37,14 @@ class VAE(OutlierDetector, LatentVariableModel):
     `transform` gives posterior means, `inverse_transform` expected rows, and `sample` rows
     including observation noise. Scale the features alike, for example with `StandardScaler`.
 
-    X may be a DataFrame with columns of any kind: numbers, booleans, categories (categorical,
-    string and object dtypes), and missing values. Each column then has a likelihood of its kind.
-    Numbers become normal scores by their quantiles; integers and rounded values are treated as
-    intervals. Missing values have an indicator. Samples have the same columns, dtypes and
-    categories, and numbers within the range seen. An array of integers or booleans is read as such
-    a DataFrame, and sampled with its dtype. A DataFrame of floats without missing values is read
-    as its array, by `likelihood`, and samples may lie outside the range seen.
+    X may be a DataFrame with columns of any kind: numbers, booleans, dates and durations,
+    categories, and missing values. Objects are what their values are. Each column then has a
+    likelihood of its kind. Numbers become normal scores by their quantiles; integers, dates and
+    rounded values are treated as intervals. Missing values have an indicator. Samples have the same
+    columns, dtypes and categories, and numbers within the range seen; a column that another one
+    determined in all rows is determined so in samples. An array of integers or booleans is read as
+    such a DataFrame, and sampled with its dtype. A DataFrame of floats without missing values is
+    read as its array, by `likelihood`, and samples may lie outside the range seen.
 
     In mixed tables `score_samples` adds log-probabilities of discrete columns to log-densities of
     real numbers, each averaged over its last decimal. Probabilities and densities are not

@@ -133,8 +133,10 @@ def finish_variational(model: Any, data: Any, targets: Targets) -> None:
     """
     set_class_prior(model, targets.values, targets.weights)
     model._scored_bound = model.bound  # `offset_` is computed with it
-    scores = model._log_density(data) if model.conditional else model._density(data, None)
-    model._set_offset(scores, targets.weights)
+    if model.conditional:
+        model._learn_offset(data, targets.weights)
+    else:
+        model._set_offset(model._density(data, None), targets.weights)
     parameters = model._run("posterior_parameters", model._with_classes(data, targets.values))
     means, deviations = np.split(parameters, 2, axis=1)
     center = np.average(means, axis=0, weights=targets.weights)

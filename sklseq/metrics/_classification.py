@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
-from sklseq.data import read_steps, stack_steps, unlabeled
+from sklseq.data import missing, read_steps, stack_steps
 from sklseq.metrics._steps import StepTargets, check_weights, place_of, read_step_weights
 
 
@@ -24,7 +24,7 @@ def step_accuracy_score(
     y_true : array-like
         A label for each step: an array of shape (n_sequences, n_steps); a list or 1-D
         object array of arrays of shape (n_steps_i,); or one series of shape (n_steps,).
-        A step whose label is None, NaN or -1 is unlabeled and does not count.
+        A step whose label is None or NaN is unlabeled and does not count.
     y_pred : array-like
         Predictions for the same steps, in any of these containers. What stands at
         unlabeled steps does not matter.
@@ -51,7 +51,7 @@ def step_accuracy_score(
     Examples
     --------
     >>> from sklseq.metrics import step_accuracy_score
-    >>> step_accuracy_score([[0, 1, 1], [2, -1]], [[0, 1, 0], [2, 0]])
+    >>> step_accuracy_score([[0, 1, 1], [2, None]], [[0, 1, 0], [2, 0]])
     0.75
     """
     steps = _labeled_steps(y_true, y_pred, sample_weight)
@@ -68,7 +68,7 @@ def sequence_accuracy_score(
     y_true : array-like
         A label for each step: an array of shape (n_sequences, n_steps); a list or 1-D
         object array of arrays of shape (n_steps_i,); or one series of shape (n_steps,),
-        which counts as one sequence. A step whose label is None, NaN or -1 is
+        which counts as one sequence. A step whose label is None or NaN is
         unlabeled. A sequence without a labeled step does not count.
     y_pred : array-like
         Predictions for the same steps, in any of these containers. What stands at
@@ -94,7 +94,7 @@ def sequence_accuracy_score(
     Examples
     --------
     >>> from sklseq.metrics import sequence_accuracy_score
-    >>> sequence_accuracy_score([[0, 1, 1], [2, -1]], [[0, 1, 0], [2, 0]])
+    >>> sequence_accuracy_score([[0, 1, 1], [2, None]], [[0, 1, 0], [2, 0]])
     0.5
     """
     steps = _labeled_steps(y_true, y_pred)
@@ -131,7 +131,7 @@ def step_f1_score(
     y_true : array-like
         A label for each step: an array of shape (n_sequences, n_steps); a list or 1-D
         object array of arrays of shape (n_steps_i,); or one series of shape (n_steps,).
-        A step whose label is None, NaN or -1 is unlabeled and does not count.
+        A step whose label is None or NaN is unlabeled and does not count.
     y_pred : array-like
         Predictions for the same steps, in any of these containers. What stands at
         unlabeled steps does not matter.
@@ -166,7 +166,7 @@ def step_f1_score(
     Examples
     --------
     >>> from sklseq.metrics import step_f1_score
-    >>> step_f1_score([[0, 1, 1], [1, -1]], [[0, 1, 0], [1, 0]])
+    >>> step_f1_score([[0, 1, 1], [1, None]], [[0, 1, 0], [1, 0]])
     0.733...
     """
     steps = _labeled_steps(y_true, y_pred, sample_weight)
@@ -201,13 +201,13 @@ def _labeled_steps(
     for values, name in ((true.steps, "y_true"), (pred, "y_pred")):
         if values.ndim > 1:
             raise ValueError(f"{name} must hold one label for each step, got {values.shape[1:]}.")
-    labeled = ~unlabeled(true.steps)
+    labeled = ~missing(true.steps)
     if not labeled.any():
         raise ValueError("y_true has no labeled step.")
-    for absent in np.flatnonzero(unlabeled(pred) & labeled)[:1]:
+    for absent in np.flatnonzero(missing(pred) & labeled)[:1]:
         raise ValueError(
-            f"{place_of(true, int(absent))}: the prediction is None, NaN or -1 where y_true has a "
-            "label. -1 marks an unlabeled step and cannot be a class."
+            f"{place_of(true, int(absent))}: the prediction is None or NaN where y_true has a "
+            "label."
         )
     labels, predictions = _plain(true.steps[labeled]), _plain(pred[labeled])
     if (labels.dtype.kind == "U") != (predictions.dtype.kind == "U"):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from sklseq.data import Column, as_container, is_frame, is_table, kind_of, read_sequences
+from sklseq.data import Column, as_sequences, is_frame, is_table, kind_of, read_sequences
 
 __all__ = ["as_rows", "as_tables", "sequence_summaries"]
 
@@ -115,7 +115,7 @@ def _column(series: dict[str, Any], in_units: bool) -> list[NDArray[np.float64]]
     missing = next((column.missing for column in known if column.missing), None)
     column = replace(known[0], categories=tuple(seen.values()), missing=missing)
     values = [column.encode(s)[0] for s in every]
-    if column.kind == "number":
+    if column.seen_as == "number":
         return values
     # By frequency, an order that no name decides: lines and trees are drawn at random.
     order = np.lexsort([v.sum(axis=0) for v in reversed(values)])
@@ -145,7 +145,7 @@ def as_tables(*inputs: Any) -> list[Any]:
 
 def _are_sequences(X: Any) -> bool:
     """Whether X holds sequences of several features, or of unequal length."""
-    X = as_container(X)
+    X = as_sequences(X)
     if is_table(X):
         return False
     shapes = {np.shape(row) for row in X}

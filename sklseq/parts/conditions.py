@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +14,8 @@ from sklearn.utils.multiclass import type_of_target
 
 from sklseq.base import attribute
 from sklseq.base.randomness import sampling_generator
+from sklseq.base.tables import refuse_times
+from sklseq.data import as_labels, missing
 
 __all__ = [
     "CONDITION_ATTRIBUTES",
@@ -19,6 +23,7 @@ __all__ = [
     "ClassCondition",
     "OneHot",
     "one_hot",
+    "plain_classes",
     "read_classes",
     "rows_and_classes",
     "sampling_request",
@@ -31,6 +36,10 @@ OneHot = NDArray[np.float64] | None
 
 Density = Callable[[OneHot], NDArray[np.float64]]
 """Log-densities ``(n,)`` of n rows, given their classes."""
+
+# Pairs of rows and classes up to which thresholds are computed over all rows; beyond, so many for
+# each row, but of at least so many rows.
+_FEW_PAIRS, _PAIRS_OF_ROW, _FEWEST = 20_000, 16, 100
 
 CONDITION_ATTRIBUTES = {
     "classes_": attribute(
@@ -90,7 +99,7 @@ class ClassCondition:
             return None
         if y is None:
             raise ValueError("y is needed with conditional=True: one class, or one for each row.")
-        asked = np.asarray(y)
+        asked = plain_labels(y)
         if asked.ndim == 0:
             asked = np.full(n, asked)
         if asked.shape == (n, 1):
@@ -115,6 +124,53 @@ class ClassCondition:
     def log_mixture(self, density: Density, n: int) -> NDArray[np.float64]:
         """Log-densities ``(n,)`` of the mixture over all classes."""
         return logsumexp(self._log_joint(density, n), axis=1)
+
+    def log_mixture_of_some(
+        self,
+        density: Callable[[Any, OneHot], NDArray[np.float64]],
+        data: Any,
+        candidates: NDArray[np.int64],
+        seed: int,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """As `log_mixture`, for so many rows that the cost is that of rows, not of rows x classes.
+
+        Parameters
+        ----------
+        density : callable
+            Log-densities of rows, given the rows and their classes.
+        data : ndarray or Sequences
+            Rows that were read.
+        candidates : ndarray of int
+            Rows to choose from.
+        seed : int
+            Of the choice.
+
+        Returns
+        -------
+        log_densities : ndarray of shape (n,)
+        rows : ndarray of shape (n,)
+            Which they are; all of them if there are few classes.
+        """
+        assert self.classes is not None
+        assert self.prior is not None
+        n, n_classes = len(data), len(self.classes)
+        most = max(_PAIRS_OF_ROW * n // n_classes, _FEWEST)
+        if n <= most or n * n_classes <= _FEW_PAIRS:
+            everything = partial(density, data)
+            return self.log_mixture(everything, n), np.arange(n)
+        most = min(most, len(candidates))
+        rows = np.sort(np.random.default_rng(seed).choice(candidates, size=most, replace=False))
+        found = []
+        at_once = max(_FEW_PAIRS // n_classes, 1)
+        with np.errstate(divide="ignore"):
+            log_prior = np.log(self.prior)
+        for start in range(0, most, at_once):
+            some = rows[start : start + at_once]
+            pairs = np.repeat(some, n_classes)
+            part = data.take(pairs) if hasattr(data, "steps") else data[pairs]
+            joint = density(part, np.tile(np.eye(n_classes), (len(some), 1)))
+            found.append(logsumexp(joint.reshape(-1, n_classes) + log_prior, axis=1))
+        return np.concatenate(found), rows
 
     def asked_or_likely(self, density: Density, y: Any, n: int) -> OneHot:
         """The classes that a user asks for; where y is None the most probable ones."""
@@ -223,21 +279,44 @@ def _read_labels(y: Any, X: Any) -> NDArray[Any]:
     """The class of each training row, if y holds one for each row of X."""
     if y is None:
         raise ValueError("conditional=True requires y, the class of each row of X.")
-    y = column_or_1d(y, warn=True)
-    check_consistent_length(X, y)
-    _check_present(y)
-    try:
-        kind = type_of_target(y, input_name="y")
-    except TypeError:  # labels that cannot be compared
-        kind = "unknown"
-    if kind == "continuous":
+    labels = plain_classes(y)
+    check_consistent_length(X, labels)
+    if type_of_target(labels, input_name="y") == "continuous":
         raise ValueError(
             "y is continuous, but generators are conditional on classes: bin y, for example with "
             "KBinsDiscretizer, or leave conditional=False."
         )
+    return labels
+
+
+def plain_classes(y: Any) -> NDArray[Any]:
+    """The class of each row as an array of one type; what is missing or of no type is refused."""
+    y = column_or_1d(np.asarray(y) if hasattr(y, "codes") else y, warn=True)
+    _check_present(y)
+    refuse_times(y, "y")
+    y = plain_labels(y)
+    try:
+        kind = type_of_target(y, input_name="y")
+    except TypeError:  # labels that cannot be compared
+        kind = "unknown"
     if kind == "unknown":
         raise ValueError("y holds labels of several types: make all of them strings, or numbers.")
     return y
+
+
+def plain_labels(y: Any) -> NDArray[Any]:
+    """Labels as an array of one type, where they stand as objects of one kind.
+
+    So are those of pandas' nullable and categorical dtypes, and numbers beside None.
+    """
+    y = as_labels(y)
+    if y.dtype != object or not y.size or missing(y).any():
+        return y
+    plain = y.tolist()
+    labels = [plain] if y.ndim == 0 else y.ravel().tolist()
+    kinds = {isinstance(label, (str, bytes)) for label in labels}
+    are_plain = all(isinstance(label, (str, Real, np.generic)) for label in labels)
+    return np.array(plain) if len(kinds) == 1 and are_plain else y
 
 
 def _check_present(y: NDArray[Any]) -> None:

@@ -3,12 +3,12 @@
 from copy import deepcopy
 from typing import Any
 
-from skorch.callbacks import Callback
+from skorch.callbacks import BatchScoring, Callback, EpochScoring
 
 from sklseq.base.estimator import Fit
 from sklseq.training.engine import StopTraining
 
-__all__ = ["EpochReporter"]
+__all__ = ["EpochReporter", "check_callbacks"]
 
 
 class EpochReporter(Callback):
@@ -36,3 +36,26 @@ class EpochReporter(Callback):
             }
 
         return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
+
+
+def check_callbacks(callbacks: list[Any], held_out: bool) -> None:
+    """Refuse what is no callback of skorch, or waits for what this training does not give.
+
+    `held_out` says whether there are rows to validate on.
+    """
+    for given in callbacks:
+        callback = given[1] if isinstance(given, tuple) else given
+        name = type(callback).__name__
+        if not isinstance(callback, Callback):
+            raise ValueError(f"callbacks holds {given!r}, which is not a skorch callback.")
+        if isinstance(callback, (BatchScoring, EpochScoring)):
+            raise ValueError(
+                f"callbacks holds {name}, which lets skorch's net predict: scikit-learn's "
+                "ScoringMonitor, given to set_callbacks, scores each epoch."
+            )
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor.startswith("valid") and not held_out:
+            raise ValueError(
+                f"callbacks holds {name}, which monitors {monitor!r}, but no rows are held out to "
+                f"validate on: set early_stopping=True, or monitor={'train' + monitor[5:]!r}."
+            )

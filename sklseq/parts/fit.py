@@ -12,17 +12,17 @@ import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
 from torch import Tensor, nn
 
 from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
 from sklseq.base.estimator import Fit
+from sklseq.base.known_state import known_state
 from sklseq.base.randomness import draw_seed
 from sklseq.base.tables import of_table
 from sklseq.base.target_rows import TargetRows, read_weights
-from sklseq.parts.epochs import EpochReporter
+from sklseq.parts.epochs import EpochReporter, check_callbacks
 from sklseq.parts.storage import check_moments, check_setting, converted, rebuilt
-from sklseq.training.context import seeded_construction
+from sklseq.training.context import MOST_THREADS, seeded_construction
 from sklseq.training.engine import Result, Trainer
 from sklseq.training.hold_out import hold_out
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
@@ -112,7 +112,7 @@ class NeuralEstimator(Estimator):
         None,
         "Threads of torch. None takes one where a training step is small, for more would only "
         "wait for each other.",
-        integer(1),
+        integer(1, MOST_THREADS),
         None,
     )
     random_state: Any = param(
@@ -135,7 +135,9 @@ class NeuralEstimator(Estimator):
             "Negative loss on the held-out part after each epoch; None without `early_stopping`.",
         ),
         "best_loss_": attribute(
-            "float", "Lowest validation loss with `early_stopping`, else lowest training loss."
+            "float or None",
+            "Lowest validation loss with `early_stopping`, else lowest training loss; None before "
+            "the first epoch.",
         ),
     }
 
@@ -161,7 +163,8 @@ class NeuralEstimator(Estimator):
         ``known`` goes to `_read_targets`. A fit that fails leaves the estimator as it was before.
         """
         fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
-        n_epochs = 1 if partial else None if isinstance(self.max_epochs, str) else self.max_epochs
+        auto = isinstance(self.max_epochs, str)
+        n_epochs = 1 if partial else None if auto else int(self.max_epochs)
         with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight) as fit:
             data = self._read(X, fresh)
             target_rows = self._target_rows(data)
@@ -286,10 +289,7 @@ class NeuralEstimator(Estimator):
     def _trainer(self, fit: Fit, n_rows: int, partial: bool) -> Trainer:
         """The engine with the parameters of this estimator; those of one name are one."""
         callbacks = list(self.callbacks or ())
-        for callback in callbacks:
-            named = callback[1] if isinstance(callback, tuple) else callback
-            if not isinstance(named, Callback):
-                raise ValueError(f"callbacks holds {callback!r}, which is not a skorch callback.")
+        check_callbacks(callbacks, self.early_stopping and not partial)
         own = {
             "lr_schedule": None if partial else self.lr_schedule,
             "max_epochs": 1 if partial else self._n_epochs(n_rows),
@@ -315,7 +315,7 @@ class NeuralEstimator(Estimator):
             scores = [-loss for loss in result.validation_curve]
             self.validation_scores_ = (self.validation_scores_ or []) + scores
         held_out = self.validation_scores_
-        self.best_loss_ = -max(held_out) if held_out else min(self.loss_curve_)
+        self.best_loss_: float | None = -max(held_out) if held_out else min(self.loss_curve_)
         self._optimizer_state = result.optimizer_state
 
     # -- inference -------------------------------------------------------------------------
@@ -374,6 +374,7 @@ class NeuralEstimator(Estimator):
             state["_optimizer_state"] = converted(state["_optimizer_state"])
         return state
 
+    @known_state()
     def _restored(self, state: dict[str, Any]) -> dict[str, Any]:
         """The module rebuilt from what it was made with, and its weights, which must fit."""
         state = dict(super()._restored(state))

@@ -5,15 +5,16 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from sklseq.base import Estimator
-from sklseq.base.tables import read_table
-from sklseq.data import Columns, is_frame, kind_of
+from sklseq.base.tables import dense_table, read_table
+from sklseq.data import Columns, FrameContainer, as_container, is_frame, kind_of, plain_frame
 
 __all__ = ["ALL_KINDS", "TableFormat", "stacked_rows"]
 
-ALL_KINDS = ("number", "boolean", "category")
+ALL_KINDS = ("number", "boolean", "time", "category")
 """Kinds of columns; a network that takes all of them takes missing values, too."""
 
 # Standard deviations from zero beyond which a feature is centered.
@@ -30,7 +31,7 @@ class TableFormat:
 
     Parameters
     ----------
-    kinds : tuple of {"number", "boolean", "category"}
+    kinds : tuple of {"number", "boolean", "time", "category"}
         Kinds of columns that the network takes. With "category" tables with other columns than
         real numbers, and missing values, are encoded.
     advice : str
@@ -45,6 +46,8 @@ class TableFormat:
         Subtracted from rows that are not encoded.
     dtype : str, default="float64"
         Type of the rows of numbers.
+    container : FrameContainer or None, default=None
+        What the DataFrame was, if it was not a plain one of pandas.
     """
 
     kinds: tuple[str, ...]
@@ -54,6 +57,7 @@ class TableFormat:
     encoded: bool = False
     origin: Any = 0.0
     dtype: str = "float64"
+    container: FrameContainer | None = None
 
     _stored: ClassVar[dict[str, Any]] = {
         "kinds": "tuple of str",
@@ -63,6 +67,7 @@ class TableFormat:
         "encoded": "bool",
         "origin": "float or ndarray of shape (n_features,)",
         "dtype": "str",
+        "container": (FrameContainer, None),
     }
 
     def check_stored(self) -> None:
@@ -90,23 +95,32 @@ class TableFormat:
 
         Raises ValueError or TypeError, naming the row and column at fault.
         """
+        X, container = plain_frame(as_container(X))
+        X = X.toarray() if issparse(X) else X
         columns = Columns.of(X) if is_frame(X) else None
         if columns is not None and self._encodes(columns):
-            learned = replace(self, columns=columns, encoded=True)
-            return learned, learned.read(model, X, reset=True)
+            learned = replace(self, columns=columns, encoded=True, container=container)
+            rows = learned.read(model, X, reset=True)
+            return replace(learned, columns=columns.with_dependencies(rows)), rows
         rows = self._read_numbers(model, X, reset=True)
         if columns is None and (dtype := np.asarray(X).dtype).kind in "biu":
             columns = Columns.of_array(rows, dtype)
         encoded = columns is not None and self._encodes(columns)
-        learned = replace(self, columns=columns, encoded=encoded, dtype=rows.dtype.name)
+        learned = replace(
+            self, columns=columns, encoded=encoded, dtype=rows.dtype.name, container=container
+        )
         learned = replace(learned, origin=learned._origin_of(rows).astype(rows.dtype))
-        return learned, learned._transformed(rows)
+        rows = learned._transformed(rows)
+        if encoded and columns is not None:
+            learned = replace(learned, columns=columns.with_dependencies(rows))
+        return learned, rows
 
     def read(self, model: Estimator, X: Any, *, reset: bool = False) -> NDArray[Any]:
         """Rows of numbers of a table in this format.
 
         Raises ValueError or TypeError, naming the row and column at fault.
         """
+        X = dense_table(X)
         if (columns := self.encoder) is None or columns.array_dtype is not None:
             return self._transformed(self._read_numbers(model, X, reset=reset))
         if not is_frame(X):
@@ -139,9 +153,10 @@ class TableFormat:
         """Refuse columns of a DataFrame that are not numbers, or not complete."""
         for name, series in frame.items():
             if (kind := kind_of(series)) not in self.kinds or kind == "category":
-                how = "for example with OrdinalEncoder(dtype=int)"
-                if kind == "boolean":
-                    how = "with .astype(int)"
+                how = {
+                    "boolean": "with .astype(int)",
+                    "time": "for example by (x - x.min()) / np.timedelta64(1, 'D')",
+                }.get(kind, "for example with OrdinalEncoder(dtype=int)")
                 raise TypeError(
                     f"Column {name!r} has dtype {series.dtype}: make numbers of it, {how}: "
                     f"{self.advice}."
@@ -162,6 +177,8 @@ class TableFormat:
         if self.encoded or self.keeps_origin:
             return np.zeros(rows.shape[1])
         mean = rows.mean(axis=0, dtype=np.float64)
+        # Of a constant feature nothing is left, not the rounding of its mean.
+        mean = np.where(rows.max(axis=0) == rows.min(axis=0), rows[0], mean)
         is_far = np.abs(mean) > _FAR * rows.std(axis=0, dtype=np.float64)
         # Differences of whole numbers are whole numbers.
         return np.where(
@@ -176,17 +193,24 @@ class TableFormat:
 
     # -- writing ---------------------------------------------------------------------------
 
-    def write(self, rows: NDArray[Any]) -> Any:
+    def write(self, rows: NDArray[Any], *, drawn: bool = False) -> Any:
         """Rows of numbers as rows of the table: a DataFrame, or an array of its type."""
+        table = self._written(rows, drawn)
+        return table if self.container is None else self.container.write(table)
+
+    def _written(self, rows: NDArray[Any], drawn: bool) -> Any:
         if self.encoder is not None:
-            return self.encoder.decode(rows)
+            return self.encoder.decode(rows, drawn=drawn)
         if np.any(self.origin):
             rows = rows + self.origin
         return rows if self.columns is None else self.columns.table(rows)
 
     def write_samples(self, rows: NDArray[Any]) -> Any:
-        """As `write`, with real numbers in the type of the training data."""
-        return self.write(rows.astype(self.dtype, copy=False))
+        """As `write`, for draws: with real numbers in the type of the training data.
+
+        A column that another one determined in all rows of training does so in the rows drawn.
+        """
+        return self.write(rows.astype(self.dtype, copy=False), drawn=True)
 
 
 def _has_missing_or_text(X: Any) -> bool:
@@ -198,11 +222,13 @@ def _has_missing_or_text(X: Any) -> bool:
         return bool(np.isnan(values).any())
     if values.dtype.kind != "O":
         return values.dtype.kind in "US"
-    return any(v is None or isinstance(v, str) or v != v for v in values.ravel())
+    cells = [v for v in values.ravel() if np.ndim(v) == 0]
+    return any(v is None or isinstance(v, str) or v != v for v in cells)
 
 
 def stacked_rows(a: Any, b: Any) -> Any:
     """Two rows, arrays or DataFrames of one row each, as one table."""
+    a, b = dense_table(a), dense_table(b)
     for row in (a, b):
         if hasattr(row, "iloc") and not (is_frame(row) and len(row) == 1):
             raise ValueError(

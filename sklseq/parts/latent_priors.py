@@ -1,11 +1,10 @@
 """Ex-post density estimation: distributions fitted to latent codes after training, for samples."""
 
-import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
+from sklearn import config_context
 from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 
@@ -151,6 +150,13 @@ class _MixturePrior:
         return codes
 
 
+class _Mixture(GaussianMixture):
+    """One that does not warn: the criterion decides, whether or not it has converged."""
+
+    # Filters of warnings belong to all threads, so no fit may set one.
+    converged_ = property(lambda self: True, lambda self, value: None)
+
+
 def _fit_mixture(
     codes: NDArray[Any], kind: str, seed: int
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -160,14 +166,14 @@ def _fit_mixture(
     standard = (codes - mean) / scale
     if len(standard) == 1:  # scikit-learn needs two
         standard = np.repeat(standard, 2, axis=0)
+    n_different = len(np.unique(standard, axis=0))
     tried: list[tuple[float, GaussianMixture]] = []
     for k in _N_COMPONENTS if kind == "gmm" else (1,):
-        if k > len(standard):
+        if k > n_different:
             break
-        mixture = GaussianMixture(k, random_state=seed)
-        with warnings.catch_warnings():
-            # The criterion decides, whether or not the mixture has converged.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = _Mixture(k, random_state=seed)
+        # Its k-means is not written for other arrays than numpy's.
+        with config_context(array_api_dispatch=False):
             mixture.fit(standard)
         tried.append((mixture.bic(standard), mixture))
         lowest = min(tried, key=lambda pair: pair[0])

@@ -13,6 +13,7 @@ from torch import Tensor
 from sklseq.base import attribute
 from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences, check_finite
+from sklseq.data.limits import first_beyond, largest
 
 __all__ = [
     "SCALE_ATTRIBUTES",
@@ -47,13 +48,27 @@ def check_scale(model: Any, n_features: int) -> None:
 
 
 def learn_scale(
-    model: Any, rows: NDArray[Any], lengths: NDArray[np.int64], weights: NDArray[np.float64]
+    model: Any,
+    rows: NDArray[Any],
+    lengths: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    whole: str = "sequence",
 ) -> None:
     """Set mean and deviation of features ``(sum of lengths, n_features)``.
 
     Each sequence or tree counts alike whatever its length; `weights` are theirs or, of their
-    targets, those of the rows.
+    targets, those of the rows. Raises ValueError where a number is too large to be squared.
     """
+    limit = largest(np.float64, squared=True)
+    if (beyond := first_beyond(rows, limit, np.float64)) is not None:
+        (row, feature), value, why = beyond
+        ends = np.cumsum(lengths)
+        i = int(np.searchsorted(ends, row, side="right"))
+        step = f", step {row - ends[i] + lengths[i]}" if whole == "sequence" else ""
+        raise ValueError(
+            f"X, {whole} {i}{step}, feature {feature} is {value}{why}: drop it first, or scale the "
+            "data."
+        )
     if len(weights) != len(lengths):
         weights = np.add.reduceat(weights, np.cumsum(lengths) - lengths) / lengths
     of_rows = np.repeat(weights / lengths, lengths)

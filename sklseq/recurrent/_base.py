@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.base.sequences import SequenceEstimator
+from sklseq.base.symbols import warn_unknown_symbols
 from sklseq.data import Sequences, Vocabulary
 from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
@@ -112,7 +113,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         y : array-like
             Of a classifier a label for each sequence, ``(n_sequences,)``; of a regressor a value,
             or ``(n_sequences, n_outputs)``. With ``target="step"`` one (or n_outputs) for each
-            step, in a container of the shape of X: None, NaN and, among labels, -1 are steps
+            step, in a container of the shape of X: None and NaN are steps
             without a target.
         sample_weight : array-like or None, default=None
             Weight of each sequence, or of each step.
@@ -147,7 +148,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             )
         if known is None:
             return sequences
-        return sequences.with_steps(Vocabulary(known.tolist()).encode(sequences.steps))
+        codes = Vocabulary(known.tolist()).encode(sequences.steps)
+        if not fresh:
+            warn_unknown_symbols(sequences.steps, codes > 0, known, type(self).__name__)
+        return sequences.with_steps(codes)
 
     def _read_fitted(self, X: Any) -> Sequences:
         sequences = super()._read_fitted(X)

@@ -96,7 +96,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
             )
             raise ValueError(f"{given}: a network from this reservoir has {settled}.")
         model = cls(**{"dtype": esn.dtype} | params | equivalent)
-        model.n_features_in_ = esn.n_features_in_
+        model.n_features_in_, model._fitted_layout = esn.n_features_in_, esn._fitted_layout
         if hasattr(esn, "feature_names_in_"):
             model.feature_names_in_ = esn.feature_names_in_
         model.target_mean_, model.target_scale_ = esn.target_mean_, esn.target_scale_
@@ -110,7 +110,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
         )
         module.load_state_dict(weights)
         model.module_ = module.eval()
-        model.best_loss_ = np.inf
+        model.best_loss_ = None
         return model
 
 

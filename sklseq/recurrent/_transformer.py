@@ -99,6 +99,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         ValueError
             {{unchanged}}
         """
+        self._refuse_data_as_y(y)
         return self._fit(X, None, sample_weight)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -114,6 +115,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         -------
         self
         """
+        self._refuse_data_as_y(y)
         return self._fit(X, None, sample_weight, partial=True)
 
     def _read_targets(
@@ -122,8 +124,8 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         """The steps themselves; each counts as its sequence does, but the last has no next."""
         if data.lengths.max() < 2:
             raise ValueError(
-                "Every sequence has one step (n_features = 1 for a table): there is no next step "
-                "to learn from. At least one sequence needs two steps."
+                "Every sequence has one step (n_samples = 1 of one series, n_features = 1 of a "
+                "table): there is no next step to learn from. At least one needs two steps."
             )
         weights = weights.copy() if self._per_step else np.repeat(weights, data.lengths)
         if data.steps.ndim == 1:

@@ -19,6 +19,7 @@ from sklseq.base.trees import (
     vocabulary_of,
 )
 from sklseq.data import READERS, Forest
+from sklseq.data.limits import first_beyond, largest
 from sklseq.nn.trees.cells import COMPOSITIONS
 from sklseq.nn.trees.levels import ENGINES
 from sklseq.parts.fit import NeuralEstimator
@@ -179,7 +180,7 @@ class BaseRecursive(NeuralEstimator):
             weights = np.add.reduceat(weights, np.cumsum(data.n_results) - data.n_results)
         numeric = np.add.reduceat(data.has_features.astype(np.int64), data.starts)
         weights, some = np.repeat(weights, self._trees_per_row), numeric > 0
-        learn_scale(self, data.features[data.has_features], numeric[some], weights[some])
+        learn_scale(self, data.features[data.has_features], numeric[some], weights[some], "tree")
 
     def _settings(self, data: Forest, targets: Targets) -> dict[str, Any]:
         return {
@@ -209,4 +210,12 @@ class BaseRecursive(NeuralEstimator):
         if data.features is None:
             return data
         values = scaled(self, data.features, like)
+        if (beyond := first_beyond(values, largest(values.dtype), values.dtype)) is not None:
+            (node, feature), what, why = beyond
+            ends = np.cumsum(data.sizes)
+            tree = int(np.searchsorted(ends, node, side="right"))
+            raise ValueError(
+                f"Input X, standardized, contains {what}: tree {tree}, node "
+                f"{node - ends[tree] + data.sizes[tree]}, feature {feature}{why}."
+            )
         return data.with_features(np.where(data.has_features[:, None], values, 0))

@@ -57,7 +57,7 @@ class SupervisedRecursive(BaseRecursive):
             or ``(n_trees, n_outputs)``. With ``target="node"``, for each tree nested tuples of
             labels or values in its shape, or a list with one (or n_outputs) for each node, parents
             before their children and subtree after subtree; for sequences one for each step.
-            None, NaN and, among labels, -1 are nodes without a target.
+            None and NaN are nodes without a target.
         sample_weight : array-like or None, default=None
             Weight of each tree or pair, or as y of each node.
 

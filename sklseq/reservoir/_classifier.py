@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -39,8 +40,9 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
     A recurrent network with random weights that are never trained, the reservoir, is driven by
     a sequence: ``x(t) = (1 - a) x(t-1) + a f(W x(t-1) + W_in u(t) + b)`` with leak rate a. The
     label is read out of its states and their squares by ridge regression on 1 for the class and
-    -1 for the others, as in `sklearn.linear_model.RidgeClassifier`. That gives no probabilities;
-    with ``readout=LogisticRegression()``, or in a `CalibratedClassifierCV`, there are some.
+    -1 for the others, as in `sklearn.linear_model.RidgeClassifier`. Probabilities are the softmax
+    of these outputs, which is not calibrated: ``readout=LogisticRegression()``, or a
+    `CalibratedClassifierCV`, gives better ones.
 
     References
     ----------
@@ -174,9 +176,9 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
             values = values[:, 0]
         return self._restore(sequences, values)
 
-    @available_if(lambda self: self.readout is not None and _readout_has("predict_proba")(self))
+    @available_if(lambda self: self.readout is None or _readout_has("predict_proba")(self))
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Probability of each class, where the given `readout` has it.
+        """Probability of each class: the softmax of the ridge's outputs, or what `readout` gives.
 
         Parameters
         ----------
@@ -189,7 +191,34 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
             With ``target="step"`` one row for each step, in the container of X.
         """
         check_is_fitted(self)
-        return self._restore(*self._outputs(X, "predict_proba"))
+        return self._restore(*self._probabilities(X))
+
+    @available_if(lambda self: self.readout is None or _readout_has("predict_proba")(self))
+    def predict_log_proba(self, X: Any) -> NDArray[Any]:
+        """Logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_classes)
+            Or in the container that `predict_proba` gives.
+        """
+        check_is_fitted(self)
+        sequences, values = self._probabilities(X)
+        with np.errstate(divide="ignore"):
+            return self._restore(sequences, np.log(values))
+
+    def _probabilities(self, X: Any) -> tuple[Sequences, Array]:
+        sequences, values = self._outputs(X, "predict_proba")
+        if hasattr(self, "readout_"):
+            return sequences, values
+        if len(self.classes_) == 2:
+            values = np.hstack([-values, values])
+        return sequences, softmax(values, axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most likely class.
@@ -208,5 +237,5 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
         check_is_fitted(self)
         sequences, codes = self._outputs(X)
         if not hasattr(self, "readout_"):
-            codes = codes[:, 0] > 0 if codes.shape[1] == 1 else codes.argmax(axis=1)
+            codes = codes[:, 0] > 0 if len(self.classes_) == 2 else codes.argmax(axis=1)
         return self._restore(sequences, self.classes_[codes.astype(np.int64)])

@@ -11,7 +11,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator, other_default, param, real, same
-from sklseq.base.exogenous import first_steps, forecast_layout, read_exogenous, without_first
+from sklseq.base.exogenous import (
+    check_exogenous_names,
+    first_steps,
+    forecast_layout,
+    names_of,
+    read_exogenous,
+    without_first,
+)
+from sklseq.base.hints import refuse_exogenous_as_y
 from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
 from sklseq.data import Sequences
@@ -96,6 +104,7 @@ class ESNForecaster(BaseESN):
 
     _stored = {
         "_layout": "str",
+        "_exogenous_names": "data",
         "_end_states": "ndarray of shape (n_series, n_states)",
         "_end_values": "ndarray of shape (n_series, n_features)",
         "_noise_seed": "int",
@@ -142,6 +151,7 @@ class ESNForecaster(BaseESN):
             If X, `exogenous` or a parameter is not valid, or a series is not longer than the
             washout; the estimator is then as it was before.
         """
+        refuse_exogenous_as_y(y, type(self).__name__)
         return self._fit(X, exogenous, fresh=True)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -160,6 +170,7 @@ class ESNForecaster(BaseESN):
         -------
         self
         """
+        refuse_exogenous_as_y(y, type(self).__name__)
         return self._fit(X, exogenous, fresh=not self.__sklearn_is_fitted__())
 
     def _fit(self, X: Any, exogenous: Any, fresh: bool) -> Self:
@@ -169,7 +180,8 @@ class ESNForecaster(BaseESN):
             series = self._read_steps(X, reset=fresh)
             self._layout = forecast_layout(X, series)
             if fresh:
-                outside = read_exogenous(exogenous, series.lengths, self._layout, self.dtype)
+                found = read_exogenous(exogenous, series.lengths, self._layout, self.dtype)
+                outside, self._exogenous_names = found.steps, names_of(found)
                 self.n_exogenous_ = outside.shape[1]
                 self._scale = StepScale.of(series.steps, self.standardize)
                 self._exogenous_scale = StepScale.of(outside, self.standardize)
@@ -288,6 +300,7 @@ class ESNForecaster(BaseESN):
             Mean over features; 1 is perfect.
         """
         check_is_fitted(self)
+        refuse_exogenous_as_y(y, type(self).__name__)
         check_index(X, True, exogenous=exogenous)
         series, outside = self._read_known(X, exogenous)
         self._check_lengths(series.lengths)
@@ -352,8 +365,9 @@ class ESNForecaster(BaseESN):
                 f"least {self.washout + 2}."
             )
         raise ValueError(
-            "Every series has one step (a table with n_features = 1): there is no next step to "
-            "learn from. For one series of many steps in a table set target='step'."
+            "Every series has one step (n_samples = 1 of one series, n_features = 1 of a table): "
+            "there is no next step to learn from. For one series of many steps in a table set "
+            "target='step'."
         )
 
     def _read_known(self, X: Any, exogenous: Any, beyond: int = 0) -> tuple[Sequences, Array]:
@@ -364,10 +378,11 @@ class ESNForecaster(BaseESN):
         return series, self._known_exogenous(exogenous, series.lengths + beyond, layout)
 
     def _known_exogenous(self, exogenous: Any, lengths: NDArray[np.int64], layout: str) -> Array:
-        outside = read_exogenous(exogenous, lengths, layout, self.dtype)
-        if outside.shape[1] != self.n_exogenous_:
+        found = read_exogenous(exogenous, lengths, layout, self.dtype)
+        if (n_inputs := found.steps.shape[1]) != self.n_exogenous_:
             raise ValueError(
-                f"exogenous has {outside.shape[1]} inputs, but {type(self).__name__} was fitted "
-                f"with {self.n_exogenous_}."
+                f"exogenous has {n_inputs} inputs, but {type(self).__name__} was fitted with "
+                f"{self.n_exogenous_}."
             )
-        return self._exogenous_scale.apply(outside)
+        check_exogenous_names(found, self._exogenous_names)
+        return self._exogenous_scale.apply(found.steps)

@@ -165,6 +165,7 @@ class LiquidStateTransformer(SequenceTransformer, SequenceEstimator):
         ValueError
             If X or a parameter is not valid; the estimator is then as it was before.
         """
+        self._refuse_data_as_y(y)
         with self._fitting(X):
             steps = self._read_numbers(X, reset=True).steps
             self.input_range_ = np.stack([steps.min(axis=0), steps.max(axis=0)])

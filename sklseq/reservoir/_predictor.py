@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.base import clone
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import HasMethods, fit_context
@@ -112,7 +114,7 @@ class ESNPredictor(PoolingESN):
         y : array-like
             A target for each sequence, ``(n_sequences,)`` or for a regressor ``(n_sequences,
             n_outputs)``; with ``target="step"`` one for each step, in a container of the shape of
-            X. NaN, for a classifier also None and -1, is a step without a target.
+            X. NaN or None is a step without a target.
         sample_weight : array-like or None, default=None
             Weight of each sequence, or of each step.
 
@@ -137,6 +139,7 @@ class ESNPredictor(PoolingESN):
     def _fit(self, X: Any, y: Any, sample_weight: Any, method: str, classes: Any = None) -> Self:
         """Draw the reservoir, unless more is to be learned with it, and fit the readout."""
         fresh = method == "fit" or not self._goes_on()
+        sample_weight = self._requested(method, sample_weight)
         with self._fitting(X, y, sample_weight=sample_weight), one_blas_thread():
             sequences = self._read_training(X, fresh)
             weights = read_weights(sample_weight, self._target_rows(sequences))
@@ -158,6 +161,28 @@ class ESNPredictor(PoolingESN):
             else:
                 self._keep_given(self._new_readout(method).fit(source, values, weights))
         return self
+
+    def get_metadata_routing(self) -> Any:
+        """Weights are for this estimator, and for a given readout if it has requested them.
+
+        Returns
+        -------
+        MetadataRequest or MetadataRouter
+        """
+        if self.readout is None:
+            return super().get_metadata_routing()
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping.add(caller="partial_fit", callee="partial_fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(readout=self.readout, method_mapping=mapping)
+
+    def _requested(self, method: str, sample_weight: Any) -> Any:
+        """The weights, unless metadata routing keeps them from a given readout."""
+        routed = get_config()["enable_metadata_routing"] and self.readout is not None
+        if sample_weight is None or not routed:
+            return sample_weight
+        of_readout = process_routing(self, method, sample_weight=sample_weight).readout[method]
+        return of_readout.get("sample_weight")
 
     def _read_targets(
         self, y: Any, X: Sequences, weights: Array, fresh: bool, classes: Any

@@ -5,6 +5,7 @@ from typing import Any, Self
 from sklearn.utils import Tags, get_tags
 
 from sklseq._compat.sklearn import OrderedGridSearchCV
+from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._shared_work import PENALTIES, sharing_work
 
 __all__ = ["ESNSearchCV"]
@@ -64,10 +65,30 @@ class ESNSearchCV(OrderedGridSearchCV):
         Returns
         -------
         self
+
+        Raises
+        ------
+        TypeError
+            If `estimator` is no echo state network and holds none.
         """
+        _check_network(self.estimator)
         with sharing_work():
             return super().fit(X, y, **params)
 
     def _similar(self, candidate: dict[str, Any]) -> str:
         """The settings of a candidate that change its states."""
         return repr([(k, v) for k, v in candidate.items() if k.split("__")[-1] not in PENALTIES])
+
+
+def _check_network(estimator: Any) -> None:
+    """Refuse an estimator in which there is no echo state network."""
+    held = [estimator]
+    if hasattr(estimator, "get_params") and not isinstance(estimator, type):
+        held += estimator.get_params(deep=True).values()
+    if not any(isinstance(part, BaseESN) for part in held):
+        what = estimator if isinstance(estimator, type) else type(estimator)
+        raise TypeError(
+            f"estimator is a {what.__name__}: ESNSearchCV searches for an echo state network, or "
+            "a pipeline that ends with one, as in ESNSearchCV(ESNRegressor(random_state=0), "
+            '{"alpha": [1e-4, 1.0]}). For other estimators take GridSearchCV.'
+        )

@@ -57,6 +57,7 @@ class ESNTransformer(SequenceTransformer, PoolingESN):
             If X or a parameter is not valid, or a sequence is not longer than the washout; the
             estimator is then as it was before.
         """
+        self._refuse_data_as_y(y)
         with self._fitting(X), one_blas_thread():
             self._read_training(X, fresh=True)
         return self

@@ -4,17 +4,23 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
 
-__all__ = ["epoch_generators", "seeded_construction", "threads"]
+__all__ = ["MOST_THREADS", "epoch_generators", "seeded_construction", "threads"]
 
 # More multiply-adds than this in one step's product keep a second thread busy.
 _LARGE_STEP = 50_000_000
 
+# OpenMP ends the process where it cannot start as many threads as it is asked for.
+MOST_THREADS = 1024
+
 _lock = threading.RLock()
-_active = 0
+# Computations under way, in all threads of the process, and torch's threads before the first.
+_active: set[object] = set()
 _threads_before = 1
 
 
@@ -23,25 +29,52 @@ def threads(n_threads: int | None, work: int) -> Iterator[None]:
     """Limit torch's intra-op threads, and restore them.
 
     None means one where a step's `work`, in multiply-adds, is small, else as many as torch has.
+
+    Raises
+    ------
+    ValueError
+        If there cannot be so many, before anything is set.
     """
-    global _active, _threads_before
-    with _lock:
-        # Several fits may run in the threads of one process: the first that comes notes what
-        # to restore, and each restores that, not what another one has set.
-        if _active == 0:
-            _threads_before = torch.get_num_threads()
-        _active += 1
-        before = _threads_before
-    wanted = n_threads or (1 if work < _LARGE_STEP else before)
-    if n_threads is None or _in_worker():
-        wanted = min(wanted, before)  # a worker of joblib is given its share; never more
-    torch.set_num_threads(wanted)
+    global _threads_before
+    wanted = _checked(n_threads)
+    token = object()
+    # What restores stands twice, and does no harm twice: an interrupt may come within the first.
     try:
-        yield
+        try:
+            with _lock:
+                # Several fits may run in the threads of one process: the first that comes notes
+                # what to restore, and each restores that, not what another one has set.
+                if not _active:
+                    _threads_before = torch.get_num_threads()
+                _active.add(token)
+            wanted = wanted or (1 if work < _LARGE_STEP else _threads_before)
+            if n_threads is None or _in_worker():
+                # A worker of joblib is given its share; never more.
+                wanted = min(wanted, _threads_before)
+            torch.set_num_threads(wanted)
+            yield
+        finally:
+            _restore_threads(token)
     finally:
-        with _lock:
-            _active -= 1
-            torch.set_num_threads(before)
+        _restore_threads(token)
+
+
+def _restore_threads(token: object) -> None:
+    with _lock:
+        if token in _active:
+            torch.set_num_threads(_threads_before)
+            _active.discard(token)
+
+
+def _checked(n_threads: Any) -> int | None:
+    if n_threads is None:
+        return None
+    whole = isinstance(n_threads, Integral) and not isinstance(n_threads, bool)
+    if not whole or not 1 <= n_threads <= MOST_THREADS:
+        raise ValueError(
+            f"n_threads={n_threads!r} is not None or a whole number from 1 to {MOST_THREADS}."
+        )
+    return int(n_threads)
 
 
 @contextmanager
@@ -50,9 +83,16 @@ def seeded_construction(seed: int) -> Iterator[None]:
 
     Torch initializes from its global generator only, so constructions take turns.
     """
-    with _lock, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+    with _lock:
+        before = torch.default_generator.get_state()
+        try:  # twice, for an interrupt in the first
+            try:
+                torch.default_generator.manual_seed(seed)
+                yield
+            finally:
+                torch.default_generator.set_state(before)
+        finally:
+            torch.default_generator.set_state(before)
 
 
 def _in_worker() -> bool:

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +15,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 
+from sklseq._compat.torch import load_what_optimizers_need
 from sklseq.nn.layers.randomness import current_generator, drawing_from
 from sklseq.training.context import epoch_generators, threads
 from sklseq.training.monitors import BestWeights, EpochPrinter
@@ -22,6 +24,9 @@ from sklseq.training.phases import Phase, adversarial_step
 from sklseq.training.rows.batch import Batch, Rows, batches
 
 __all__ = ["Objective", "Result", "StopTraining", "Trainer"]
+
+# A loss so many times that of the first step, or one, has gone the wrong way.
+_EXPLODED = 100
 
 Objective = Callable[[nn.Module, Batch], Tensor]
 """Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
@@ -86,6 +91,7 @@ class Trainer:
 
         Raises ValueError if the loss is not finite.
         """
+        load_what_optimizers_need()
         device = next(module.parameters()).device
         n_parameters = sum(p.numel() for p in module.parameters())
         net = _Net(module, objective, self, device, self._all_callbacks(train, validation))
@@ -94,20 +100,23 @@ class Trainer:
             if optimizer_state is not None:
                 _resume(net.optimizer_, optimizer_state)
             net.notify("on_train_begin", X=train, y=validation)
-            interrupted = False
+            interrupted = ended = False
             try:
-                net.fit_loop(train, validation)
-            except StopTraining:
-                pass
+                with suppress(StopTraining):
+                    net.fit_loop(train, validation)
+                ended = True
+                net.notify("on_train_end", X=train, y=validation)
             except KeyboardInterrupt:
                 interrupted = True
-            net.notify("on_train_end", X=train, y=validation)
+                if not ended:
+                    net.notify("on_train_end", X=train, y=validation)
         if interrupted:
             self._keep_best(net)
         # The last step of a run has no loss after it that would show that it diverged.
         for name, parameter in module.named_parameters():
             if not parameter.isfinite().all():
                 raise ValueError(f"Training diverged: {name} is not finite. {self._advice()}")
+        self._warn_if_exploded(net, restored=interrupted or validation is not None)
         return Result(
             n_epochs=len(net.losses["train"]),
             loss_curve=net.losses["train"],
@@ -137,10 +146,24 @@ class Trainer:
             f"{self.gradient_clip}) or scale the inputs, for example with StandardScaler."
         )
 
+    def _warn_if_exploded(self, net: "_Net", restored: bool) -> None:
+        first = net.history[0, "batches", 0, "train_loss"]
+        last = net.losses["train"][net.best.epoch - 1 if restored else -1]
+        if last > _EXPLODED * max(abs(first), 1):
+            warnings.warn(
+                f"Training diverged: the loss was {first:.3g} in the first step and is {last:.3g} "
+                f"at the end. {self._advice()}",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+
     def _keep_best(self, net: "_Net") -> None:
-        if not net.losses["train"]:
+        best = net.best
+        if best.weights is None:
             raise KeyboardInterrupt("interrupted before the first epoch ended")
-        best = next(c for _, c in net.callbacks_ if isinstance(c, BestWeights))
+        # An interrupt may come after the losses of an epoch were noted, and before its weights.
+        for losses in net.losses.values():
+            del losses[best.n_seen :]
         best.restore_into(net.module_)
         warnings.warn(
             f"Training was interrupted in epoch {net.epoch + 1}; the weights of epoch "
@@ -190,7 +213,14 @@ class _Net(NeuralNet):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         for name, losses in self.losses.items():
             if (loss := self.history[-1].get(f"{name}_loss")) is not None:
+                # For skorch's Checkpoint.
+                self.history.record(f"{name}_loss_best", loss < min(losses, default=math.inf))
                 losses.append(loss)
+
+    @property
+    def best(self) -> BestWeights:
+        """The callback that has the best weights so far."""
+        return next(c for _, c in self.callbacks_ if isinstance(c, BestWeights))
 
     @property
     def epoch(self) -> int:
@@ -209,16 +239,17 @@ class _Net(NeuralNet):
 
     def notify(self, method_name: str, **kwargs: Any) -> None:
         getattr(self, method_name)(self, **kwargs)
-        stop = None
+        stop: KeyboardInterrupt | None = None
         for callback in self.listeners[method_name]:
             try:
                 getattr(callback, method_name)(self, **kwargs)
             except KeyboardInterrupt as error:
                 if method_name != "on_epoch_end":
                     raise
-                stop = error  # a callback's way to end training
+                # Ctrl-C within a callback is not its way to end training.
+                stop = StopTraining() if _meant(error, callback) else error
         if stop is not None:  # raised last, so that all callbacks see the epoch's end
-            raise StopTraining from stop
+            raise stop
 
     def run_single_epoch(
         self, iterator: Rows | None, training: bool, prefix: str, step_fn: Any, **_: Any
@@ -311,6 +342,12 @@ class _Net(NeuralNet):
             f"Training diverged: the loss is {loss} in epoch {epoch}, batch {batch} (largest "
             f"gradient: {sizes.get(name, 0):.3g}, of {name}). {self.trainer._advice()}"
         )
+
+
+def _meant(error: KeyboardInterrupt, callback: Callback) -> bool:
+    """Whether a callback ends training in good order."""
+    asked = isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
+    return asked or isinstance(error, StopTraining)
 
 
 def _overrides(callback: Callback, hook: str) -> bool:

@@ -47,7 +47,7 @@ def hold_out(
     if len(candidates) < 2:
         raise ValueError(
             f"{estimator} with early_stopping=True needs two {unit}s that have a target and "
-            f"weight, one of them to hold out, but X has {len(candidates)}: set it to False."
+            f"weight, one of them to hold out, but n_samples = {len(candidates)}: set it to False."
         )
     n_held = int(np.clip(np.ceil(share * len(candidates)), 1, len(candidates) - 1))
     if groups is not None:

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 __all__ = ["BestWeights", "EpochPrinter"]
 
 
+_Best = tuple[float, int, list[Tensor] | None]
+
+
 class BestWeights(Callback):
     """Remembers the weights of the epoch with the lowest loss."""
 
@@ -18,24 +21,39 @@ class BestWeights(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget earlier runs."""
-        self.loss, self.epoch = math.inf, 0
-        self.weights: list[Tensor] = []
+        self.best: _Best = (math.inf, 0, None)
+        self.n_seen = 0
+        self._spare: list[Tensor] | None = None
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Keep the weights of an epoch that is the best so far."""
-        if (loss := net.history[-1, self.monitor]) < self.loss:
-            self.loss, self.epoch = loss, len(net.losses["train"])
-            # Into the same memory: an epoch may be a single small step.
-            self.weights = self.weights or [torch.empty_like(t) for t in _tensors(net.module_)]
-            _copy(_tensors(net.module_), self.weights)
+        epoch = len(net.losses["train"])
+        if (loss := net.history[-1, self.monitor]) < self.best[0]:
+            # Into memory that is there: an epoch may be a single small step. An interrupt in the
+            # copy leaves the best as they are.
+            spare = self._spare or [torch.empty_like(t) for t in _tensors(net.module_)]
+            _copy(_tensors(net.module_), spare)
+            self._spare, self.best = self.best[2], (loss, epoch, spare)
+        self.n_seen = epoch
+
+    @property
+    def epoch(self) -> int:
+        """The best epoch so far, from 1."""
+        return self.best[1]
+
+    @property
+    def weights(self) -> list[Tensor] | None:
+        """Its weights; None before any."""
+        return self.best[2]
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Give the module its best weights, if asked to."""
-        if self.restore and self.weights:
+        if self.restore and self.weights is not None:
             self.restore_into(net.module_)
 
     def restore_into(self, module: nn.Module) -> None:
         """Give a module the best weights so far."""
+        assert self.weights is not None
         _copy(self.weights, _tensors(module))
 
 

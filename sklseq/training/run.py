@@ -41,6 +41,11 @@ def run(
     per_part : bool, default=False
         Whether `function` gives results of steps or nodes, one after the other.
     n_threads : int or None, default=None
+
+    Raises
+    ------
+    ValueError
+        If there is no number for a row.
     """
     result: NDArray | None = None
     module.eval()
@@ -53,4 +58,19 @@ def run(
                 result = np.empty((rows.n_results(per_part), *output.shape[1:]), output.dtype)
             result[places] = output
     assert result is not None
+    _check_numbers(result, rows, per_part)
     return result
+
+
+def _check_numbers(result: NDArray, rows: Rows, per_part: bool) -> None:
+    """NaN would be sorted as if it were the largest number."""
+    if not np.isnan(result).any():
+        return
+    dtype = str(rows.like.dtype).removeprefix("torch.")
+    row = int(np.argwhere(np.isnan(result))[0][0])
+    what = f"the part of a row at place {row}" if per_part and rows.per_part else f"row {row}"
+    raise ValueError(
+        f"The network gives NaN for {what}: its values, or their squares, are too large for "
+        f"{dtype} (the limit is {torch.finfo(rows.like.dtype).max:.2g}). Scale the data, leave "
+        "the row out, or fit with dtype='float64'."
+    )

@@ -302,3 +302,23 @@ def test_levels_of_noise_may_be_a_range(wine, noise):
 def test_a_range_of_levels_that_is_none(wine, level):
     with pytest.raises(ValueError, match="noise_level"):
         DenoisingAutoencoder(noise_level=level).fit(wine)
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber", "bce"])
+def test_errors_of_features_average_to_the_score(loss):
+    X = np.random.default_rng(0).uniform(size=(30, 4))
+    for cls in (Autoencoder, ContractiveAutoencoder, DenoisingAutoencoder, SparseAutoencoder):
+        model = cls(n_components=2, loss=loss, max_epochs=2, random_state=0).fit(X)
+        errors = model.reconstruction_errors(X)
+        assert errors.shape == X.shape
+        np.testing.assert_allclose(errors.mean(axis=1), -model.score_samples(X), rtol=1e-5)
+
+
+def test_automatic_contamination_finds_few_or_many():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    X[:30] *= 8
+    model = Autoencoder(n_components=1, contamination="auto", random_state=0).fit(X)
+    first, third = np.quantile(model.score_samples(X), [0.25, 0.75], method="inverted_cdf")
+    assert model.offset_ == pytest.approx(first - 1.5 * (third - first))
+    assert np.mean(model.predict(X)[:30] == -1) > 0.5

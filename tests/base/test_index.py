@@ -41,3 +41,19 @@ def test_rows_of_a_panel_are_its_sequences_or_its_steps():
         check_index(PANEL, False, y=of_sequences[::-1])
     with pytest.raises(ValueError, match="have different indices"):
         check_index(PANEL, True, y=PANEL[0].sort_index())
+
+
+def test_keys_of_a_dict_of_sequences():
+    X = {"b": np.zeros((3, 1)), "a": np.zeros((2, 1))}
+    check_index(X, y=pd.Series([0, 1], index=["b", "a"]), sample_weight=pd.Series([1, 2]))
+    with pytest.raises(ValueError, match="y and X have different indices"):
+        check_index(X, y=pd.Series([0, 1], index=["a", "b"]))
+
+
+def test_parts_of_lists():
+    hours = pd.date_range("2024", periods=3, freq="h")
+    X = [pd.DataFrame({"a": np.zeros(3)}, index=hours) for _ in range(2)]
+    y = [pd.Series(np.arange(3), index=hours) for _ in range(2)]
+    check_index(X, True, y=y, sample_weight=[1.0, 2.0])
+    with pytest.raises(ValueError, match="y, sequence 1, and X have different indices"):
+        check_index(X, True, y=[y[0], y[1][::-1]])

@@ -1,11 +1,28 @@
 """Scores per step are those of scikit-learn over the steps that have a target."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.model_selection import GridSearchCV, KFold
 
+from sklseq.base.sequences import SequenceEstimator
 from sklseq.metrics import masked_r2
 from sklseq.recurrent import RNNClassifier, RNNRegressor
+from sklseq.utils import all_estimators
+
+STEP_CLASSIFIERS = [
+    cls
+    for _, cls in all_estimators()
+    if issubclass(cls, SequenceEstimator) and is_classifier(cls())
+]
+
+
+def quick_settings(cls):
+    settings = {"hidden_size": 3, "max_epochs": 3, "reservoir_size": 20, "random_state": 0}
+    return {name: value for name, value in settings.items() if name in cls().get_params()}
+
 
 SMALL = {"target": "step", "hidden_size": 3, "max_epochs": 5, "random_state": 0}
 LENGTHS = [3, 1, 4, 2, 5]
@@ -95,7 +112,6 @@ def test_missing_labels_beside_strings_are_no_class():
 
 
 def test_frames_and_targets_of_other_rows_are_refused():
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": np.arange(20.0)}, index=np.arange(20) + 100)
     y = pd.Series(np.arange(20.0), index=frame.index)
     model = RNNRegressor(target="step", max_epochs=1).fit(frame, y)
@@ -105,3 +121,23 @@ def test_frames_and_targets_of_other_rows_are_refused():
     deep = frame.set_index(pd.MultiIndex.from_tuples([(i, 0, 0) for i in range(20)]))
     with pytest.raises(ValueError, match="3 levels"):
         model.fit(deep, y.to_numpy())
+
+
+@pytest.mark.parametrize("cls", STEP_CLASSIFIERS, ids=lambda cls: cls.__name__)
+def test_minus_one_is_a_label_like_any_other(cls):
+    """Steps without a label are None or NaN, in fit, partial_fit and score."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 6, 2)), rng.integers(-1, 2, size=(12, 6))
+    model = cls(target="step", **quick_settings(cls)).fit(X, y)
+    assert model.classes_.tolist() == [-1, 0, 1]
+    assert model.score(X, y) == accuracy_score(y.ravel(), model.predict(X).ravel())
+    partly = y.astype(object)
+    partly[:, ::2] = None
+    expected = accuracy_score(y[:, 1::2].ravel(), model.predict(X)[:, 1::2].ravel())
+    for absent in (None, np.nan, pd.NA):
+        partly[:, ::2] = absent
+        assert model.score(X, partly) == expected
+    if hasattr(model, "partial_fit"):
+        model.partial_fit(X, partly, classes=[-1, 0, 1])
+    search = GridSearchCV(model, {"random_state": [0]}, cv=KFold(2)).fit(X, y)
+    assert 0 < search.best_score_ < 1

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.utils import get_tags
 
 from sklseq.generative import GAN, VAE, RealNVP
 
@@ -85,3 +86,30 @@ def test_a_class_without_weight_is_not_drawn():
     with pytest.raises(ValueError, match=r"'b'.*no weight"):
         model.sample(3, y=["a", "b", "a"])
     assert model.sample(3, y="a").shape == model.sample(3).shape
+
+
+@pytest.mark.parametrize("cls", [VAE, RealNVP])
+def test_outliers_among_the_rows_that_were_fitted(cls):
+    y = np.arange(20) % 2
+    found = cls(conditional=True, max_epochs=1, random_state=0).fit_predict(X, y)
+    model = cls(conditional=True, max_epochs=1, random_state=0).fit(X, y)
+    assert_array_equal(found, model.predict(X))
+    assert get_tags(model).target_tags.required
+    assert not get_tags(cls()).target_tags.required
+
+
+@pytest.mark.parametrize("cls", [VAE, RealNVP])
+def test_thresholds_of_many_classes_cost_rows(cls, monkeypatch):
+    rng, scored = np.random.default_rng(0), []
+    rows, y = rng.normal(size=(600, 2)), np.arange(600) % 150
+    density = cls._density
+
+    def counted(self, data, classes):
+        scored.append(len(data))
+        return density(self, data, classes)
+
+    monkeypatch.setattr(cls, "_density", counted)
+    model = cls(conditional=True, max_epochs=1, random_state=0).fit(rows, y)
+    assert sum(scored) <= 16_000
+    share = np.mean(model.predict(rows) == -1)
+    assert 0.02 < share < 0.25

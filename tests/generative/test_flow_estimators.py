@@ -216,3 +216,28 @@ def test_rows_far_from_zero_are_as_good_as_any(cls):
     np.testing.assert_allclose(far.score_samples(X + 1e8), near.score_samples(X), atol=0.1)
     drawn = far.sample(50, random_state=0) - 1e8
     np.testing.assert_allclose(drawn, near.sample(50, random_state=0), atol=0.1)
+
+
+@pytest.mark.parametrize("cls", [RealNVP, Glow])
+def test_one_feature_has_two_modes(cls):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(-3, 0.3, 300), rng.normal(3, 0.3, 300)])[:, None]
+    flow = cls(n_layers=4, max_epochs=60, learning_rate=0.005, random_state=0).fit(X)
+    assert np.mean(np.abs(flow.sample(1000, random_state=0)) < 1.5) < 0.05
+    y = np.arange(600) % 2
+    given = cls(n_layers=2, conditional=True, max_epochs=2, random_state=0).fit(X, y)
+    assert given.sample(4, y=[0, 0, 1, 1]).shape == (4, 1)
+
+
+@pytest.mark.parametrize(("dtype", "atol"), [("float32", 1e-5), ("float64", 1e-12)])
+def test_without_couplings_a_flow_is_the_normal_distribution(dtype, atol):
+    rng = np.random.default_rng(0)
+    X = rng.multivariate_normal([0, 50, 0], [[1, 0.8, 0], [0.8, 1, 0.3], [0, 0.3, 4]], 200)
+    weights = rng.uniform(0.5, 2, size=200)
+    mean, covariance = np.average(X, axis=0, weights=weights), np.cov(X.T, aweights=weights, ddof=0)
+    # Weights that do not sum to whole numbers have no part in it.
+    for cls, expected in ((Glow, covariance), (RealNVP, np.diag(np.diag(covariance)))):
+        flow = cls(n_layers=0, max_epochs=3, dtype=dtype, random_state=0, weight_decay=0.1)
+        scores = flow.fit(X, sample_weight=weights).score_samples(X)
+        normal = multivariate_normal(mean, expected).logpdf(X)
+        np.testing.assert_allclose(scores, normal, atol=atol, rtol=atol)

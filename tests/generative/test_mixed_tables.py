@@ -310,3 +310,42 @@ def test_a_table_without_columns_and_an_infinite_number_are_named():
     frame.loc[3, "wage"] = -np.inf
     with pytest.raises(ValueError, match=r"'wage' is -inf at row 3.*make it missing"):
         VAE().fit(frame)
+
+
+def test_columns_that_are_always_equal_stay_equal():
+    rng = np.random.default_rng(0)
+    letter = rng.choice(["a", "b", "c"], size=500)
+    frame = pd.DataFrame({"u": letter, "v": letter, "x": rng.normal(size=500)})
+    for cls in (VAE, GAN, AAE):
+        samples = cls(**QUICK | {"max_epochs": 3}).fit(frame).sample(300, random_state=0)
+        assert (samples["u"] == samples["v"]).all()
+
+
+def test_missing_values_are_filled_in_with_what_is_expected():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=500)
+    frame = pd.DataFrame(
+        {
+            "x": z,
+            "count": np.rint(10 * z).astype(int),
+            "sign": np.where(z > 0, "plus", "minus"),
+            "when": pd.Timestamp("2024") + pd.to_timedelta(np.rint(100 * z), unit="D"),
+        }
+    )
+    model = VAE(n_components=1, **QUICK).fit(frame)
+    hidden = frame.copy()
+    hidden.loc[::3, "sign"] = None
+    hidden["count"] = frame["count"].where(np.arange(500) % 3 != 1)
+    hidden.loc[2::3, "when"] = pd.NaT
+    filled = model.impute(hidden)
+    assert filled.dtypes.equals(frame.dtypes)
+    for name, known in hidden.notna().items():
+        assert (filled[name] == frame[name])[known].all()
+    assert (filled["sign"] == frame["sign"]).mean() > 0.9
+    assert np.corrcoef(filled["count"], frame["count"])[0, 1] > 0.9
+    numbers = frame[["x", "count"]].to_numpy(dtype=float) / [1, 10]
+    rows = numbers.copy()
+    rows[::2, 1] = np.nan
+    by_rows = VAE(n_components=1, **QUICK).fit(numbers).impute(rows)
+    assert np.corrcoef(by_rows[::2, 1], numbers[::2, 1])[0, 1] > 0.9
+    assert np.array_equal(by_rows[1::2], numbers[1::2])

@@ -1,5 +1,7 @@
 """Oversampling: classes of one size, rows as given kept, and rare rows that look like rare rows."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -162,3 +164,41 @@ def test_what_cannot_be_is_refused():
         GenerativeOverSampler(GaussianMixture()).fit_resample(X, y)
     with pytest.raises(ValueError, match="names 'gone', which is none of the classes"):
         GenerativeOverSampler(sampling_strategy={"gone": 80}).fit_resample(X, y)
+
+
+def test_imbalanced_learn_checks():
+    checks = pytest.importorskip("imblearn.utils.estimator_checks")
+    sampler = GenerativeOverSampler(RealNVP(n_layers=2, max_epochs=1), random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for estimator, check in checks.estimator_checks_generator(sampler):
+            check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "drawn"),
+    [
+        ("auto", {"rare": 45, "rarer": 50}),
+        ("all", {"rare": 45, "rarer": 50, "usual": 0}),
+        ("not minority", {"rare": 45, "usual": 0}),
+        ("minority", {"rarer": 50}),
+        (lambda y: {"rare": (y == "rare").sum() + 3}, {"rare": 3}),
+    ],
+    ids=str,
+)
+def test_fit_tells_what_will_be_drawn(strategy, drawn):
+    X, y = rows()
+    sampler = GenerativeOverSampler(QUICK, sampling_strategy=strategy, random_state=0)
+    assert sampler.fit(X, y).sampling_strategy_ == drawn
+    assert sampler.n_features_in_ == 2
+    assert not hasattr(sampler, "generator_")
+    assert len(sampler.fit_resample(X, y)[0]) == 85 + sum(drawn.values())
+    names = sampler.fit(pd.DataFrame(X, columns=["a", "b"]), y).feature_names_in_
+    assert names.tolist() == ["a", "b"]
+
+
+def test_a_pipeline_may_end_in_a_sampler():
+    pipelines = pytest.importorskip("imblearn.pipeline")
+    X, y = rows()
+    pipeline = pipelines.make_pipeline(StandardScaler(), GenerativeOverSampler(QUICK))
+    assert len(pipeline.fit_resample(X, y)[0]) == 180

@@ -102,7 +102,7 @@ def test_names_say_nothing(metric):
     def renamed(frame):
         return frame.assign(
             town=frame["town"].astype(object).map(RENAMED),
-            pet=frame["pet"].map({"dog": 1, "cat": 2}).astype(object),
+            pet=frame["pet"].map({"dog": "x", "cat": "y"}),
             sick=np.where(frame["sick"], "a", "b"),
             member=frame["member"].map({True: "b", False: "c"}).astype("category"),
         )
@@ -184,7 +184,7 @@ def test_kinds_are_matched_too():
     X = mixed(0, 40)
     with pytest.raises(ValueError, match="Column 'visits' is a number in X, but a category in sam"):
         energy_distance(X, X.assign(visits="many"))
-    with pytest.raises(TypeError, match="Column 'visits' has dtype datetime64"):
+    with pytest.raises(ValueError, match="is a number in X, but a time in samples"):
         energy_distance(X, X.assign(visits=pd.Timestamp(0)))
     with pytest.raises(ValueError, match=r"Column 'wage' is .*inf.* at row 0"):
         energy_distance(X, X.assign(wage=np.inf))

@@ -46,7 +46,7 @@ class ThresholdSteps(BaseEstimator):
         self.threshold = threshold
 
     def fit(self, X, y):
-        self.classes_ = np.unique(np.concatenate([labels[labels >= 0] for labels in y]))
+        self.classes_ = np.unique(np.concatenate([labels[~np.isnan(labels)] for labels in y]))
         return self
 
     def predict(self, X):
@@ -70,8 +70,8 @@ def ragged_data():
     X, y = np.empty((2, 24), dtype=object)
     for i, length in enumerate(rng.integers(3, 9, size=24)):
         X[i] = rng.normal(size=(length, 2))
-        y[i] = (X[i][:, 0] > 0.5).astype(np.int64)
-        y[i][1] = -1
+        y[i] = (X[i][:, 0] > 0.5).astype(np.float64)
+        y[i][1] = np.nan
     return X, y
 
 

@@ -28,7 +28,7 @@ def ragged(arrays):
 
 @st.composite
 def panels(draw, dense=False):
-    """Labels 0..2 with -1 here and there (never everywhere), predictions and weights."""
+    """Labels 0..2 with gaps here and there (never everywhere), predictions and weights."""
     n = draw(st.integers(1, 6))
     lengths = (
         [draw(st.integers(1, 7))] * n
@@ -36,10 +36,10 @@ def panels(draw, dense=False):
         else draw(st.lists(st.integers(1, 7), min_size=n, max_size=n))
     )
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    y_true = [rng.integers(-1, 3, size=length) for length in lengths]
+    y_true = [rng.choice([np.nan, 0.0, 1.0, 2.0], size=length) for length in lengths]
     y_true[0][0] = 0
     y_pred = [
-        np.where(rng.random(len(y)) < 0.6, np.maximum(y, 0), rng.integers(0, 3, len(y)))
+        np.where(rng.random(len(y)) < 0.6, np.nan_to_num(y), rng.integers(0, 3, len(y)))
         for y in y_true
     ]
     return y_true, y_pred, rng.uniform(0.1, 2, size=n)
@@ -51,7 +51,7 @@ def stacked(y_true, y_pred, weights):
         (label, prediction, weight)
         for true, pred, weight in zip(y_true, y_pred, weights, strict=True)
         for label, prediction in zip(true, pred, strict=True)
-        if label != -1
+        if not np.isnan(label)
     ]
     return tuple(np.array(column) for column in zip(*rows, strict=True))
 
@@ -79,7 +79,7 @@ def test_sequence_accuracy_is_the_share_of_faultless_sequences(panel):
     y_true, y_pred, weights = panel
     faultless, counted = [], []
     for true, pred, weight in zip(y_true, y_pred, weights, strict=True):
-        pairs = [(t, p) for t, p in zip(true, pred, strict=True) if t != -1]
+        pairs = [(t, p) for t, p in zip(true, pred, strict=True) if not np.isnan(t)]
         if pairs:
             faultless.append(all(t == p for t, p in pairs))
             counted.append(weight)
@@ -106,8 +106,7 @@ def real(metric, y_true, y_pred):
     if metric is not masked_r2_score:
         return y_true, y_pred
     extra = [np.array([5.0, 7.0])]
-    floats = [np.where(y == -1, np.nan, y.astype(float)) for y in y_true]
-    return floats + extra, [y.astype(float) for y in y_pred] + extra
+    return y_true + extra, [y.astype(float) for y in y_pred] + extra
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -116,7 +115,7 @@ def real(metric, y_true, y_pred):
 def test_container_does_not_matter(metric, panel):
     y_true, y_pred, _ = panel
     if metric is masked_r2_score:
-        y_true = [np.where(y == -1, np.nan, y + np.arange(len(y))) for y in y_true]
+        y_true = [y + np.arange(len(y)) for y in y_true]
         y_true[0][:1] = 40.0
         y_true.append(np.arange(len(y_true[0]), dtype=float))
         y_pred = [*y_pred, y_pred[0]]
@@ -136,7 +135,7 @@ def frame_like(y):
 
 @pytest.mark.parametrize("form", [list, np.array, pd.Series])
 def test_flat_labels_are_one_series(form):
-    y_true, y_pred = form([0, 1, 2, 1, -1]), form([0, 1, 1, 1, 0])
+    y_true, y_pred = form([0, 1, 2, 1, np.nan]), form([0, 1, 1, 1, 0])
     assert step_accuracy_score(y_true, y_pred) == 0.75
     assert sequence_accuracy_score(y_true, y_pred) == 0.0
     assert step_f1_score(y_true, y_pred, average="micro") == 0.75
@@ -153,8 +152,6 @@ def test_flat_labels_are_one_series(form):
         ([["a", "b"], ["b", pd.NA]], "x"),
         ([[0, 1], [1, None]], 0),
         ([[0, 1], [1.0, np.nan]], 0),
-        ([[0, 1], [1, -1]], -1),
-        ([[0.0, 1.0], [1.0, -1.0]], 0),
         ([[False, True], [True, None]], False),
     ],
 )
@@ -165,11 +162,11 @@ def test_unlabeled_steps_do_not_count(metric, y_true, missing):
 
 
 def test_sequence_without_labels_does_not_count():
-    assert sequence_accuracy_score([[0, 1], [-1, -1], [1]], [[0, 1], [1, 0], [0]]) == 0.5
+    assert sequence_accuracy_score([[0, 1], [None, None], [1]], [[0, 1], [1, 0], [0]]) == 0.5
 
 
 def test_weights_may_differ_from_step_to_step():
-    y_true, y_pred = [[0, 1], [2, -1, 1]], [[0, 0], [2, 0, 1]]
+    y_true, y_pred = [[0, 1], [2, None, 1]], [[0, 0], [2, 0, 1]]
     weights = [[1, 2], [3, 100, 4]]
     assert step_accuracy_score(y_true, y_pred, sample_weight=weights) == pytest.approx(0.8)
     per_step = frame_like([np.array(w) for w in weights])
@@ -209,8 +206,8 @@ def test_misfits_are_explained(metric, y_true, y_pred, message):
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "message"),
     [
-        ([[-1, -1]], [[0, 1]], "no labeled step"),
-        ([[0, 1], [1, 1]], [[0, 1], [1, -1]], "sequence 1, step 1: the prediction"),
+        ([[None, None]], [[0, 1]], "no labeled step"),
+        ([[0, 1], [1, 1]], [[0, 1], [1, None]], "sequence 1, step 1: the prediction"),
         ([0, 1], [None, 1], "^step 0: the prediction"),
         ([["a", "b"]], [[0, 1]], "both be str"),
         ([["a", 1]], [["a", "b"]], "one kind, got numbers and str"),

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
@@ -156,7 +159,7 @@ def test_a_frame_of_one_series_is_told_from_a_table_of_sequences():
     assert_allclose(PerStep(target="step").fit_transform(frame).std(ddof=0), 1)
 
 
-@pytest.mark.parametrize("missing", [-1, None, np.nan])
+@pytest.mark.parametrize("missing", [None, np.nan])
 def test_steps_without_a_target_are_left_out(missing):
     X = np.random.default_rng(0).normal(size=(60, 3))
     y = (X[:, 0] > 0).astype(int)
@@ -166,3 +169,139 @@ def test_steps_without_a_target_are_left_out(missing):
     model = PerStep(SelectKBest(k=1), target="step").fit(X, partly.tolist())
     expected = SelectKBest(k=1).fit(X[~gone], y[~gone])
     assert_allclose(model.transformer_.scores_, expected.scores_)
+
+
+@pytest.mark.parametrize("target", ["sequence", "step"])
+@pytest.mark.parametrize("container", [list, tuple, pd.Series])
+def test_a_list_of_frames_gives_frames_with_their_times_and_names(target, container):
+    hours = pd.date_range("2024", periods=9, freq="h")
+    X = [pd.DataFrame(x, columns=["a", "b", "c"], index=hours[: len(x)]) for x in sequences([3, 5])]
+    y = [np.arange(len(x)) % 2 for x in X] if target == "step" else [0, 1]
+    model = PerStep(target=target).fit(container(X), y)
+    output = model.transform(container(X))
+    assert output.dtype == object
+    expected = StandardScaler().fit(np.concatenate(X))
+    for x, out, back in zip(X, output, model.inverse_transform(output), strict=True):
+        pd.testing.assert_index_equal(out.index, x.index)
+        assert list(out.columns) == list(x.columns)
+        assert_allclose(out, expected.transform(x.to_numpy()), atol=1e-12)
+        pd.testing.assert_frame_equal(back, x)
+    by_name = make_column_transformer((StandardScaler(), ["b"]))
+    assert list(PerStep(by_name).fit_transform(X)[0].columns) == ["standardscaler__b"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.transform([x[["b", "a", "c"]] for x in X])
+
+
+def test_columns_of_any_type_in_a_list_of_frames_reach_the_transformer():
+    X = [
+        pd.DataFrame({"u": [0.0, 1.0], "day": pd.date_range("2024", periods=2), "word": ["x", "y"]})
+        for _ in range(3)
+    ]
+    by_name = make_column_transformer((StandardScaler(), ["u"]), ("passthrough", ["word"]))
+    output = PerStep(by_name).fit_transform(X)
+    assert output[1]["passthrough__word"].tolist() == ["x", "y"]
+    with pytest.raises(TypeError, match=r"sequence 0, step 0, feature 1 \(column 'day'\)"):
+        PerStep(StandardScaler()).fit(X)
+
+
+def test_polars_frames_in_a_list():
+    pl = pytest.importorskip("polars")
+    arrays = sequences([3, 5])
+    X = [pl.DataFrame(x, schema=["a", "b", "c"]) for x in arrays]
+    model = PerStep().fit(X)
+    assert model.feature_names_in_.tolist() == ["a", "b", "c"]
+    output = model.transform(X)
+    assert output[0].columns == ["a", "b", "c"]
+    expected = PerStep().fit_transform(arrays)
+    for out, values in zip(output, expected, strict=True):
+        assert_allclose(out.to_numpy(), values, atol=1e-12)
+    X[1][2, "b"] = None
+    filled = PerStep(SimpleImputer()).fit_transform(X)
+    assert not np.isnan(filled[1].to_numpy()).any()
+    panel = pl.concat([x.with_columns(id=pl.lit(f"s{i}")) for i, x in enumerate(X)])
+    parts = panel.partition_by("id", include_key=False)
+    assert_allclose(PerStep(SimpleImputer()).fit_transform(parts)[0].to_numpy(), filled[0])
+    with pytest.raises(ValueError, match="column 'id'"):
+        PerStep(SimpleImputer()).fit(panel)
+    with pytest.warns(UserWarning, match="partition_by"):
+        PerStep().fit(panel.drop("id").drop_nulls())
+
+
+@pytest.mark.parametrize("missing", [np.nan, None, pd.NA])
+def test_what_pandas_calls_missing_is_imputed(missing):
+    values = np.arange(12.0).reshape(6, 2).astype(object)
+    values[3, 0] = missing
+    index = pd.MultiIndex.from_product([range(2), range(3)])
+    frame = pd.DataFrame(values, index=index, columns=["a", "b"])
+    expected = np.arange(12.0).reshape(6, 2)
+    expected[3, 0] = np.mean([0, 2, 4, 8, 10])
+    for X in (frame, frame.astype("Float64"), frame.convert_dtypes()):
+        assert_allclose(PerStep(SimpleImputer()).fit_transform(X), expected)
+        parts = [part for _, part in X.groupby(level=0)]
+        assert_allclose(np.concatenate(PerStep(SimpleImputer()).fit_transform(parts)), expected)
+    lists = [values[:3].tolist(), values[3:].tolist()]
+    assert_allclose(np.concatenate(PerStep(SimpleImputer()).fit_transform(lists)), expected)
+
+
+def test_padding_is_not_made_data_in_silence():
+    X = np.random.default_rng(0).normal(size=(8, 6, 2))
+    X[::2, 4:] = np.nan
+    for data in (X, X[..., 0]):
+        with pytest.warns(UserWarning, match="Padding is not needed"):
+            model = PerStep(SimpleImputer()).fit(data)
+        with pytest.warns(UserWarning, match="Padding is not needed"):
+            model.transform(data)
+        assert np.isnan(PerStep(StandardScaler()).fit_transform(data)).any()
+
+
+def test_names_of_features():
+    X = sequences([3, 2])
+    assert PerStep().fit(X).get_feature_names_out().tolist() == ["x0", "x1", "x2"]
+    assert PerStep(PCA(2)).fit(X).get_feature_names_out().tolist() == ["pca0", "pca1"]
+    names = PerStep().fit(np.zeros((4, 2))).get_feature_names_out(["t0", "t1"])
+    assert names.tolist() == ["t0", "t1"]
+    with pytest.raises(ValueError, match="input_features should have length equal"):
+        PerStep().fit(np.zeros((4, 2))).get_feature_names_out(["t0"])
+
+
+# -- metadata routing ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("requested", [True, False, None])
+@pytest.mark.parametrize("piped", [True, False])
+def test_the_requests_of_the_transformer_are_respected(requested, piped):
+    X, weights = sequences([2, 5, 3]), np.array([1.0, 2.0, 0.5])
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=requested)
+        model = make_pipeline(PerStep(scaler)) if piped else PerStep(scaler)
+        if requested is None:
+            with pytest.raises(UnsetMetadataPassedError, match=r"StandardScaler\.fit"):
+                model.fit(X, sample_weight=weights)
+            return
+        if not requested:
+            with pytest.raises(TypeError, match="sample_weight"):
+                model.fit(X, sample_weight=weights)
+            model.fit(X)
+            expected = PerStep().fit(X)
+        else:
+            model.fit(X, sample_weight=weights)
+            expected = PerStep().fit(X, sample_weight=weights)
+        fitted = model[0] if piped else model
+        assert_array_equal(fitted.transformer_.mean_, expected.transformer_.mean_)
+
+
+def test_metadata_by_another_name():
+    X, weights = sequences([2, 5, 3]), np.array([1.0, 2.0, 0.5])
+    expected = PerStep().fit(X, sample_weight=weights)
+    with config_context(enable_metadata_routing=True):
+        model = PerStep(StandardScaler().set_fit_request(sample_weight="w")).fit(X, w=weights)
+    assert_array_equal(model.transformer_.mean_, expected.transformer_.mean_)
+    with pytest.raises(ValueError, match="enable_metadata_routing"):
+        PerStep().fit(X, w=weights)
+
+
+def test_columns_of_a_table_of_series_are_known_by_name():
+    X = pd.DataFrame({name: [pd.Series(np.arange(3.0) + i) for i in range(4)] for name in "ab"})
+    by_name = make_column_transformer((StandardScaler(), ["b"]))
+    output = PerStep(by_name).fit(X).transform(X)
+    assert [part.shape for part in output] == [(3, 1)] * 4

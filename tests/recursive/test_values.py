@@ -53,7 +53,7 @@ def test_no_value(value, message):
             RecursiveTransformer(**QUICK).fit(X)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_no_finite_value(value):
     X = [("a", [0.5]), ("a", ("b", [value]))]
     with pytest.raises(ValueError, match=r"tree 1, node 2, feature 0.*has None"):

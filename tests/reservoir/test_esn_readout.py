@@ -9,8 +9,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.linalg import LinAlgWarning
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
 from sklearn.metrics import r2_score
 from sklearn.model_selection import LeaveOneOut
@@ -90,8 +92,13 @@ def test_sequences_equal_ridge_classifier(class_weight):
     assert_allclose(model.decision_function(X), ridge.decision_function(table), atol=1e-8)
     assert_array_equal(model.predict(X), ridge.predict(table))
     two = y != "mid"
-    assert model.fit(X[two], y[two]).decision_function(X).shape == (60,)
-    assert not hasattr(model, "predict_proba")
+    for rows in (np.full(len(X), True), two):
+        model.fit(X[rows], y[rows])
+        probabilities = model.predict_proba(X)
+        assert_allclose(probabilities.sum(axis=1), 1)
+        assert_array_equal(model.classes_[probabilities.argmax(axis=1)], model.predict(X))
+        assert_allclose(model.predict_log_proba(X), np.log(probabilities))
+    assert model.decision_function(X).shape == (60,)
 
 
 def test_nan_is_a_step_without_a_target_of_its_own():
@@ -432,3 +439,23 @@ def test_the_equivalent_network_is_absent_without_a_fitted_ridge():
     }  # fmt: skip
     assert state["stack.forward_layers.0.weight_hh"].shape == (30, 30)
     assert state["head.bias"].shape == (2,)
+
+
+@pytest.mark.parametrize("requested", [True, False, None])
+def test_the_requests_of_a_readout_are_respected(requested):
+    X, y = sequences()
+    weights = np.linspace(0.1, 3, len(X))
+    readout = LogisticRegression()
+    plain = ESNClassifier(readout=readout, random_state=0).fit(X, y)
+    weighted = clone(plain).fit(X, y, sample_weight=weights)
+    with config_context(enable_metadata_routing=True):
+        readout = LogisticRegression().set_fit_request(sample_weight=requested)
+        model = ESNClassifier(readout=readout, random_state=0)
+        if requested is None:
+            with pytest.raises(UnsetMetadataPassedError, match=r"LogisticRegression\.fit"):
+                model.fit(X, y, sample_weight=weights)
+            return
+        model.fit(X, y, sample_weight=weights)
+    expected = weighted if requested else plain
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+    assert not np.array_equal(plain.predict_proba(X), weighted.predict_proba(X))

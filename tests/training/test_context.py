@@ -38,6 +38,16 @@ def test_threads_are_set_and_restored(n_threads, work, inside):
 
 
 @pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("n_threads", [True, 0, -1, 1.0, 2**31 - 1, 2**70, "2"])
+def test_threads_that_cannot_be_are_refused_before_anything_is_set(n_threads):
+    with pytest.raises(ValueError, match="n_threads="), threads(n_threads, LARGE):
+        pass
+    with threads(np.int8(1), LARGE):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_threads_nest():
     with threads(3, 1):
         with threads(None, 1):

@@ -209,11 +209,13 @@ def test_a_partial_fit_that_fails_leaves_the_last_one_as_it_was(kind):
 @pytest.mark.parametrize("cls", [RNNRegressor, GRURegressor, LSTMRegressor])
 def test_huge_inputs_train_or_are_refused(cls):
     model = cls(**SMALL)
-    huge = [x * 1e30 for x in X]
-    model.fit(huge, VALUES)
-    assert np.isfinite(model.predict(huge)).all()
-    with pytest.raises(ValueError, match=r"sequence 0, step 0, feature \d .*too large for float32"):
-        model.fit([x * 1e39 for x in X], VALUES)
+    model.fit(X, VALUES)
+    expected = model.predict(X)
+    for factor in (1e30, 1e100):  # scaled in double precision
+        huge = [x * factor for x in X]
+        np.testing.assert_allclose(model.fit(huge, VALUES).predict(huge), expected, rtol=1e-3)
+    with pytest.raises(ValueError, match=r"sequence 0, step 0, feature \d .*too large for float64"):
+        model.fit([x * 1e200 for x in X], VALUES)
 
 
 # Callbacks of skorch

@@ -6,52 +6,112 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sklseq.data.arrays import first_date, missing
+from sklseq.data.limits import first_beyond, largest
 from sklseq.data.sequences.container import Sequences
 
-__all__ = ["check_finite", "check_numeric", "check_one_kind"]
+__all__ = ["check_finite", "check_numeric", "check_one_kind", "padded_sequences", "place_in"]
 
 
 def check_numeric(
-    values: NDArray[Any], dtype: DTypeLike, name: str, locate: Callable[[int], tuple[int, int]]
+    values: NDArray[Any], dtype: DTypeLike, place: Callable[[int, int], str]
 ) -> NDArray[Any]:
-    """Values as numbers, or an error; `locate` gives sequence and step of a row, for messages."""
+    """Values (n_rows, n_columns) as numbers, NaN where one is None or pandas' NA, or an error.
+
+    Parameters
+    ----------
+    values : ndarray
+    dtype : dtype
+    place : callable
+        What messages call a value, by row and column.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the first value that is no number; dates, which numpy would convert, are none.
+    """
     if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {name}, sequence {locate(0)[0]} is complex.")
+        raise ValueError(f"Complex data not supported: {place(0, 0)} is complex.")
+    if values.dtype.kind in "mM" or values.dtype == object:
+        _refuse_dates(values, place)
     try:
         with np.errstate(over="ignore"):  # what overflows is found by the check for infinity
             return values.astype(dtype, copy=False)
-    except (TypeError, ValueError) as error:
-        for (row, feature), value in np.ndenumerate(values):
+    except (TypeError, ValueError, OverflowError) as error:
+        for row, column in np.argwhere(~missing(values)):
+            value = values[row, column]
             try:
                 float(value)
-            except (TypeError, ValueError):
-                sequence, step = locate(row)
-                raise type(error)(
-                    f"{name}, sequence {sequence}, step {step}, feature {feature} is {value!r}: "
-                    "argument must be a string or a number, and numbers and symbols cannot be "
-                    "mixed."
+            except (TypeError, ValueError, OverflowError):
+                kind = TypeError if isinstance(error, TypeError) else ValueError
+                raise kind(
+                    f"{place(row, column)} is {value!r:.80}: argument must be a string or a "
+                    "number, and numbers and symbols cannot be mixed."
+                    + (_NESTED if np.ndim(value) else "")
                 ) from error
-        raise
+        return np.where(missing(values), np.nan, values).astype(dtype)  # pandas' NA
+
+
+_NESTED = (
+    " Where cells hold the steps of one feature, those of all columns must: give such columns "
+    "alone, or [np.column_stack(list(r)) for r in X.to_numpy()]."
+)
+
+
+def place_in(
+    name: str, locate: Callable[[int], tuple[int, int]], columns: Any = None
+) -> Callable[[int, int], str]:
+    """What messages call a feature of a step; `locate` gives sequence and step of a row."""
+
+    def place(row: int, feature: int) -> str:
+        sequence, step = locate(row)
+        column = "" if columns is None else f" (column {columns[feature]!r})"
+        return f"{name}, sequence {sequence}, step {step}, feature {feature}{column}"
+
+    return place
+
+
+def _refuse_dates(values: NDArray[Any], place: Callable[[int, int], str]) -> None:
+    for column, found in enumerate(map(first_date, values.T)):
+        if found is not None:
+            row = int(np.argmax([value is found or value == found for value in values[:, column]]))
+            raise TypeError(
+                f"{place(row, column)} is the date or time {found}, which is no number: leave that "
+                "feature out, or make numbers of it, such as seconds since the first."
+            )
 
 
 def check_finite(sequences: Sequences, allow_nan: bool = False, name: str = "X") -> Sequences:
     """Refuse infinity and, unless allowed, NaN, naming the first place."""
     steps = sequences.steps
-    # The sum of finite values is finite but for overflow: one pass without a mask, nearly always.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(steps.sum()):
-            return sequences
-    wrong = np.isinf(steps) if allow_nan else ~np.isfinite(steps)
-    if not wrong.any():
+    if (beyond := first_beyond(steps, largest(steps.dtype), steps.dtype, allow_nan)) is None:
         return sequences
-    row, feature = np.argwhere(wrong)[0]
+    (row, feature), what, why = beyond
     sequence, step = sequences.locate(row)
-    value = "NaN" if np.isnan(steps[row, feature]) else "infinity"
+    is_nan = np.isnan(steps[row, feature])
+    advice = "Drop it first, or scale the data."
+    if is_nan:
+        advice = "Impute or drop it first, for example with PerStep(SimpleImputer())."
+    end = sequences.starts[sequence] + sequences.lengths[sequence]
+    if is_nan and sequences.layout != "series" and np.isnan(steps[row:end]).all():
+        axis = ".all(axis=1)" if steps.shape[1] > 1 else ""
+        shorter = f"[x[~np.isnan(x){axis}] for x in {name}]"
+        if sequences.layout == "frame":
+            shorter = f'{name}.dropna(how="all")'
+        advice = (
+            "From there on all is NaN: that is padding, which is not needed, and would become "
+            f"data if it were imputed. Give {shorter}."
+        )
     raise ValueError(
-        f"Input {name} contains {value}: sequence {sequence}, step {step}, feature {feature} "
-        f"(or a value too large for {steps.dtype}). Impute or drop it first, for example with "
-        "PerStep(SimpleImputer())."
+        f"Input {name} contains {what}: sequence {sequence}, step {step}, feature {feature}{why}. "
+        f"{advice}"
     )
+
+
+def padded_sequences(sequences: Sequences) -> NDArray[np.int64]:
+    """Indices of the sequences that end in a step of NaN alone."""
+    last = sequences.starts + sequences.lengths - 1
+    return np.flatnonzero(np.isnan(sequences.steps[last]).all(axis=1))
 
 
 def check_one_kind(sequences: Sequences, name: str = "X") -> Sequences:

@@ -52,6 +52,13 @@ class Sequences:
         """The same sequences with other values: ``steps`` has one row (or symbol) per step."""
         return Sequences(steps, self.lengths, self.layout, self.feature_names)
 
+    def take(self, rows: NDArray[np.int64]) -> "Sequences":
+        """These sequences, one after the other."""
+        lengths = self.lengths[rows]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        steps = self.steps[np.repeat(self.starts[rows], lengths) + within]
+        return Sequences(steps, lengths, "ragged", self.feature_names)
+
     def restore(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values per step ``(sum of lengths, ...)`` in the container of the input.
 

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sklseq.data.sequences.checks import check_numeric
+from sklseq.data.sequences.checks import check_numeric, place_in
 from sklseq.data.sequences.container import Sequences
+from sklseq.data.sequences.times import check_times
 
 __all__ = ["is_panel_frame", "lengths_of_index", "read_panel_frame"]
 
@@ -25,16 +26,24 @@ def is_panel_frame(X: Any) -> bool:
 def lengths_of_index(index: Any, name: str) -> NDArray[np.int64]:
     """Number of rows of each sequence that the outer level of an index names.
 
-    Raises ValueError, naming a sequence whose rows are not together.
+    Raises
+    ------
+    ValueError
+        Naming a sequence whose rows are not together, or a row without one.
     """
     identity = index.get_level_values(0)
     codes = identity.factorize()[0]
+    if (codes < 0).any():
+        raise ValueError(
+            f"{name}: row {int(np.argmax(codes < 0))} has no name of its sequence (NaN) in the "
+            "outer level of the index: name it, or leave the row out."
+        )
     changes = np.flatnonzero(np.diff(codes)) + 1
     if len(changes) + 1 != codes.max() + 1:
         twice = identity[changes[np.argmax(np.diff(codes)[changes - 1] < 0)]]
         raise ValueError(
-            f"{name}, sequence {twice!r}: its rows are not together; sort the data by its index "
-            "first (sort_index())."
+            f"{name}, sequence {_plain(twice)!r}: its rows are not together; sort the data by its "
+            "index first (sort_index())."
         )
     return np.diff(changes, prepend=0, append=len(index))
 
@@ -45,14 +54,11 @@ def read_panel_frame(X: Any, dtype: DTypeLike, name: str) -> Sequences:
         raise ValueError(f"Found array with 0 sample(s): {name} holds no sequence; 1 is required.")
     names = np.asarray(X.columns, dtype=object)
     raw = Sequences(X.to_numpy(), lengths_of_index(X.index, name), "frame", names)
-    identity, time = (X.index.get_level_values(level) for level in (0, 1))
-    within = np.ones(len(X), dtype=bool)
-    within[raw.starts] = False
-    late = np.flatnonzero(within[1:] & ~np.asarray(time[1:] > time[:-1]))
-    if len(late):
-        row = int(late[0]) + 1
-        raise ValueError(
-            f"{name}, sequence {identity[row]!r}: time {time[row]!r} does not come after "
-            f"{time[row - 1]!r}; sort the data by its index first (sort_index())."
-        )
-    return raw.with_steps(check_numeric(raw.steps, dtype, name, raw.locate))
+    identity, times = (X.index.get_level_values(level) for level in (0, 1))
+    check_times(times, raw.starts, lambda row: f"{name}, sequence {_plain(identity[row])!r}")
+    return raw.with_steps(check_numeric(raw.steps, dtype, place_in(name, raw.locate, names)))
+
+
+def _plain(label: Any) -> Any:
+    """A label as Python writes it."""
+    return label.item() if isinstance(label, np.generic) else label

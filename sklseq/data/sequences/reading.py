@@ -1,21 +1,26 @@
 """Sequences read from whatever container the user holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from sklseq.data.sequences.checks import check_finite, check_numeric, check_one_kind
+from sklseq.data.arrays import as_array, as_container
+from sklseq.data.sequences.checks import check_finite, check_numeric, check_one_kind, place_in
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import is_panel_frame, read_panel_frame
+from sklseq.data.sequences.nested import is_nested, nested_rows
+from sklseq.data.sequences.times import check_index_times
 
-__all__ = ["as_container", "is_nested_table", "is_table", "read_sequences"]
+__all__ = ["as_sequences", "is_nested_table", "is_table", "read_sequences"]
 
 
-def as_container(X: Any) -> Any:
-    """X as an array where it only offers ``__array__``; every container of ours as it is."""
-    return np.asarray(X) if hasattr(X, "__array__") and not hasattr(X, "ndim") else X
+def as_sequences(X: Any) -> Any:
+    """X as a container of sequences: the values of a dict; a list for a table of such cells."""
+    X = as_container(X)
+    # Sparse arrays may be mappings, too.
+    return list(X.values()) if isinstance(X, Mapping) and not hasattr(X, "toarray") else X
 
 
 def is_nested_table(X: Any) -> bool:
@@ -29,7 +34,7 @@ def is_nested_table(X: Any) -> bool:
 
 def is_table(X: Any) -> bool:
     """Whether X is a 2-D table, which scikit-learn's own validation reads."""
-    if is_panel_frame(X):
+    if is_panel_frame(X) or is_nested(X):
         return False
     return getattr(X, "ndim", None) == 2 or hasattr(X, "columns")
 
@@ -64,10 +69,14 @@ def read_sequences(
 
 
 def _read(X: Any, dtype: DTypeLike, symbolic: bool, name: str) -> Sequences:
+    X = as_sequences(X)
     if is_panel_frame(X):
         return read_panel_frame(X, dtype, name)
     if hasattr(X, "toarray"):
         raise TypeError(f"Sparse data was passed for {name}, but dense data is required.")
+    names = None
+    if is_nested(X):
+        X, names = nested_rows(X, name)
     if not isinstance(X, (list, tuple)):
         X = _as_array(X, name)
         if X.ndim == 3:
@@ -76,18 +85,25 @@ def _read(X: Any, dtype: DTypeLike, symbolic: bool, name: str) -> Sequences:
         raise ValueError(f"Found array with 0 sample(s): {name} holds no sequence; 1 is required.")
     if symbolic or _has_symbols(X[0]):
         return _read_symbols(X, name)
-    return _read_ragged(X, dtype, name)
+    return _read_ragged(X, dtype, name, names)
 
 
 def _as_array(X: Any, name: str) -> NDArray[Any]:
     array = np.asarray(X)
     if array.ndim == 3 or (array.ndim == 1 and array.dtype.kind in "OUT"):
         return array
+    if array.ndim == 0:
+        raise ValueError(
+            f"Expected 2D array, got 0D array instead: {name} is a {type(X).__name__}. Give a list "
+            "of sequences, or an array."
+        )
     if array.ndim < 2:
+        to_frame = ", or X.to_frame() for the frame of one column" if hasattr(X, "to_frame") else ""
         raise ValueError(
             f"Expected 2D array, got {array.ndim}D array instead: {name} of shape {array.shape}. "
             "Reshape your data either using array.reshape(-1, 1) if it has a single feature (one "
-            "value per sequence, or per step) or array.reshape(1, -1) if it is one sequence."
+            "value per sequence, or per step) or array.reshape(1, -1) if it is one sequence"
+            f"{to_frame}."
         )
     raise ValueError(
         f"Found array with dim {array.ndim}, while {name} must be (n_sequences, n_steps, "
@@ -108,12 +124,14 @@ def _read_dense(X: NDArray[Any], dtype: DTypeLike, symbolic: bool, name: str) ->
                 f"Found array with 0 {what} (shape={X.shape}) while a minimum of 1 is required."
             )
     steps = check_numeric(
-        X.reshape(n * n_steps, n_features), dtype, name, lambda r: divmod(r, n_steps)
+        X.reshape(n * n_steps, n_features), dtype, place_in(name, lambda r: divmod(r, n_steps))
     )
     return Sequences(steps, np.full(n, n_steps), "dense")
 
 
-def _read_ragged(X: Sequence[Any], dtype: DTypeLike, name: str) -> Sequences:
+def _read_ragged(
+    X: Sequence[Any], dtype: DTypeLike, name: str, names: NDArray[Any] | None = None
+) -> Sequences:
     arrays: list[NDArray[Any]] = []
     for i, item in enumerate(X):
         place = f"{name}, sequence {i}"
@@ -131,13 +149,45 @@ def _read_ragged(X: Sequence[Any], dtype: DTypeLike, name: str) -> Sequences:
         if arrays and array.shape[1] != arrays[0].shape[1]:
             raise ValueError(
                 f"{place} has {array.shape[1]} features, but sequence 0 has {arrays[0].shape[1]}: "
-                "all sequences must have the same features."
+                f"all sequences must have the same features.{_axes_hint(X, name)}"
             )
+        if hasattr(item, "columns") or hasattr(X[0], "columns"):
+            names = _same_names(item, X[0], place)
+        if hasattr(item, "iloc"):
+            check_index_times(item.index, place)
         if array.dtype != dtype:
-            array = check_numeric(array, dtype, name, _within(i))
+            array = check_numeric(array, dtype, place_in(name, _within(i), names))
         arrays.append(array)
     lengths = np.array([len(a) for a in arrays])
-    return Sequences(np.concatenate(arrays), lengths)
+    return Sequences(np.concatenate(arrays), lengths, feature_names=names)
+
+
+def _same_names(item: Any, first: Any, place: str) -> NDArray[Any]:
+    """Names of the columns of a DataFrame among others, which have the same ones."""
+    found, wanted = (
+        list(frame.columns) if hasattr(frame, "columns") else None for frame in (item, first)
+    )
+    if wanted is None or found is None:
+        what = f"is a {type(item).__name__}, but sequence 0 is a {type(first).__name__}"
+        raise ValueError(f"{place} {what}: give all as DataFrames of the same columns, or none.")
+    if found != wanted:
+        raise ValueError(
+            f"{place} has the feature names {found}, but sequence 0 has {wanted}: give all the "
+            "same columns in the same order, as by x[X[0].columns]."
+        )
+    return np.asarray(wanted, dtype=object)
+
+
+def _axes_hint(X: Sequence[Any], name: str) -> str:
+    """A hint where sequences of several lengths agree in their first axis alone."""
+    shapes = {np.shape(item) for item in X}
+    if any(len(shape) != 2 for shape in shapes) or len({shape[0] for shape in shapes}) > 1:
+        return ""
+    n = next(iter(shapes))[0]
+    return (
+        f" All have {n} rows, and other numbers of columns: if those are {n} features, give "
+        f"(n_steps, n_features) arrays, [x.T for x in {name}]."
+    )
 
 
 def _within(sequence: int) -> Callable[[int], tuple[int, int]]:
@@ -146,7 +196,7 @@ def _within(sequence: int) -> Callable[[int], tuple[int, int]]:
 
 def _item_array(item: Any, place: str) -> NDArray[Any]:
     try:
-        array = np.asarray(item)
+        array = as_array(item)
     except ValueError as error:  # steps with different numbers of features
         shapes = [_shape(step) for step in item]
         first = shapes[0]
@@ -182,7 +232,7 @@ def _has_symbols(item: Any) -> bool:
     if isinstance(item, str):
         return True
     if not isinstance(item, (list, tuple)):
-        item = np.asarray(item)
+        item = as_array(item)
         if item.ndim != 1:
             return False
     return len(item) > 0 and isinstance(item[0], str)

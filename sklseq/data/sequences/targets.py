@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklseq.data.arrays import as_array, as_container
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import lengths_of_index
 
-__all__ = ["as_labels", "missing", "read_steps", "stack_steps", "unlabeled"]
+__all__ = ["as_labels", "read_steps", "stack_steps"]
 
 
 def stack_steps(
@@ -59,6 +60,7 @@ def read_steps(values: Any, name: str = "y", *, series: bool = False) -> Sequenc
     series : bool, default=False
         Whether a 2-D array or a list of lists is one series ``(n_steps, k)``.
     """
+    values = as_container(values)
     if getattr(getattr(values, "index", None), "nlevels", 1) > 1:
         return Sequences(values.to_numpy(), lengths_of_index(values.index, name), "frame")
     if _is_ragged(values, series):
@@ -113,36 +115,8 @@ def _item_values(values: Any, place: str) -> NDArray[Any]:
 
 def as_labels(values: Any) -> NDArray[Any]:
     """Labels as an array; among strings, None, NaN and numbers stay what they are."""
-    array = np.asarray(values)
+    array = as_array(values)
     mixed = array.dtype.kind in "US" and isinstance(values, (list, tuple))
     if mixed and not all(isinstance(value, (str, bytes)) for value in values):
         return np.array(values, dtype=object)
     return array
-
-
-def missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which values, of any shape, are None, NaN or pandas' NA."""
-    if values.dtype.kind == "f":
-        return np.isnan(values)
-    if values.dtype.kind != "O":
-        return np.zeros(values.shape, dtype=bool)
-    found = [_is_missing(value) for value in values.flat]
-    return np.array(found, dtype=bool).reshape(values.shape)
-
-
-def unlabeled(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which labels ``(n,)`` mark a step without one: None, NaN or -1 (-1.0 too)."""
-    if values.dtype.kind in "fiu":
-        return missing(values) | (values == -1)
-    if values.dtype.kind == "O":
-        return np.array([_is_missing(v) or v == -1 for v in values], dtype=bool)
-    return missing(values)
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or isinstance(value, (str, bool)):
-        return value is None
-    try:
-        return bool(value != value)  # NaN is what does not equal itself
-    except TypeError:  # pandas' NA has no truth value
-        return True

@@ -1,11 +1,15 @@
-"""Values of a DataFrame's column as numbers, booleans or categories; errors that name the place."""
+"""Values of a DataFrame's column by their kind; errors that name the place."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from datetime import time
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sklseq.data.tables.times import DURATIONS, TIMES
 
 __all__ = [
     "as_booleans",
@@ -13,26 +17,57 @@ __all__ = [
     "as_numbers",
     "check_integers",
     "declared_categories",
+    "holds",
     "kind_of",
     "seen_categories",
 ]
 
 # Whole numbers up to here are exact as floating point numbers.
 _LARGEST_INTEGER = 2**53
+_NUMBERS, _BOOLEANS = (Real, Decimal), (bool, np.bool_)
 
 
 def kind_of(series: Any) -> str:
-    """Whether a column's dtype means a "number", "boolean" or "category"; others are refused."""
+    """Whether a column holds a "number", "boolean", "time" or "category" in each row.
+
+    The dtype says it, but for objects the values do: numbers of any type are numbers, dates and
+    durations are times, and all else are categories. Other dtypes are refused.
+    """
     dtype = series.dtype
-    is_period = hasattr(dtype, "freq")  # a date, though its kind is that of objects
-    if hasattr(dtype, "categories") or (dtype.kind == "O" and not is_period):
+    if hasattr(dtype, "categories"):
         return "category"
     if dtype.kind in "biuf":
         return "boolean" if dtype.kind == "b" else "number"
+    if dtype.kind in "mM":
+        return "time"
+    if dtype.kind == "O" and not hasattr(dtype, "freq"):
+        return _kind_of_objects(series)
+    how = "by .dt.to_timestamp(), " if hasattr(dtype, "freq") else ""
     raise TypeError(
         f"Column {series.name!r} has dtype {dtype}: it holds neither numbers nor booleans nor "
-        "categories. Turn it into one of these, or leave it out."
+        f"categories nor dates. Turn it into one of these, {how}or leave it out."
     )
+
+
+def _kind_of_objects(series: Any) -> str:
+    types = {type(value) for value in series[~series.isna().to_numpy()].tolist()}
+    if all(issubclass(t, _NUMBERS) and not issubclass(t, _BOOLEANS) for t in types) and types:
+        return "number"
+    times = [t for t in types if issubclass(t, (*TIMES, *DURATIONS, time)) or hasattr(t, "asfreq")]
+    if any(all(issubclass(t, kind) for t in types) for kind in (TIMES, DURATIONS) if times):
+        return "time"
+    wrong = times or [t for t in types if issubclass(t, (complex, np.complexfloating))]
+    if wrong:
+        raise TypeError(
+            f"Column {series.name!r} holds objects of {' and '.join(_names(types))}: it holds "
+            "neither numbers nor booleans nor categories nor dates alone. Turn it into one of "
+            "these, for example by pd.to_datetime, or leave it out."
+        )
+    return "category"
+
+
+def _names(types: Iterable[type]) -> list[str]:
+    return sorted(t.__name__ for t in types)
 
 
 def as_numbers(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -40,9 +75,10 @@ def as_numbers(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
     if series.dtype.kind in "iuf":
         x = series[~missing].to_numpy(dtype=np.float64)
     else:
-        x = np.array(_checked(series, missing, _is_number, "a number"), dtype=np.float64)
+        values = _checked(series, missing, _is_number, "a number")
+        x = np.array([float(value) for value in values], dtype=np.float64)
     rows = np.flatnonzero(~missing)
-    if series.dtype.kind in "iu":
+    if series.dtype.kind in "iu" or holds(series, missing) == "int":
         check_integers(x, series.name, rows)
     elif len(wrong := np.flatnonzero(~np.isfinite(x))):
         row = rows[wrong[0]]
@@ -51,6 +87,16 @@ def as_numbers(series: Any, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
             "make it missing (NaN), limit it, or leave out the row."
         )
     return x
+
+
+def holds(series: Any, missing: NDArray[np.bool_]) -> str:
+    """Name of the type of a column's objects; "" if they have several, or are none."""
+    if series.dtype != object:
+        return ""
+    values = series[~missing].to_numpy()
+    ours = (v if isinstance(v, (np.datetime64, np.timedelta64)) else _plain(v) for v in values)
+    names = {type(value).__name__ for value in ours}
+    return names.pop() if len(names) == 1 else ""
 
 
 def check_integers(x: NDArray[np.float64], name: Hashable, rows: Any = None) -> None:
@@ -133,8 +179,8 @@ def _key(value: Any) -> Hashable:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return isinstance(value, _NUMBERS) and not isinstance(value, _BOOLEANS)
 
 
 def _is_boolean(value: Any) -> bool:
-    return isinstance(value, (bool, np.bool_))
+    return isinstance(value, _BOOLEANS)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sklseq.data.limits import first_beyond, largest
 from sklseq.data.trees.forest import Forest
 
 __all__ = ["Nodes", "as_vector", "is_missing", "kind_of_item", "plain_array", "stack_nodes"]
@@ -242,13 +243,11 @@ def _same_kind(symbol: Any, kind: type | None) -> type:
 def _check_finite(
     features: NDArray[Any], starts: NDArray[np.int64], name_of: Callable[[int], str]
 ) -> None:
-    if np.isfinite(features).all():
+    if (beyond := first_beyond(features, largest(features.dtype), features.dtype)) is None:
         return
-    node, feature = np.argwhere(~np.isfinite(features))[0]
+    (node, feature), what, why = beyond
     tree = int(np.searchsorted(starts, node, side="right")) - 1
-    what = "NaN" if np.isnan(features[node, feature]) else "infinity"
     raise ValueError(
         f"Input X contains {what}: {name_of(tree).lower()}, node {node - starts[tree]}, feature "
-        f"{feature} (or a value too large for {features.dtype}: scale it). A node "
-        "without a value has None."
+        f"{feature}{why}. A node without a value has None."
     )

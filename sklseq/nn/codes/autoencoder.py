@@ -64,9 +64,17 @@ class EncoderDecoder(nn.Module):
         """Rows through encoder and decoder."""
         return self.decode(self.encode(x))
 
+    def value_losses(self, raw: Tensor, target: Tensor) -> Tensor:
+        """Loss of each value, in the shape of the rows."""
+        return LOSSES[self.loss](raw, target, reduction="none")
+
     def losses(self, raw: Tensor, target: Tensor) -> Tensor:
         """Mean loss over the values of each row, ``(n,)``."""
-        return LOSSES[self.loss](raw, target, reduction="none").flatten(1).mean(dim=1)
+        return self.value_losses(raw, target).flatten(1).mean(dim=1)
+
+    def value_errors(self, x: Tensor) -> Tensor:
+        """Reconstruction loss of each value of each row."""
+        return self.value_losses(self(x), x)
 
     def errors(self, x: Tensor) -> Tensor:
         """Reconstruction loss of each row, ``(n,)``."""

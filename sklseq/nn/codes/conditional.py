@@ -106,7 +106,9 @@ class ConditionalAutoencoder(nn.Module):
             ones = torch.ones_like(share) if context is None else context
             self.center.copy_(class_means(x, ones, share))
             variance = (share * self._centered(x, context).square()).sum(dim=0).mean()
-            self.scale.copy_(torch.where(variance > 0, variance, 1.0).sqrt())
+            # Of equal rows only the rounding of their mean is left, which is no scale.
+            rounding = (2 * torch.finfo(x.dtype).eps) ** 2 * (share * x.square()).sum(dim=0).mean()
+            self.scale.copy_(torch.where(variance > rounding, variance, 1.0).sqrt())
             if isinstance(self.likelihood, Gaussian):
                 self.unit.copy_(self.scale)
                 if self.likelihood.learned:

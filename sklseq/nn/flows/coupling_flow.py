@@ -36,6 +36,7 @@ class CouplingFlow(Flow):
     hidden_layer_sizes : sequence of int, default=(64, 64)
     activation : str, default="relu"
     coupling : {"affine", "spline"}, default="affine"
+        A single feature, which has no other half, has splines in any case.
     n_bins, bound
         Bins, or range, of spline couplings.
     mixing : {"shuffle", "linear"}, default="shuffle"
@@ -74,7 +75,8 @@ class CouplingFlow(Flow):
             return network
 
         def couple(turns: int, n: int = n_features, nets: Conditioner = conditioner) -> Transform:
-            if coupling == "affine":
+            # Scales and shifts that depend on nothing else would compose to one scale and shift.
+            if coupling == "affine" and n > 1:
                 return AffineCoupling(n, nets, n_context, turns)
             return SplineCoupling(n, nets, n_context, turns, n_bins, bound)
 
@@ -99,7 +101,7 @@ class CouplingFlow(Flow):
                     if i:
                         yield Permutation(order(swap=i % 2 == 1))
                     yield couple(turns=1)
-                yield LULinear(n_features, from_data=n_layers == 0)
+                yield LULinear(n_features, from_data=n_layers == 0, exact=True)
                 return
             for i in range(0, n_layers, 2):
                 # Two features take turns: a permutation would change nothing.
@@ -116,3 +118,4 @@ class CouplingFlow(Flow):
         if image_shape is not None:
             parts = image_layers(image_shape, n_layers, n_context, couple_images)
         super().__init__(Composition(parts), base)
+        self.is_normal = n_layers == 0 and base == "normal" and image_shape is None

@@ -8,6 +8,8 @@ from sklseq.nn.flows.transforms import Transform
 __all__ = ["LULinear"]
 
 _NOISE = 1e-4
+# Smallest eigenvalue of correlations with which features are not collinear.
+_COLLINEAR = 1e-6
 
 
 class LULinear(Transform):
@@ -23,13 +25,16 @@ class LULinear(Transform):
     n_features : int
     from_data : bool, default=True
         False keeps W the identity, where the data are white already.
+    exact : bool, default=False
+        Whether W whitens exactly where the covariance allows it. Otherwise a little noise is added,
+        so that training starts from features that are not quite collinear.
     """
 
     whitening: Tensor
 
-    def __init__(self, n_features: int, from_data: bool = True):
+    def __init__(self, n_features: int, from_data: bool = True, exact: bool = False):
         super().__init__()
-        self.from_data = from_data
+        self.from_data, self.exact = from_data, exact
         self.lower = nn.Parameter(torch.zeros(n_features, n_features))
         self.upper = nn.Parameter(torch.zeros(n_features, n_features))
         self.log_diagonal = nn.Parameter(torch.zeros(n_features))
@@ -55,17 +60,20 @@ class LULinear(Transform):
 
     def learn(self, x: Tensor, context: Tensor | None, share: Tensor) -> None:
         if self.from_data:
-            self.whitening.copy_(_whitening(x, share))
+            self.whitening.copy_(_whitening(x, share, self.exact))
 
 
-def _whitening(x: Tensor, share: Tensor) -> Tensor:
+def _whitening(x: Tensor, share: Tensor, exact: bool) -> Tensor:
     """Lower triangular W such that ``x W'`` has uncorrelated features of unit variance."""
     # On the CPU: not every device has double precision.
     x, share = x.to("cpu", torch.float64), share.to("cpu", torch.float64)
     centered = x - (share * x).sum(dim=0)
     covariance = (share * centered).T @ centered
-    # A little noise keeps the covariance of collinear features positive definite.
-    covariance.diagonal().mul_(1 + _NOISE).add_(1e-12)
+    scale = covariance.diagonal().clamp(min=1e-12).rsqrt()
+    correlations = covariance * scale * scale[:, None]
+    if not exact or torch.linalg.eigvalsh(correlations)[0] < _COLLINEAR:
+        # A little noise keeps the covariance of collinear features positive definite.
+        covariance.diagonal().mul_(1 + _NOISE).add_(1e-12)
     factor = torch.linalg.cholesky(covariance)
     eye = torch.eye(len(factor), dtype=x.dtype)
     return torch.linalg.solve_triangular(factor, eye, upper=False)

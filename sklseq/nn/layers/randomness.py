@@ -19,11 +19,15 @@ _generator: ContextVar[torch.Generator | None] = ContextVar("generator", default
 @contextmanager
 def drawing_from(generator: torch.Generator) -> Iterator[None]:
     """Make `generator` the source of all random layers within this context and thread."""
-    token = _generator.set(generator)
-    try:
-        yield
+    before = _generator.get()
+    try:  # twice, for an interrupt in the first
+        try:
+            _generator.set(generator)
+            yield
+        finally:
+            _generator.set(before)
     finally:
-        _generator.reset(token)
+        _generator.set(before)
 
 
 def current_generator() -> torch.Generator | None:

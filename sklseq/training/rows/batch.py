@@ -85,6 +85,7 @@ class Rows(ABC):
         For training; None for inference alone.
     """
 
+    like: Tensor
     target: Tensor | None = None
     weight: Tensor | None = None
     per_part: bool = False

@@ -190,11 +190,6 @@ def test_values_of_another_type_that_mean_the_same_are_taken():
 @pytest.mark.parametrize(
     ("frame", "error", "words"),
     [
-        (
-            frame_of(day=pd.to_datetime(["2020-01-01"])),
-            TypeError,
-            "Column 'day' has dtype datetime",
-        ),
         (frame_of(m=pd.period_range("2020", periods=2)), TypeError, "'m' has dtype period"),
         (frame_of(z=[1j]), TypeError, "Column 'z' has dtype complex"),
         (frame_of(bag=["a", ["b"]]), TypeError, "Column 'bag' holds a list at row 1"),

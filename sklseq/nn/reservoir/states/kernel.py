@@ -28,7 +28,12 @@ def _tanh_of_half(x: Tensor) -> Tensor:
     return torch.add(_MINUS_ONE, torch.sigmoid_(x), alpha=2, out=x)
 
 
-_MINUS_ONE = torch.tensor(-1.0, dtype=torch.float64)
+_MINUS_ONE = torch.tensor(-1.0, dtype=torch.float64, device="cpu")
+# Torch warns once a process that sparse tensors are new. Hidden at import: filters of warnings
+# belong to all threads, so no fit may touch them.
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message="Sparse", category=UserWarning)
+    torch.eye(1, device="cpu").to_sparse_csr()
 # What is done to the sums, in place, and the factor that the weights carry for it.
 RESERVOIR_ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "tanh": (_tanh_of_half, 2.0),
@@ -148,11 +153,9 @@ class _SparseProduct:
         self.bag = (columns, ends, values)
         self.bags_win = device.type == "cpu" and dtype == torch.float32
         self.multiplications = weights.nnz
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse", category=UserWarning)
-            self.weights = torch.sparse_csr_tensor(
-                ends, columns, values, size=weights.shape, check_invariants=False
-            )
+        self.weights = torch.sparse_csr_tensor(
+            ends, columns, values, size=weights.shape, check_invariants=False
+        )
 
     def add(self, x: Tensor, into: Tensor) -> Tensor:
         if x.shape[1] == 1:

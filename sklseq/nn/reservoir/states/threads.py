@@ -15,8 +15,11 @@ def one_thread() -> Iterator[None]:
     if before == 1:
         yield
         return
-    torch.set_num_threads(1)
-    try:
-        yield
+    try:  # twice, for an interrupt in the first
+        try:
+            torch.set_num_threads(1)
+            yield
+        finally:
+            torch.set_num_threads(before)
     finally:
         torch.set_num_threads(before)

@@ -1,6 +1,5 @@
 """The spectral radius of a recurrent matrix, exact: by structure first, by eigenvalues else."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -98,15 +97,13 @@ def _by_eigenvalues(matrix: sp.csr_array) -> float:
     if units > _DENSE_UNITS and matrix.nnz < 0.2 * units**2:
         start = np.random.default_rng(0).standard_normal(units)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                values: NDArray[Any] = eigs(
-                    matrix,
-                    k=_ARPACK_EIGENVALUES,
-                    ncv=_ARPACK_SUBSPACE,
-                    v0=start,
-                    return_eigenvectors=False,
-                )
+            values: NDArray[Any] = eigs(
+                matrix,
+                k=_ARPACK_EIGENVALUES,
+                ncv=_ARPACK_SUBSPACE,
+                v0=start,
+                return_eigenvectors=False,
+            )
             return float(np.abs(values).max())
         except ArpackError:
             pass  # ArpackNoConvergence is one: the dense solver always has an answer.

@@ -1,0 +1,113 @@
+"""Warnings where X or y is probably not what it is read as, and the way out."""
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+
+from sklseq.data import Sequences, as_array
+
+__all__ = [
+    "hint_at_channels_first",
+    "hint_at_steps_as_sequences",
+    "refuse_data_as_y",
+    "refuse_exogenous_as_y",
+]
+
+_NUMBERED = re.compile(r"(\D*?)[-+]?\d+(?:\.\d+)?(\D*)")
+
+
+def hint_at_steps_as_sequences(X: Any, has_step_target: bool) -> None:
+    """Warn where rows of a DataFrame, each read as one sequence, are probably steps of one.
+
+    That is where its columns have names of their own, as features have, rather than those of
+    points in time (numbers, or t0, t1 and so on), or where its index is one of times.
+    """
+    if not hasattr(X, "columns"):
+        return
+    kind = getattr(getattr(X, "index", None), "inferred_type", None)
+    if kind in ("datetime64", "timedelta64", "period"):
+        what = "its index holds times"
+    elif not _are_points(list(X.columns)):
+        what = f"its columns have names of their own, such as {X.columns[0]!r}"
+    else:
+        return
+    alone = "give a list of it, [X]"
+    if not hasattr(X, "index"):
+        alone += ', and for many series X.partition_by("id", include_key=False)'
+    warnings.warn(
+        f"Each row of a DataFrame is read as one univariate sequence, but {what}. If its rows are "
+        f"the steps of one series and its columns features, "
+        f"{'set target=' + repr('step') + ', or ' if has_step_target else ''}{alone}.",
+        UserWarning,
+        stacklevel=2,
+    )
+
+
+def _are_points(names: list[Any]) -> bool:
+    """Whether columns are named as points in time are: by numbers, dates, or numbered alike."""
+    texts = [name for name in names if isinstance(name, str)]
+    if len(texts) < len(names) or len(set(texts)) < len(texts):
+        return True
+    if not any(re.search("[A-Za-z]", text) for text in texts):
+        return True  # numbers or dates
+    parts = [_NUMBERED.fullmatch(text) for text in texts]
+    return None not in parts and len({part.groups() for part in parts if part}) == 1
+
+
+def hint_at_channels_first(sequences: Sequences) -> None:
+    """Warn where an array (n_sequences, 1, n_features) has one step a sequence."""
+    if sequences.layout == "dense" and sequences.lengths[0] == 1 < sequences.steps.shape[1]:
+        warnings.warn(
+            f"X of shape {(len(sequences), 1, sequences.steps.shape[1])} holds sequences of one "
+            "step. If its second axis is a channel and its last one time, give "
+            "X.transpose(0, 2, 1).",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def refuse_data_as_y(y: Any, per_step: bool, name: str, remedy: str) -> None:
+    """Refuse data in the place of a y that is not used; targets of what comes after may be there.
+
+    Raises
+    ------
+    ValueError
+        If y holds a sequence for each sequence of X.
+    """
+    if y is None or per_step:
+        return
+    parts = [] if hasattr(y, "columns") or not hasattr(y, "__iter__") else list(y)[:2]
+    if any(np.ndim(part) > 1 for part in parts):
+        raise ValueError(
+            f"{name} does not use y, but the second argument holds sequences, not a target for "
+            f"each: {remedy}"
+        )
+
+
+def refuse_exogenous_as_y(y: Any, name: str) -> None:
+    """Refuse inputs in the place of a y that is not used; labels of what comes after may be there.
+
+    Raises
+    ------
+    ValueError
+        If y has several columns, holds sequences, or numbers that are no labels.
+    """
+    if y is None:
+        return
+    try:
+        values = as_array(y)
+    except ValueError:  # sequences of several lengths
+        values = np.empty((0, 0, 0))
+    if values.dtype == object and values.ndim == 1:
+        is_data = any(np.ndim(value) > 0 for value in values)
+    elif values.dtype.kind == "f" and values.ndim == 1:
+        is_data = bool((values % 1 > 0).any())
+    else:
+        is_data = values.ndim > 1 and values.shape[1:] != (1,)
+    if is_data or hasattr(y, "columns"):
+        raise ValueError(
+            f"{name} does not use y, but the second argument holds data: series that are known "
+            "from outside go by their name, exogenous=."
+        )
