@@ -74,9 +74,9 @@ RECURRENT = [
 
 CELLS = [
     OLD,
-    _training(5e-3, 50, "cosine"),
     _training(1e-2, 50, "cosine"),
-    _training(1e-2, 30, "cosine"),
+    _training(5e-3, "auto", "cosine"),
+    _training(1e-2, "auto", "cosine"),
 ]
 NEW: Settings = _training(1e-2, 30, "cosine")
 EPOCHS = (100, 200, 300)
