@@ -102,7 +102,8 @@ def _japanese_vowels() -> None:
 
 
 def _vowels_row(label: str, X: Any, y: Any, test: Any, y_test: Any, seconds: float) -> None:
-    accuracy = ESNClassifier(random_state=0).fit(X, y).score(test, y_test)
+    judge = ESNClassifier(alpha=0.1, pooling="last", features="state", random_state=0)
+    accuracy = judge.fit(X, y).score(test, y_test)
     lengths = [len(x) for x in X]
     mean = np.mean(np.concatenate(list(X)), axis=0)
     products = np.concatenate([(x[1:] - mean) * (x[:-1] - mean) for x in X]).sum(axis=0)

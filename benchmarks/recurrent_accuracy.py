@@ -165,7 +165,12 @@ def adding(n_steps: int = 200, n_train: int = 50_000, n_epochs: int = 10) -> Non
         start = time.process_time()
         shown = TestError(X_test, y_test, (y.mean(), y.std()))
         model = RecurrentRegressor(
-            cell=cell, learning_rate=4e-3, max_epochs=n_epochs, random_state=0, callbacks=[shown]
+            cell=cell,
+            learning_rate=4e-3,
+            lr_schedule=None,
+            max_epochs=n_epochs,
+            random_state=0,
+            callbacks=[shown],
         ).fit(X, y)
         error = mean_squared_error(y_test, model.predict(X_test))
         print(f"; in the end {error:.2g}, {time.process_time() - start:.0f} s", flush=True)

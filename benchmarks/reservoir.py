@@ -157,6 +157,8 @@ def vowels(quick: bool) -> Rows:
             spectral_radius=0.9,
             input_scaling=0.5,
             leak_rate=0.3,
+            pooling="last",
+            features="state",
             alpha=0.1,
             random_state=seed,
         ).fit(X, y)

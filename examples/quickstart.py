@@ -43,7 +43,7 @@ print("arrays of shape", *(x.shape for x in X_train[:3]))
 
 pipeline = make_pipeline(
     PerStep(StandardScaler()),
-    RecurrentClassifier(learning_rate=0.005, max_epochs=20, random_state=0),
+    RecurrentClassifier(random_state=0),
 )
 grid = {
     "recurrentclassifier__cell": ["rnn", "gru", "lstm"],

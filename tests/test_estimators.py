@@ -114,6 +114,7 @@ def exact(cls):
         batch_size=10_000,
         lr_schedule="cosine",
         common_random_numbers=True,
+        alpha=0.1,  # a penalty chosen by leaving out rows leaves out one of repeated rows alone
         noise_level=0,  # repeated rows meet other noise than weighted rows
         adversarial_weight=0,  # or other draws of the prior
         **training,
@@ -136,6 +137,10 @@ def default(cls):
 
 
 def expected_failures(estimator):
+    supervised = is_classifier(estimator) or is_regressor(estimator)
+    if supervised and getattr(estimator, "alpha", None) == "gcv":
+        reason = "leaving out one of repeated rows is not leaving out a weighted row"
+        return {"check_sample_weight_equivalence_on_dense_data": reason}
     if not isinstance(estimator, NeuralEstimator) or estimator.dtype == "float64":
         return {}
     if not results_of(type(estimator)):

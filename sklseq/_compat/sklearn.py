@@ -62,8 +62,8 @@ def constraints_of(estimator: object) -> dict[str, Any] | None:
     return getattr(estimator, "_parameter_constraints", None)
 
 
-def begin_fit(estimator: Any, n_subtasks: int) -> Any:
-    """The context by which callbacks follow a fit."""
+def begin_fit(estimator: Any, n_subtasks: int | None) -> Any:
+    """The context by which callbacks follow a fit; None where its length is not known yet."""
     return estimator._init_callback_context(max_subtasks=n_subtasks)
 
 

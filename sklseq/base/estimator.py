@@ -41,12 +41,12 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
 
     @contextmanager
     def _fitting(
-        self, X: Any, y: Any = None, *, n_epochs: int = 0, **metadata: Any
+        self, X: Any, y: Any = None, *, n_epochs: int | None = 0, **metadata: Any
     ) -> Iterator[Fit]:
         """The outer half of every fit: all or nothing, rows in one order, callbacks notified.
 
         X and y are as the user gave them, as are the `metadata`, such as ``sample_weight``;
-        callbacks see `n_epochs` subtasks.
+        callbacks see `n_epochs` subtasks; None is a number not known yet.
         """
         with self._all_or_nothing(), plain_parameters(self):
             if y is None and self.__sklearn_tags__().target_tags.required:

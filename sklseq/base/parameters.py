@@ -101,10 +101,11 @@ def estimator(cls: type[_T]) -> type[_T]:
     "Parameters" and "Attributes" sections of the docstring.
     """
     own_doc = cls.__doc__
-    cls = dataclass(kw_only=True, repr=False, eq=False)(cls)
-    by_name = {f.name: f for f in fields(cls) if "doc" in f.metadata}  # type: ignore[arg-type]
     # What is declared nearest to the estimator says most about it and is documented first.
     nearest_first = [name for klass in cls.__mro__ for name in inspect.get_annotations(klass)]
+    _take_nearest(cls)
+    cls = dataclass(kw_only=True, repr=False, eq=False)(cls)
+    by_name = {f.name: f for f in fields(cls) if "doc" in f.metadata}  # type: ignore[arg-type]
     declared = [by_name[name] for name in dict.fromkeys(nearest_first) if name in by_name]
     set_constraints(cls, {f.name: f.metadata["allowed"] for f in declared})
     fill_paragraphs(cls)
@@ -146,6 +147,24 @@ def _plain(value: Any, as_tuple: bool) -> Any:
         entries = {key: _plain(item, False) for key, item in value.items()}
         return entries if any(entries[key] is not value[key] for key in value) else value
     return value
+
+
+def _take_nearest(cls: type) -> None:
+    """Declare again what a dataclass would take from another base than a class attribute.
+
+    It takes a field from the first base that has it at all, even if a later one, nearer than the
+    declaration of that field, gives it another default.
+    """
+    taken: dict[str, Any] = {}
+    for klass in reversed(cls.__mro__[1:]):
+        taken |= getattr(klass, "__dataclass_fields__", {})
+    own = inspect.get_annotations(cls)
+    for name in taken.keys() - own.keys():
+        owner = next(k for k in cls.__mro__ if name in inspect.get_annotations(k))
+        declared = getattr(owner, "__dataclass_fields__", taken)[name]
+        if declared is not taken[name] and "doc" in declared.metadata:
+            cls.__annotations__[name] = inspect.get_annotations(owner)[name]
+            setattr(cls, name, same(owner, name))
 
 
 def layer_sizes(name: str, sizes: Any) -> tuple[int, ...]:

@@ -163,7 +163,8 @@ class NeuralEstimator(Estimator):
         ``known`` goes to `_read_targets`. A fit that fails leaves the estimator as it was before.
         """
         fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
-        n_epochs = 1 if partial else int(self.max_epochs)
+        auto = isinstance(self.max_epochs, str)
+        n_epochs = 1 if partial else None if auto else int(self.max_epochs)
         with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight) as fit:
             data = self._read(X, fresh)
             target_rows = self._target_rows(data)
@@ -291,7 +292,7 @@ class NeuralEstimator(Estimator):
         check_callbacks(callbacks, self.early_stopping and not partial)
         own = {
             "lr_schedule": None if partial else self.lr_schedule,
-            "max_epochs": 1 if partial else self.max_epochs,
+            "max_epochs": 1 if partial else self._n_epochs(n_rows),
             "batch_size": n_rows if self.solver == "lbfgs" else self.batch_size,
             "seed": self._seed,
             "epochs_done": self.n_iter_,
@@ -301,6 +302,9 @@ class NeuralEstimator(Estimator):
         parameters = self.get_params(deep=False)
         shared = {f.name: parameters[f.name] for f in fields(Trainer) if f.name in parameters}
         return Trainer(**shared | own)
+
+    def _n_epochs(self, n_rows: int) -> int:
+        return self.max_epochs
 
     def _keep(self, module: nn.Module, result: Result) -> None:
         """Make the module the fitted one."""

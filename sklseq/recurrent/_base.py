@@ -1,5 +1,6 @@
 """What all recurrent estimators share."""
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, choice, estimator, integer, param, real
+from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.base.symbols import warn_unknown_symbols
 from sklseq.data import Sequences, Vocabulary
@@ -26,6 +27,9 @@ from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["BaseRecurrent", "CellParameters"]
+
+# Of max_epochs="auto": the least numbers of epochs and of training steps.
+_EPOCHS, _STEPS = 30, 200
 
 
 @estimator
@@ -69,6 +73,18 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         "integers as numbers and embeds strings with `hidden_size`.",
         integer(1),
         None,
+    )
+
+    # Chosen by benchmarks/defaults.py.
+    learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)
+    lr_schedule: str | None = other_default(NeuralEstimator, "lr_schedule", "cosine")
+    max_epochs: Any = param(
+        "auto",
+        "Passes over the training data. 'auto' takes 30, or as many as make 200 training steps "
+        "where these are more: all 200 for one series, which is a single step an epoch. With "
+        "'lbfgs', whose epochs hold many steps, it takes 30.",
+        integer(1),
+        choice("auto"),
     )
 
     _attributes = SCALE_ATTRIBUTES | {
@@ -177,6 +193,13 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "dropout": self.dropout,
             "pooling": None if self._per_step else self.pooling,
         }
+
+    def _n_epochs(self, n_rows: int) -> int:
+        if self.max_epochs != "auto":
+            return int(self.max_epochs)
+        if self.solver == "lbfgs":
+            return _EPOCHS
+        return max(_EPOCHS, math.ceil(_STEPS / math.ceil(n_rows / self.batch_size)))
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
         if data.steps.ndim == 2:

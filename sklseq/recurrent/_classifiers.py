@@ -29,7 +29,7 @@ class RecurrentClassifier(NeuralClassifier, BaseRecurrent):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.normal(c, 1, size=(rng.integers(5, 9), 2)) for c in (0, 1) * 20]
     >>> y = ["low", "high"] * 20
-    >>> model = RecurrentClassifier(cell="lstm", hidden_size=8, learning_rate=0.01, random_state=0)
+    >>> model = RecurrentClassifier(cell="lstm", hidden_size=8, random_state=0)
     >>> model.fit(X, y).predict(X[:2])
     array(['low', 'high'], dtype='<U4')
     """
@@ -50,7 +50,7 @@ class RNNClassifier(NeuralClassifier, BaseRecurrent):
     --------
     >>> from sklseq.recurrent import RNNClassifier
     >>> X = [[0.1, 0.2, 0.1], [0.9, 0.8], [0.2, 0.1], [0.8, 0.9, 0.7]]
-    >>> model = RNNClassifier(hidden_size=8, learning_rate=0.01, random_state=0)
+    >>> model = RNNClassifier(hidden_size=8, random_state=0)
     >>> model.fit(X, [0, 1, 0, 1]).predict([[0.1, 0.1], [0.9, 0.9, 0.9]])
     array([0, 1])
     """
@@ -72,7 +72,7 @@ class LSTMClassifier(NeuralClassifier, BaseRecurrent):
     >>> from sklseq.recurrent import LSTMClassifier
     >>> words = ["anna", "otto", "abba", "paul", "mark", "lisa"] * 5
     >>> y = ["palindrome" if w == w[::-1] else "other" for w in words]
-    >>> model = LSTMClassifier(hidden_size=16, learning_rate=0.02, random_state=0).fit(words, y)
+    >>> model = LSTMClassifier(hidden_size=16, random_state=0).fit(words, y)
     >>> model.predict(["otto", "lisa"])
     array(['palindrome', 'other'], dtype='<U10')
     """
@@ -97,7 +97,7 @@ class GRUClassifier(NeuralClassifier, BaseRecurrent):
     >>> from sklseq.recurrent import GRUClassifier
     >>> X = np.random.default_rng(0).normal(size=(200, 1))
     >>> y = X.cumsum() > 0
-    >>> model = GRUClassifier(target="step", hidden_size=8, learning_rate=0.02, random_state=0)
+    >>> model = GRUClassifier(target="step", hidden_size=8, random_state=0)
     >>> bool(model.fit(X, y).score(X, y) > 0.9)
     True
     """

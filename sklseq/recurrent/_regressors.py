@@ -33,7 +33,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.uniform(size=(rng.integers(3, 8), 1)) for _ in range(100)]
     >>> y = [x.sum() for x in X]
-    >>> model = RecurrentRegressor(cell="rnn", learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model = RecurrentRegressor(cell="rnn", random_state=0).fit(X, y)
     >>> bool(model.score(X, y) > 0.95)
     True
     """
@@ -47,8 +47,8 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
 
         Units are leaky; recurrent, input and output weights, biases and leak rates are those of
         the network given, and `fit` (``warm_start`` is True) or `partial_fit` trains them all by
-        gradient. Choose a small `learning_rate`: the readout is already optimal for the initial
-        states.
+        gradient. `learning_rate` is 0.001 unless given: the readout is already optimal for the
+        initial states.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
         >>> X = np.random.default_rng(0).uniform(size=(300, 1))
         >>> y = np.roll(X[:, 0], 2)
         >>> esn = ESNRegressor(target="step", reservoir_size=20, random_state=0).fit(X, y)
-        >>> model = RecurrentRegressor.from_reservoir(esn, learning_rate=1e-3, random_state=0)
+        >>> model = RecurrentRegressor.from_reservoir(esn, random_state=0)
         >>> bool(np.abs(model.predict(X) - esn.predict(X)).max() < 1e-6)
         True
         >>> bool(model.fit(X, y).score(X, y) > esn.score(X, y))
@@ -95,7 +95,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
                 for values in (params, equivalent)
             )
             raise ValueError(f"{given}: a network from this reservoir has {settled}.")
-        model = cls(**{"dtype": esn.dtype} | params | equivalent)
+        model = cls(**{"dtype": esn.dtype, "learning_rate": 1e-3} | params | equivalent)
         model.n_features_in_, model._fitted_layout = esn.n_features_in_, esn._fitted_layout
         if hasattr(esn, "feature_names_in_"):
             model.feature_names_in_ = esn.feature_names_in_
@@ -131,7 +131,7 @@ class RNNRegressor(NeuralRegressor, BaseRecurrent):
     >>> X = np.random.default_rng(0).uniform(size=(300, 1))
     >>> y = np.roll(X[:, 0], 2)
     >>> y[:2] = np.nan
-    >>> model = RNNRegressor(target="step", learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model = RNNRegressor(target="step", random_state=0).fit(X, y)
     >>> model.predict(X).shape
     (300,)
     """
@@ -178,7 +178,7 @@ class GRURegressor(NeuralRegressor, BaseRecurrent):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.uniform(size=rng.integers(3, 8)) for _ in range(100)]
     >>> y = [x[-1] - x[0] for x in X]
-    >>> model = GRURegressor(learning_rate=0.01, random_state=0).fit(X, y)
+    >>> model = GRURegressor(random_state=0).fit(X, y)
     >>> bool(model.score(X, y) > 0.95)
     True
     """

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, estimator
+from sklseq.base import attribute, estimator, other_default
 from sklseq.base.targets import (
     check_partial_classes,
     class_weight_param,
@@ -39,10 +39,10 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
 
     A recurrent network with random weights that are never trained, the reservoir, is driven by
     a sequence: ``x(t) = (1 - a) x(t-1) + a f(W x(t-1) + W_in u(t) + b)`` with leak rate a. The
-    label is read out of its states by ridge regression on 1 for the class and -1 for the others,
-    as in `sklearn.linear_model.RidgeClassifier`. Probabilities are the softmax of these outputs,
-    which is not calibrated: ``readout=LogisticRegression()``, or a `CalibratedClassifierCV`, gives
-    better ones.
+    label is read out of its states and their squares by ridge regression on 1 for the class and
+    -1 for the others, as in `sklearn.linear_model.RidgeClassifier`. Probabilities are the softmax
+    of these outputs, which is not calibrated: ``readout=LogisticRegression()``, or a
+    `CalibratedClassifierCV`, gives better ones.
 
     References
     ----------
@@ -57,10 +57,11 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
     >>> y = np.array(["slow", "fast"] * 30)
     >>> X = [np.sin((0.8 if label == "fast" else 0.4) * np.arange(rng.integers(20, 40)))
     ...      for label in y]
-    >>> ESNClassifier(pooling="mean", random_state=0).fit(X, y).predict(X[:2])
+    >>> ESNClassifier(random_state=0).fit(X, y).predict(X[:2])
     array(['slow', 'fast'], dtype='<U4')
     """
 
+    features: str = other_default(ESNPredictor, "features", "state+squares")
     class_weight: Any = class_weight_param()
 
     _attributes = {

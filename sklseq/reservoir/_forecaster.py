@@ -10,7 +10,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, estimator, other_default, param, real
+from sklseq.base import attribute, estimator, other_default, param, real, same
 from sklseq.base.exogenous import (
     check_exogenous_names,
     first_steps,
@@ -86,8 +86,8 @@ class ESNForecaster(BaseESN):
         "a little makes long forecasts more stable.",
         real(0),
     )
+    alpha: Any = same(ESNPredictor, "alpha")
     # The error of one step grows in a forecast of many: what digits there are count.
-    alpha: Any = other_default(ESNPredictor, "alpha", "gcv")
     solver: str = other_default(ESNPredictor, "solver", "qr")
 
     _attributes = {

@@ -12,7 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import HasMethods, fit_context
-from sklseq.base import attribute, choice, estimator, param, real
+from sklseq.base import attribute, choice, estimator, other_default, param, real
 from sklseq.base.index import check_index
 from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.data import Sequences
@@ -32,8 +32,10 @@ Array = NDArray[Any]
 class ESNPredictor(PoolingESN):
     """Echo state network with a trained readout."""
 
+    # What a sequence was about is forgotten by its last state, if it was not just before.
+    pooling: str = other_default(PoolingESN, "pooling", "mean")
     alpha: Any = param(
-        0.1,
+        "gcv",
         "Ridge penalty: the squared error, summed over rows, plus `alpha` times the squared "
         "coefficients is minimized. An array chooses the best of several by exact leave-one-out, "
         "which runs the reservoir twice with target='step'; 'gcv' chooses among 33 from 1e-12 "

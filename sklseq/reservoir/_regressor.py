@@ -49,7 +49,7 @@ class ESNRegressor(RegressorMixin, ESNPredictor):
     >>> from sklseq.reservoir import ESNRegressor
     >>> X = np.random.default_rng(0).uniform(size=(300, 1))
     >>> y = np.roll(X[:, 0], 2)
-    >>> model = ESNRegressor(target="step", washout=10, alpha=1e-8, random_state=0)
+    >>> model = ESNRegressor(target="step", washout=10, random_state=0)
     >>> bool(model.fit(X[:200], y[:200]).score(X, y) > 0.99)
     True
     """

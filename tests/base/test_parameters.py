@@ -10,7 +10,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 
 import sklseq.recurrent
 from sklseq._compat.sklearn import InvalidParameterError, fit_context
-from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
+from sklseq.base import Estimator, attribute, choice, estimator, integer, other_default, param, real
 from sklseq.preprocessing import PerStep
 
 
@@ -56,8 +56,30 @@ class Changed(Toy):
     width: int = param(4, "How wide now.", integer(2))
 
 
+@estimator
+class Mixed(Shared):
+    """A part of an estimator that has its parameters from `Shared`."""
+
+
+@estimator
+class Other(Shared):
+    """Another part, with a default of its own."""
+
+    width: int = other_default(Shared, "width", 5)
+
+
+@estimator
+class Both(Mixed, Other):
+    """Made of the two."""
+
+
+def test_a_default_is_that_of_the_class_attribute():
+    assert Both.width == Both().width == 5
+    assert [*inspect.signature(Both).parameters] == [*inspect.signature(Shared).parameters]
+
+
 PUBLIC = [getattr(sklseq.recurrent, name) for name in sklseq.recurrent.__all__]
-ESTIMATORS = [*PUBLIC, PerStep, Toy, Changed]
+ESTIMATORS = [*PUBLIC, PerStep, Toy, Changed, Both]
 
 
 @pytest.fixture(params=ESTIMATORS, ids=lambda cls: cls.__name__)

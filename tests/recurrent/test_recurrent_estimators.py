@@ -239,6 +239,32 @@ def test_transformer_features_help_a_linear_model_without_labels():
     assert RecurrentRegressor(max_epochs=1).fit(X, y).predict(X).shape == (40,)
 
 
+# -- defaults ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "settings", "n_epochs"),
+    [
+        (1, {}, 200),
+        (20, {"batch_size": 2}, 30),
+        (20, {"batch_size": 7}, 67),
+        (20, {"solver": "lbfgs"}, 30),
+        (20, {"max_epochs": 3}, 3),
+    ],
+)
+def test_epochs_of_few_training_steps_are_more(n, settings, n_epochs):
+    X, y = np.zeros((n, 2, 1)), np.arange(n) * 1.0
+    model = RNNRegressor(hidden_size=1, **settings)
+    assert model.fit(X, y).n_iter_ == n_epochs
+    assert model.partial_fit(X, y).n_iter_ == n_epochs + 1
+
+
+def test_one_series_is_learned_at_the_defaults():
+    X = np.random.default_rng(0).uniform(size=(300, 1))
+    y = np.roll(X[:, 0], 1)
+    assert GRURegressor(target="step", random_state=0).fit(X[:200], y[:200]).score(X, y) > 0.9
+
+
 SPLITTERS = [KFold(3), GroupKFold(3), TimeSeriesSplit(3), StratifiedKFold(3)]
 
 

@@ -38,9 +38,9 @@ def sequences(n=60, seed=0):
 
 
 def esn(**params):
-    return ESNRegressor(
-        **({"target": "step", "reservoir_size": 30, "washout": WASHOUT, "random_state": 0} | params)
-    )
+    """With a penalty of its own: where it is chosen, other rows or outputs choose another one."""
+    settings = {"target": "step", "reservoir_size": 30, "washout": WASHOUT, "alpha": 0.1}
+    return ESNRegressor(**(settings | {"random_state": 0} | params))
 
 
 def states(model, X):
@@ -71,6 +71,14 @@ def test_narma_is_learned():
     model.fit(X[:2000], y[:2000])
     error = np.sqrt(np.mean((model.predict(X)[2000:] - y[2000:]) ** 2)) / y[2000:].std()
     assert error < 0.4
+
+
+def test_sequences_are_told_apart_at_the_defaults():
+    rng = np.random.default_rng(0)
+    y = np.arange(150) % 3
+    waves = [np.sin((0.4 + 0.15 * k) * np.arange(30) + rng.uniform(0, 6)) for k in y]
+    X = (waves + rng.normal(0, 0.5, (150, 30)))[:, :, None]
+    assert ESNClassifier(random_state=0).fit(X[:90], y[:90]).score(X[90:], y[90:]) > 0.7
 
 
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
@@ -173,7 +181,8 @@ def test_partial_fit_of_classes():
     order = np.argsort(y)
     for part in np.array_split(order, 4):
         blocks.partial_fit(X[part], y[part], classes=["low", "mid", "top"])
-    assert_allclose(blocks.coef_, whole.coef_, atol=1e-8)
+    # Under the small penalty of data without noise, coefficients are not known as well.
+    assert_allclose(blocks.decision_function(X), whole.decision_function(X), atol=1e-8)
     with pytest.raises(ValueError, match=r"unknown label '?new"):
         blocks.partial_fit(X[:2], ["low", "new"])
     other = ESNClassifier(random_state=0).fit(X[y != "mid"], y[y != "mid"])
@@ -293,7 +302,7 @@ def test_any_regressor(n_outputs):
 
 def test_any_classifier():
     X, y = sequences()
-    model = ESNClassifier(readout=LogisticRegression(), pooling="mean", random_state=0).fit(X, y)
+    model = ESNClassifier(readout=LogisticRegression(), random_state=0).fit(X, y)
     table = states(model, X)
     expected = LogisticRegression().fit(table, y)
     assert_allclose(model.predict_proba(X), expected.predict_proba(table), atol=1e-9)
@@ -425,7 +434,7 @@ def test_the_equivalent_network_is_absent_without_a_fitted_ridge():
     params, state = esn().fit(X, y).recurrent_equivalent()
     assert params == {
         "cell": "leaky", "cell_options": None, "num_layers": 1,
-        "hidden_size": 30, "target": "step", "pooling": "last",
+        "hidden_size": 30, "target": "step", "pooling": "mean",
         "bidirectional": False,
     }  # fmt: skip
     assert state["stack.forward_layers.0.weight_hh"].shape == (30, 30)

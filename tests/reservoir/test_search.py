@@ -104,6 +104,7 @@ def test_without_a_seed_every_fit_draws_its_own(monkeypatch):
     assert len(drawn) == 2 * 3 + 1
 
 
+@pytest.mark.filterwarnings("ignore:.*saturates the units")  # of data around 100
 @parametrize_with_checks(
     [ESNSearchCV(ESNRegressor(random_state=0), {"alpha": [0.1, 1.0]}, cv=3, error_score="raise")]
 )
