@@ -11,6 +11,7 @@ from torch import nn
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import attribute, choice, estimator, integer, param, real, several
 from sklseq.base.parameters import layer_sizes
+from sklseq.base.scale_warnings import warn_of_scales
 from sklseq.base.tables import check_finite_rows, refuse_ragged_rows, refuse_times
 from sklseq.data import as_container
 from sklseq.nn.codes.convolutional import ConvolutionalNetwork
@@ -111,6 +112,9 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
                 f"shape {self.image_shape_}."
             )
         return values.reshape(len(values), *shape)
+
+    def _learn_scale(self, data: NDArray[Any], weights: NDArray[np.float64]) -> None:
+        warn_of_scales(data.reshape(-1, 1), type(self).__name__)  # pixels are one feature
 
     def _settings(self, data: NDArray[Any], targets: Targets) -> dict[str, Any]:
         if self.kernel_size % 2 == 0:

@@ -163,7 +163,7 @@ class Trainer:
             raise KeyboardInterrupt("interrupted before the first epoch ended")
         # An interrupt may come after the losses of an epoch were noted, and before its weights.
         for losses in net.losses.values():
-            del losses[best.n_seen :]
+            del losses[max(best.n_seen, best.epoch) :]
         best.restore_into(net.module_)
         warnings.warn(
             f"Training was interrupted in epoch {net.epoch + 1}; the weights of epoch "

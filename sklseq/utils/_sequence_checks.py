@@ -265,7 +265,9 @@ def check_panel_frame(estimator: Any) -> None:
         assert list(with_names.index) == [f"s{i}" for i in range(len(X))]
         assert_array_equal(with_names.columns, model.get_feature_names_out())
     assert_refuses(lambda: results_of(model, frame[["b", "a"]]), "feature names")
-    assert_refuses(partial(fitted, estimator, frame.iloc[::-1], expected), "sort_index")
+    assert_refuses(
+        partial(fitted, estimator, frame.iloc[::-1], targets_for(estimator, X)), "sort_index"
+    )
 
 
 def check_symbol_sequences(estimator: Any) -> None:
