@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -239,6 +240,38 @@ def alphas(quick: bool) -> Rows:
     yield at_most("alpha path, leave-one-out off by", off, 1e-10, "{:.0e}")
 
 
+def penalty(quick: bool) -> Rows:
+    """How much worse alpha="gcv" may predict than exact leave-one-out, on a grid of tasks."""
+    lost = [
+        _lost_to_leave_one_out(*settings)
+        for settings in product(
+            (0.5, 1, 1.02, 1.5, 3, 5, 8),
+            (0.0, 0.1, 1.0),
+            ("equal", "half", "spread"),
+            range(1 if quick else 8),
+        )
+    ]
+    task = f"alpha='gcv', largest R2 lost to leave-one-out, {len(lost)} tasks"
+    yield at_most(task, max(lost), 0.1, "{:.3f}", f" (mean {np.mean(lost):.4f})")
+
+
+def _lost_to_leave_one_out(ratio: float, noise: float, weighting: str, seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    units, n = 60, int(60 * ratio)
+    X = rng.normal(size=(n + 300, 5))
+    truth = np.sin(X[:, -1]) * X[:, -2] + X[:, -3]
+    y = truth[:n] + noise * rng.normal(size=n)
+    spread = np.exp(1.5 * rng.normal(size=n))
+    weights = {"equal": np.ones(n), "half": np.where(np.arange(n) % 2, 0.01, 1.0), "spread": spread}
+    by_gcv, by_leave_one_out = (
+        ESNRegressor(reservoir_size=units, alpha=alpha, random_state=seed)
+        .fit(X[:n], y, sample_weight=weights[weighting])
+        .score(X[n:], truth[n:])
+        for alpha in ("gcv", np.logspace(-12, 4, 33))
+    )
+    return by_leave_one_out - by_gcv
+
+
 def memory(quick: bool) -> Rows:
     units = 200 if quick else 1000
     for n_steps in (20_000, 100_000) if quick else (100_000, 1_000_000):
@@ -272,6 +305,7 @@ ROWS: dict[str, Callable[[bool], Rows]] = {
     "states": states,
     "panel": panel,
     "alphas": alphas,
+    "penalty": penalty,
     "memory": memory,
 }
 

@@ -744,6 +744,16 @@ def test_import_is_light():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+# -- names ---------------------------------------------------------------------------------
+
+
+def test_estimators_are_at_the_top_too():
+    names = set(dir(sklseq)) - set(sklseq.__all__)
+    assert names == {*ESTIMATORS, "ESNSearchCV"}
+    for name, cls in ESTIMATORS.items():
+        assert getattr(sklseq, name) is cls
+
+
 # -- offsets and scales --------------------------------------------------------------------
 
 
