@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param
-from sklseq.base.ignored import warn_of_ignored
+from sklseq.base.hints import warn_of_ignored
 from sklseq.base.outliers import OutlierDetector
 from sklseq.base.scale_warnings import warn_of_scales
 from sklseq.base.tables import check_finite_rows, read_table

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import estimator, param
-from sklseq.base.ignored import warn_of_ignored
+from sklseq.base.hints import warn_of_ignored
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.tables import check_finite_rows
 from sklseq.nn.layers.randomness import drawing_from

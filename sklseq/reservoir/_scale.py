@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sklseq.base.targets import weighted_scale
+
 __all__ = ["StepScale"]
 
 FloatArray = NDArray[np.float64]
@@ -28,11 +30,8 @@ class StepScale:
     @classmethod
     def of(cls, steps: FloatArray, standardize: bool) -> Self:
         """That of steps ``(n_rows, n_features)``; they stay as they are without `standardize`."""
-        mean = steps.mean(axis=0)
-        deviation = np.sqrt(np.mean((steps - mean) ** 2, axis=0))
-        # Of a constant feature only rounding is left.
-        varies = deviation > 10 * np.finfo(np.float64).eps * np.abs(mean)
-        divisor = np.where(varies & standardize, deviation, 1.0)
+        mean, deviation = weighted_scale(steps, np.ones((len(steps), 1)))
+        divisor = deviation if standardize else np.ones_like(deviation)
         lowest, highest = steps.min(axis=0), steps.max(axis=0)
         return cls(mean * standardize, divisor, deviation, lowest, highest)
 
