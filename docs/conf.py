@@ -40,7 +40,8 @@ REQUEST_METHOD = re.compile(r"set_\w+_request")
 
 def skip_inherited(app, what, name, obj, skip, options):
     """Leave out what scikit-learn defines or adds: its own site documents it."""
-    foreign = (getattr(obj, "__module__", None) or "").startswith("sklearn.")
+    owner = getattr(obj, "fget", obj)  # a property is of the module of its function
+    foreign = (getattr(owner, "__module__", None) or "").startswith("sklearn.")
     return True if foreign or REQUEST_METHOD.fullmatch(name) else None
 
 

@@ -139,7 +139,7 @@ class BaseESN(SequenceEstimator):
         ),
         "n_features_in_": attribute("int", "Number of features seen in `fit`."),
         "feature_names_in_": attribute(
-            "ndarray of shape (n_features_in_,)", "Column names, where X was a DataFrame."
+            "ndarray of shape (`n_features_in_`,)", "Column names, where X was a DataFrame."
         ),
     }
 
