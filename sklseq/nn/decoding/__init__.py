@@ -1,0 +1,1 @@
+"""Decoding apart from models: whatever gives one step can be searched and sampled."""

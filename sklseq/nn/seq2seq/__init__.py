@@ -1,0 +1,1 @@
+"""Networks from sequences to sequences of another length."""
