@@ -3,23 +3,30 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ATTENTIONS", "Attention", "attend"]
+__all__ = ["ATTENTIONS", "Attention", "attend", "with_first"]
 
 ATTENTIONS = ("dot", "multiplicative", "additive", "multihead")
 
 
-def attend(scores: Tensor, mask: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+def attend(scores: Tensor, mask: Tensor | None, values: Tensor) -> tuple[Tensor, Tensor]:
     """Weighted means of values, and the weights.
 
     Parameters
     ----------
     scores : Tensor of shape (..., n_queries, n_keys)
-    mask : Tensor of bool, broadcast to `scores`
+    mask : Tensor of bool, broadcast to `scores`, or None
         False where there is nothing to attend to; no row may be False throughout.
     values : Tensor of shape (..., n_keys, size)
     """
-    weights = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    weights = scores.softmax(dim=-1)
     return weights @ values, weights
+
+
+def with_first(mask: Tensor) -> Tensor:
+    """`mask` ``(n, n_keys)`` with the first key for all, so that empty sequences stay finite."""
+    return mask | (torch.arange(mask.shape[1], device=mask.device) == 0)
 
 
 class Attention(nn.Module):
