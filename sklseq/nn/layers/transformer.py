@@ -19,7 +19,7 @@ from sklseq.nn.layers.attention import Attention, attend, with_first
 from sklseq.nn.layers.feedforward import initialize
 from sklseq.nn.layers.randomness import Dropout
 
-__all__ = ["POSITIONS", "SelfAttention", "Source", "TransformerStack", "sinusoids"]
+__all__ = ["POSITIONS", "Past", "SelfAttention", "Source", "TransformerStack", "sinusoids"]
 
 POSITIONS = ("absolute", "relative")
 
@@ -183,7 +183,7 @@ class TransformerStack(nn.Module):
         Inputs of another size than `hidden_size` are mapped to it first.
     hidden_size, num_layers, n_heads : int
     dropout : float
-        Of the inputs and of what each part of a block adds.
+        Of what each part of a block adds; inputs are dropped where they are embedded.
     positions : {"absolute", "relative"}
         Whether `sinusoids` are added to the inputs or attention sees distances.
     source_size : int or None, default=None
@@ -210,7 +210,6 @@ class TransformerStack(nn.Module):
         self.hidden_size, self.relative = hidden_size, positions == "relative"
         same = input_size == hidden_size
         self.input = nn.Identity() if same else nn.Linear(input_size, hidden_size)
-        self.dropout = Dropout(dropout)
         blocks = [
             TransformerBlock(hidden_size, n_heads, dropout, self.relative, source_size)
             for _ in range(num_layers)
@@ -279,7 +278,7 @@ class TransformerStack(nn.Module):
         x = self.input(x)
         if not self.relative:
             x = x + self._sinusoids(x, start + x.shape[1] - 1, start).flip(0)
-        return self.dropout(x)
+        return x
 
     def _sinusoids(self, like: Tensor, first: int, last: int) -> Tensor:
         """Of positions or distances from `first` down to `last`."""

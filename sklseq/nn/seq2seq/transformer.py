@@ -114,7 +114,7 @@ class TransformerDecoder(Decoder):
         return padding.stack(states), weights
 
     def start(self, memory: Memory, width: int) -> list[Past]:
-        """The state of ``len(memory) * width`` rows before the first step."""
+        """The state of ``n * width`` rows before the first step."""
         return []
 
     def step(self, x_t: Tensor, state: list[Past], memory: Memory) -> tuple[Tensor, list[Past]]:
