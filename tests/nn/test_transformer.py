@@ -338,13 +338,7 @@ def test_relative_positions_do_not_know_where_a_sequence_begins(before, behind):
     seen[:, before : before + 5] = True
     for positions in POSITIONS:
         stack = make(TransformerEncoder, positions).stack
-        visible = seen[:, None, None]
-        # As `TransformerStack.forward`, which shows the first step always.
-        h, table = stack._enter(longer, 0), stack._sinusoids(longer, longer.shape[1] - 1, -99)
-        for block in stack.blocks:
-            distances = stack._distances(block, table) if stack.relative else None
-            h, *_ = block(h, visible, distances, None, None)
-        found, alone = stack.norm(h)[seen], stack(x, mask)[0]
+        found, alone = stack(longer, seen)[seen], stack(x, mask)[0]
         if positions == "relative" or not before:
             close(found, alone, 1e-10)
         else:
@@ -353,7 +347,7 @@ def test_relative_positions_do_not_know_where_a_sequence_begins(before, behind):
 
 @both
 def test_the_order_of_steps_matters(positions):
-    """And in "relative" their direction does."""
+    """With distances their direction does."""
     stack = make(TransformerEncoder, positions).stack
     x, mask = draw(1, 6, F), torch.ones(1, 6, dtype=torch.bool)
     assert not torch.allclose(stack(x.flip(1), mask).flip(1), stack(x, mask), atol=1e-4)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sklseq.nn.layers.attention import Attention, attend, with_first
+from sklseq.nn.layers.attention import Attention, attend
 from sklseq.nn.layers.feedforward import initialize
 from sklseq.nn.layers.randomness import Dropout
 
@@ -121,8 +121,9 @@ class SelfAttention(nn.Module):
         # One product for each head, in place of one for each sequence and head.
         flat = q.transpose(0, 1).reshape(n_heads, n * n_queries, size)
         products = (flat @ distances.transpose(1, 2)).view(n_heads, n, n_queries, -1)
-        # Distance i - j of the last queries stands in column n_queries - 1 - i + j: in the
-        # flattened rectangle each row begins one place earlier than the one above it.
+        # The distance of query i and key j stands in column n_queries - 1 - i + j: each row begins
+        # one place before the one above it, so in the flattened rectangle all rows are one place
+        # shorter.
         width = products.shape[-1] - 1
         sheared = products.flatten(2)[..., n_queries - 1 : -1].unflatten(2, (n_queries, width))
         return sheared[..., : k.shape[2]].transpose(0, 1)
@@ -229,15 +230,14 @@ class TransformerStack(nn.Module):
         ----------
         x : Tensor of shape (n, n_steps, input_size)
         mask : Tensor of bool of shape (n, n_steps)
-            Steps that are seen.
+            Steps that are seen; no row may be False throughout.
         """
         n_steps = x.shape[1]
         x, table = self._enter(x, 0), None
         if self.relative:
             table = self._sinusoids(x, n_steps - 1, -n_steps)
-        visible = with_first(mask)[:, None, None]
         for block in self.blocks:
-            x, _, _ = block(x, visible, self._distances(block, table), None, None)
+            x, _, _ = block(x, mask[:, None, None], self._distances(block, table), None, None)
         return self.norm(x)
 
     def causal(

@@ -50,7 +50,7 @@ class TransformerEncoder(Encoder):
         """Memory of stacked steps ``(sum of lengths, input_size)``; its summary is their mean."""
         padding = Padding(packing)
         mask = padding.mask
-        states = self.stack(padding.pad(x), mask).masked_fill(~mask[..., None], 0)
+        states = self.stack(padding.pad(x), with_first(mask)).masked_fill(~mask[..., None], 0)
         n_steps = mask.sum(dim=1, keepdim=True).clamp(min=1)
         return Memory(states, mask, states.sum(dim=1) / n_steps)
 
