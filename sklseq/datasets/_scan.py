@@ -9,7 +9,6 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_scalar
 
 from sklseq.datasets._common import check_at_least, object_array
 
@@ -122,9 +121,8 @@ def make_scan(
     if split not in _SPLITS:
         raise ValueError(f"split must be one of {list(_SPLITS)}, got {split!r}.")
     check_at_least("length_cutoff", length_cutoff, 1)
-    check_scalar(
-        primitive_share, "primitive_share", Real, min_val=0, max_val=1, include_boundaries="left"
-    )
+    if not isinstance(primitive_share, Real) or not 0 <= primitive_share < 1:
+        raise ValueError(f"primitive_share must be a number in [0, 1), got {primitive_share!r}.")
     commands = _commands()
     if split == "simple":
         rows = check_random_state(random_state).permutation(len(commands))

@@ -87,7 +87,7 @@ def _references(row: Any, place: str) -> list[list[Any]]:
 def _rows(values: Any, name: str) -> list[Any]:
     """What a container holds, one sequence each."""
     values = as_container(values)
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+    if isinstance(values, (str, bytes, dict, set, frozenset)) or not hasattr(values, "__iter__"):
         raise ValueError(
             f"{name} is {values!r:.80}, where a list of sequences is due: give [{name}] if it is "
             "one sequence."

@@ -104,6 +104,8 @@ def test_scan_has_other_cutoffs_and_draws():
         ({"split": "length", "length_cutoff": 48}, "length_cutoff must be less than 48"),
         ({"length_cutoff": 0}, "length_cutoff"),
         ({"primitive_share": 1.0}, "primitive_share"),
+        ({"primitive_share": np.nan}, "primitive_share"),
+        ({"primitive_share": "10 %"}, "primitive_share"),
     ],
 )
 def test_wrong_parameters_of_scan_are_named(params, message):

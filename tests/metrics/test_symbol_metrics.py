@@ -175,6 +175,7 @@ def test_predictions_may_be_empty():
         (["ab", "c"], ["ab"], "y_pred has 1 sequences, but y_true has 2"),
         ("ab", "ab", r"y_true is 'ab', where a list of sequences is due: give \[y_true\]"),
         (["ab"], 3, "y_pred is 3, where a list"),
+        ({0: "ab"}, ["ab"], "y_true is {0: 'ab'}, where a list"),
         ([], [], "y_true holds no sequence"),
         ([0, 1], [[0], [1]], "y_true, sequence 0 is 0, not a sequence of symbols"),
         ([[0], [1]], [[0], None], "y_pred, sequence 1 is None, not a sequence"),
