@@ -182,14 +182,29 @@ def test_steps_are_the_whole(positions, dtype, tolerance, n, width, n_steps):
     decoder = make(TransformerDecoder, positions, dtype=dtype)
     memory = decoder.prepare(memory_of(n, dtype=dtype))
     x = draw(n, width, n_steps, F, dtype=dtype)
-    state, steps = decoder.start(memory, width), []
+    state, steps, attended = decoder.start(memory, width), [], []
     for t in range(n_steps):
-        features, state = decoder.step(x[:, :, t].flatten(0, 1), state, memory)
+        features, state, weights = decoder.step(x[:, :, t].flatten(0, 1), state, memory)
         steps.append(features.unflatten(0, (n, width)))
+        attended.append(weights)
     packing = Packing(np.full(n, n_steps))
     for w in range(width):
-        whole, _ = decoder(x[:, w].flatten(0, 1), packing, memory)
+        whole, weights = decoder(x[:, w].flatten(0, 1), packing, memory)
         close(torch.stack([s[:, w] for s in steps], 1).flatten(0, 1), whole, tolerance)
+        close(torch.stack([a[:, w] for a in attended], 1), weights, tolerance)
+
+
+@both
+def test_steps_have_the_gradients_of_the_whole(positions):
+    decoder = make(TransformerDecoder, positions)
+    memory, x = decoder.prepare(memory_of(3)), draw(3, 5, F)
+    whole, _ = decoder(x.flatten(0, 1), Packing(np.array([5, 5, 5])), memory)
+    steps, _ = decoder.unroll(memory, 5, lambda t, _: x[:, t])
+    parameters = list(decoder.parameters())
+    expected = torch.autograd.grad(whole.sin().sum(), parameters, retain_graph=True)
+    found = torch.autograd.grad(steps.sin().sum(), parameters)
+    for a, b in zip(found, expected, strict=True):
+        close(a, b, 1e-10)
 
 
 @both
@@ -212,14 +227,14 @@ def test_a_reordered_state_goes_on_with_other_rows(positions):
     x, index = draw(n_steps, 6, F), torch.tensor([2, 2, 0, 5, 4, 3])
     state = again = decoder.reorder(decoder.start(memory, width), index)
     for x_t in x[:-1]:
-        _, state = decoder.step(x_t, state, memory)
-        _, again = decoder.step(x_t[index], again, memory)
-    moved, _ = decoder.step(x[-1], decoder.reorder(state, index), memory)
-    expected, _ = decoder.step(x[-1], again, memory)
+        _, state, _ = decoder.step(x_t, state, memory)
+        _, again, _ = decoder.step(x_t[index], again, memory)
+    moved, *_ = decoder.step(x[-1], decoder.reorder(state, index), memory)
+    expected, *_ = decoder.step(x[-1], again, memory)
     close(moved, expected)
     # What is reordered and what is stepped from are left as they were.
-    first, _ = decoder.step(x[-1], state, memory)
-    second, _ = decoder.step(x[-1], state, memory)
+    first, *_ = decoder.step(x[-1], state, memory)
+    second, *_ = decoder.step(x[-1], state, memory)
     close(first, second, 0)
 
 
@@ -273,7 +288,7 @@ def test_a_row_is_the_same_bits_in_any_company_at_any_place(positions, hidden):
             for t in range(targets):
                 x_t = draw(n * width, F, seed=seed, dtype=torch.float32)
                 x_t[place * width : place * width + 2] = queries[t]
-                out, state = decoder.step(x_t, state, memory)
+                out, state, _ = decoder.step(x_t, state, memory)
                 assert out.isfinite().all()
                 steps.append(out[place * width : place * width + 2])
         results.append(
@@ -457,7 +472,7 @@ def test_all_runs_on_a_device_without_numbers(positions):
     assert weights.shape == (2, 4, 4)
     state = decoder.start(memory, 3)
     for _ in range(2):
-        step, state = decoder.step(torch.zeros(6, F, device="meta"), state, memory)
+        step, state, _ = decoder.step(torch.zeros(6, F, device="meta"), state, memory)
         state = decoder.reorder(state, torch.zeros(6, dtype=torch.int64, device="meta"))
     assert step.shape == (6, H)
     assert step.device.type == "meta"

@@ -258,7 +258,7 @@ class TransformerStack(nn.Module):
         Tensor of shape (n, n_steps, hidden_size)
         list of Past
         Tensor of shape (n, n_steps, n_source_steps)
-            Weights of the last source.
+            Weights of the last source; queries of rows that share one stand side by side.
         """
         start, n_new = past[0].keys_values.shape[3] if past else 0, x.shape[1]
         x, table, mask = self._enter(x, start), None, None

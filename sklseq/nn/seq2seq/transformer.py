@@ -117,10 +117,15 @@ class TransformerDecoder(Decoder):
         """The state of ``n * width`` rows before the first step."""
         return []
 
-    def step(self, x_t: Tensor, state: list[Past], memory: Memory) -> tuple[Tensor, list[Past]]:
-        """Features ``(n * width, hidden_size)`` of the next step, and the state after it."""
-        states, state, _ = self.stack.causal(x_t[:, None], memory.keys, state)
-        return states[:, 0], state
+    def step(
+        self, x_t: Tensor, state: list[Past], memory: Memory
+    ) -> tuple[Tensor, list[Past], Tensor]:
+        """Features ``(n * width, hidden_size)`` of the next step, the state after it, and weights.
+
+        The state before is left as it was, so that several steps may begin from it.
+        """
+        states, after, weights = self.stack.causal(x_t[:, None], memory.keys, state)
+        return states[:, 0], after, weights
 
     def reorder(self, state: list[Past], index: Tensor) -> list[Past]:
         """The state whose row i is row ``index[i]`` of this one."""
