@@ -14,8 +14,8 @@ class StepModel(Protocol):
     """A model that gives the next symbol's probabilities, one step of a batch at a time.
 
     Of each of n inputs `width` hypotheses are decoded side by side: rows ``i * width`` to
-    ``(i + 1) * width`` are those of input i. The memory of the inputs has n rows always and is never
-    reordered.
+    ``(i + 1) * width`` are those of input i. The memory of the inputs has n rows always and is
+    never reordered. Rows that have ended are stepped on with the others, to no effect.
     """
 
     def start(self, memory: Any, width: int) -> Any:
