@@ -6,6 +6,7 @@ a row are the same to the bit alone and in any company.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from sklseq.training.context import threads
 from sklseq.training.rows.batch import Rows
 
-__all__ = ["run"]
+__all__ = ["run", "run_tiles"]
 
 # A usual tile.
 _ROWS_AT_ONCE = 64
@@ -60,6 +61,21 @@ def run(
     assert result is not None
     _check_numbers(result, rows, per_part)
     return result
+
+
+def run_tiles(
+    function: Callable[..., Any], module: nn.Module, rows: Rows, *, n_threads: int | None = None
+) -> list[tuple[NDArray[np.int64], Any]]:
+    """Whatever a function gives for each tile, with the places of its rows; see `run`.
+
+    What it gives for rows beyond those that have a place only fills the tile up.
+    """
+    module.eval()
+    work = _ROWS_AT_ONCE * sum(p.numel() for p in module.parameters())
+    every = np.arange(len(rows))
+    with torch.inference_mode(), threads(n_threads, work):
+        tiles = rows.tiles(module, per_part=False)
+        return [(every[places], function(*inputs)) for inputs, places, _ in tiles]
 
 
 def _check_numbers(result: NDArray, rows: Rows, per_part: bool) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
@@ -100,22 +99,13 @@ class RecurrentNetwork(nn.Module):
     def pooled(self, states: Tensor, packing: Packing) -> Tensor:
         """States of all steps, stacked, or one vector for each sequence."""
         if self.pooling == "last":
-            return self._last(states, packing)
+            return self.stack.ends(states, packing)
         stacked = states.index_select(0, packing.to_stacked)
         if self.pooling is None:
             return stacked
         if self.attention is not None:
             return self.attention(stacked, packing)
         return (mean_pool if self.pooling == "mean" else max_pool)(stacked, packing)
-
-    def _last(self, states: Tensor, packing: Packing) -> Tensor:
-        """The state that has read the whole sequence: the backward one is at the first step."""
-        last = states.index_select(0, packing.last)
-        if not self.stack.backward_layers:
-            return last
-        size = self.stack.output_size // 2
-        first = states.index_select(0, packing.reverse.index_select(0, packing.last))
-        return torch.cat([last[:, :size], first[:, size:]], dim=1)
 
 
 class NeighborNetwork(RecurrentNetwork):

@@ -109,6 +109,18 @@ class RecurrentStack(nn.Module):
             x_t = self.dropout(output_of(after[-1]))
         return after
 
+    def ends(self, states: Tensor, packing: Packing) -> Tensor:
+        """Of each sequence the states that have read it whole, ``(n, output_size)``.
+
+        The backward one is at the first step.
+        """
+        last = states.index_select(0, packing.last)
+        if not self.backward_layers:
+            return last
+        size = self.hidden_size
+        first = states.index_select(0, packing.reverse.index_select(0, packing.last))
+        return torch.cat([last[:, :size], first[:, size:]], dim=1)
+
     def _states_given(self, state: Sequence[State] | None) -> Sequence[State | None]:
         n_layers = len(self.forward_layers)
         if state is None:

@@ -21,7 +21,9 @@ class Memory(NamedTuple):
     keys: Any = None
     """What the decoder computes of it once and needs in every step."""
 
-    def __len__(self) -> int:
+    @property
+    def n_rows(self) -> int:
+        """Number of inputs."""
         return len(self.states)
 
 
@@ -67,7 +69,7 @@ class Decoder(nn.Module):
         raise NotImplementedError
 
     def start(self, memory: Memory, width: int) -> Any:
-        """The state of ``len(memory) * width`` rows before the first step."""
+        """The state of ``n * width`` rows before the first step."""
         raise NotImplementedError
 
     def step(self, x_t: Tensor, state: Any, memory: Memory) -> tuple[Tensor, Any]:

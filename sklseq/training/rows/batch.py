@@ -47,12 +47,15 @@ class Targets(NamedTuple):
         Outputs of the network for each target.
     stratify : ndarray of shape (n_rows,) or None, default=None
         Class of each row, for a hold-out with the classes in proportion.
+    lengths : ndarray of shape (n_rows,) or None, default=None
+        Number of `values` of each row, where its target is a sequence.
     """
 
     weights: NDArray[np.float64]
     values: NDArray[Any] | None = None
     n_outputs: int = 0
     stratify: NDArray[Any] | None = None
+    lengths: NDArray[np.int64] | None = None
 
     def counted(self) -> NDArray[np.bool_]:
         """Which targets have weight, in one output at least."""
@@ -139,6 +142,10 @@ class Rows(ABC):
         """One row that has to be cut, where there is no other to hold out; else None."""
         return None
 
+    def shuffled(self, rng: np.random.Generator, batch_size: int) -> NDArray[np.int64]:
+        """Numbers of all rows in the random order in which an epoch goes through them."""
+        return rng.permutation(len(self))
+
     def _target_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where the targets of these rows stand."""
         return rows
@@ -161,7 +168,7 @@ def batches(rows: Rows, batch_size: int, rng: np.random.Generator | None) -> Ite
     A batch that holds all rows keeps their order: nothing is gained by shuffling it.
     """
     n = len(rows)
-    order = np.arange(n) if rng is None or batch_size >= n else rng.permutation(n)
+    order = np.arange(n) if rng is None or batch_size >= n else rows.shuffled(rng, batch_size)
     for start in range(0, n, batch_size):
         yield rows.take(order[start : start + batch_size])
 

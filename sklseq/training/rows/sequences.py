@@ -53,13 +53,18 @@ class SequenceRows(Rows):
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def inputs(self, rows: NDArray[np.int64], lanes: Lanes | None = None) -> tuple[Tensor, Packing]:
-        """Stacked steps of these rows, and their packing; in lanes, filled up with empty ones."""
-        index = torch.from_numpy(self.step_index(rows)).to(self.steps.device, non_blocking=True)
+    def inputs(
+        self, rows: NDArray[np.int64], lanes: Lanes | None = None, n_rows: int = 0
+    ) -> tuple[Tensor, Packing]:
+        """Stacked steps of these rows and their packing, filled up to `n_rows` with empty ones."""
         lengths = self.lengths[rows]
-        if lanes is not None:
-            lengths = np.append(lengths, np.zeros(_TILE_ROWS - len(rows), dtype=np.int64))
-        return self.steps.index_select(0, index), Packing(lengths, self.steps.device, lanes)
+        if n_rows > len(rows):
+            lengths = np.append(lengths, np.zeros(n_rows - len(rows), dtype=np.int64))
+        return self._steps_of(rows), Packing(lengths, self.steps.device, lanes)
+
+    def _steps_of(self, rows: NDArray[np.int64]) -> Tensor:
+        index = torch.from_numpy(self.step_index(rows)).to(self.steps.device, non_blocking=True)
+        return self.steps.index_select(0, index)
 
     def step_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of all steps of these rows among the stacked steps."""
@@ -77,12 +82,15 @@ class SequenceRows(Rows):
 
     def subset(self, rows: NDArray[np.int64]) -> Self:
         """These rows as data of their own, whose weights sum to their number."""
-        batch = self.take(rows)
-        part = type(self)(batch.inputs[0], self.lengths[rows], self.like, None, self.per_part)
+        batch, part = self.take(rows), self.part(rows)
         part.target = None if self.target is None else batch.target
         part.mean_weight = self.mean_weight
         part.weight = part._scaled(batch.weight)
         return part
+
+    def part(self, rows: NDArray[np.int64]) -> Self:
+        """These rows without targets."""
+        return type(self)(self._steps_of(rows), self.lengths[rows], self.like, None, self.per_part)
 
     def split_end(self, targets: Targets, share: float) -> tuple[Self, Self] | None:
         """A single series with targets for its steps, cut where `share` of them is left.
@@ -114,7 +122,7 @@ class SequenceRows(Rows):
         sequence's own length.
         """
         max_steps = _MAX_NUMBERS // max(max(p.shape, default=1) for p in module.parameters())
-        for lanes, chosen in self._classes(module):
+        for lanes, chosen in self.classes(module):
             lengths = self.lengths[chosen]
             size = len(chosen) if lanes is None else _TILE_ROWS
             start = 0
@@ -122,17 +130,21 @@ class SequenceRows(Rows):
                 end = start + min(size, max(1, max_steps // int(lengths[start])))
                 rows = chosen[start:end]
                 places = self.step_index(rows) if per_part else rows
-                yield Tile(self.inputs(rows, lanes), places, len(places))
+                n_rows = 0 if lanes is None else size
+                yield Tile(self.inputs(rows, lanes, n_rows), places, len(places))
                 start = end
 
-    def _classes(self, module: nn.Module) -> Iterator[tuple[Lanes | None, NDArray[np.int64]]]:
-        """Rows of one shape of lanes, longest first."""
-        order = np.argsort(-self.lengths, kind="stable")
-        descending = self.lengths[order]
-        ends = np.append(np.flatnonzero(np.diff(descending)), len(order) - 1)
+    def classes(
+        self, module: nn.Module, rows: NDArray[np.int64] | None = None
+    ) -> Iterator[tuple[Lanes | None, NDArray[np.int64]]]:
+        """Rows (all by default) of one shape of lanes, longest first."""
+        rows = np.arange(len(self)) if rows is None else rows
+        rows = rows[np.argsort(-self.lengths[rows], kind="stable")]
+        descending = self.lengths[rows]
+        ends = np.append(np.flatnonzero(np.diff(descending)), len(rows) - 1)
         start = 0
         pairs = zip(lanes_for(module, descending[ends]), ends + 1, strict=True)
         for lanes, group in groupby(pairs, key=lambda pair: pair[0]):
             *_, (_, end) = group
-            yield lanes, order[start:end]
+            yield lanes, rows[start:end]
             start = end

@@ -1,0 +1,89 @@
+"""X whose steps are features or symbols, as a network takes them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sklseq.base.symbols import warn_unknown_symbols
+from sklseq.data import Sequences, Vocabulary
+from sklseq.parts.scaled_steps import (
+    SCALE_ATTRIBUTES,
+    check_scale,
+    learn_scale,
+    scaled_steps,
+)
+
+__all__ = [
+    "as_array_of_symbols",
+    "check_steps_learned",
+    "learn_scale_of_steps",
+    "read_steps_or_symbols",
+    "steps_as_read_by",
+]
+
+
+def read_steps_or_symbols(model: Any, X: Any, fresh: bool, symbolic: bool) -> Sequences:
+    """X with symbols as their codes; a fresh fit learns them as ``vocabulary_``.
+
+    Parameters
+    ----------
+    model : SequenceEstimator
+    X : sequences
+    fresh : bool
+        Whether what is known of X is learned from this one.
+    symbolic : bool
+        Whether in a fresh fit integers are symbols too.
+    """
+    known = None if fresh else getattr(model, "vocabulary_", None)
+    sequences = model._read_X(X, reset=fresh, symbolic=symbolic if fresh else known is not None)
+    if fresh:
+        model.__dict__.pop("vocabulary_", None)
+        if sequences.symbolic:
+            known = model.vocabulary_ = as_array_of_symbols(Vocabulary.of(sequences.steps).symbols)
+    if (known is not None) != sequences.symbolic:
+        was, now = ("numbers", "symbols") if sequences.symbolic else ("symbols", "numbers")
+        raise ValueError(
+            f"X holds {now}, but {type(model).__name__} was fitted on {was}. Integers are "
+            "symbols only where embedding_size is given."
+        )
+    if known is None:
+        return sequences
+    codes = Vocabulary(known.tolist()).encode(sequences.steps)
+    if not fresh:
+        warn_unknown_symbols(sequences.steps, codes > 0, known, type(model).__name__)
+    return sequences.with_steps(codes)
+
+
+def as_array_of_symbols(symbols: list[Any]) -> NDArray[Any]:
+    """Symbols in an array that gives them back as they are."""
+    array = np.array(symbols)
+    # A fixed width would lose what ends in zeros.
+    return array if array.tolist() == symbols else np.array(symbols, dtype=object)
+
+
+def learn_scale_of_steps(model: Any, data: Sequences, weights: NDArray[np.float64]) -> None:
+    """Set the scale of features; symbols have none."""
+    for name in SCALE_ATTRIBUTES:
+        model.__dict__.pop(name, None)
+    if not data.symbolic:
+        learn_scale(model, data.steps, data.lengths, weights)
+
+
+def steps_as_read_by(model: Any, data: Sequences, like: Tensor) -> Sequences:
+    """Symbols as they are, features centered and scaled."""
+    return data if data.symbolic else scaled_steps(model, data, like)
+
+
+def check_steps_learned(model: Any) -> None:
+    """Refuse a stored network that does not take what the model has learned of X."""
+    wanted = model._n_step_features
+    symbolic = hasattr(model, "vocabulary_")
+    if symbolic:
+        wanted = len(model.vocabulary_) + 1
+    given = model._module_kwargs["n_features"]
+    if given != wanted or symbolic != (model._module_kwargs["embedding_size"] is not None):
+        raise ValueError(f"its network takes {given} features or symbols, expected {wanted}.")
+    if not symbolic:
+        check_scale(model, wanted)

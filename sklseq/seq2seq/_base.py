@@ -1,0 +1,237 @@
+"""What both encoder-decoder estimators share: networks, and reading what goes in."""
+
+import math
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sklseq._compat.sklearn import fit_context
+from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
+from sklseq.base.sequences import SequenceEstimator
+from sklseq.data import Sequences
+from sklseq.nn.layers.attention import ATTENTIONS
+from sklseq.nn.recurrent.cells.registry import CELLS
+from sklseq.nn.seq2seq.recurrent import CONTEXTS
+from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, SCALE_STORED
+from sklseq.parts.steps_or_symbols import (
+    check_steps_learned,
+    learn_scale_of_steps,
+    read_steps_or_symbols,
+    steps_as_read_by,
+)
+from sklseq.training.rows.batch import Batch, Targets
+from sklseq.training.rows.pairs import PairRows
+from sklseq.training.rows.sequences import SequenceRows
+
+__all__ = ["BaseSeq2Seq"]
+
+# Of max_epochs="auto": the least numbers of epochs and of training steps.
+_EPOCHS, _STEPS = 30, 1000
+
+
+@estimator
+class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
+    """Encoder-decoder network from sequences to sequences."""
+
+    target: str = param("sequence", "Unit of a row: a pair of sequences.", choice("sequence"))
+    encoder: str = param(
+        "lstm",
+        "What reads the input: a recurrent cell, a 'transformer', or 'vector', for which X is a "
+        "table of which each row is one vector.",
+        choice(*CELLS, "transformer", "vector"),
+    )
+    decoder: str = param(
+        "lstm",
+        "What writes the output: a recurrent cell or a 'transformer'.",
+        choice(*CELLS, "transformer"),
+    )
+    hidden_size: int = param(128, "Units of each layer.", integer(1))
+    num_layers: int = param(1, "Layers on top of each other.", integer(1))
+    encoder_hidden_size: int | None = param(
+        None, "Units of each layer and direction of the encoder; None for `hidden_size`.",
+        integer(1), None,
+    )
+    encoder_num_layers: int | None = param(
+        None, "Layers of the encoder; None for `num_layers`.", integer(1), None
+    )
+    bidirectional: bool = param(
+        True, "Whether a recurrent encoder reads each input backward too.", "boolean"
+    )
+    embedding_size: int | None = param(
+        None,
+        "Size of the vector learned for each symbol. Given, integers in X are symbols too; None "
+        "reads integers in X as numbers and embeds symbols with `hidden_size`.",
+        integer(1),
+        None,
+    )
+    attention: str | None = param(
+        "multiplicative",
+        "Score by which a recurrent decoder attends to the steps of the input; None for no "
+        "attention. A transformer has its own.",
+        choice(*ATTENTIONS),
+        None,
+    )
+    n_heads: int = param(
+        4, "Heads of a transformer, and of attention='multihead'; divides the units.", integer(1)
+    )
+    context: str = param(
+        "state",
+        "How a summary of the whole input reaches a recurrent decoder: as its first 'state', as "
+        "inputs of all 'steps', or 'both'.",
+        choice(*CONTEXTS),
+    )
+    input_feeding: bool = param(
+        False,
+        "Whether a recurrent decoder reads what it attended to in the step before. Training then "
+        "goes step by step, which is slower.",
+        "boolean",
+    )
+    positions: str = param(
+        "absolute",
+        "What a transformer knows of the order of steps: sinusoids of each 'absolute' position, or "
+        "'relative' distances of any two.",
+        choice("absolute", "relative"),
+    )
+    dropout: float = param(
+        0.0, "Share of the outputs of embeddings and layers dropped in training.", real(0, 1)
+    )
+    teacher_forcing: float = param(
+        1.0,
+        "Probability by which, in training, the decoder reads the true output of the step before "
+        "and not its own: 1 always, 0 never (free running), between them scheduled sampling.",
+        real(0, 1, "both"),
+    )
+    teacher_forcing_schedule: str = param(
+        "constant",
+        "How the probability comes to `teacher_forcing`: 'constant' from the start, from 1 "
+        "'linear' over the epochs of training, or as an 'inverse_sigmoid'.",
+        choice("constant", "linear", "inverse_sigmoid"),
+    )
+
+    learning_rate: float = other_default(NeuralEstimator, "learning_rate", 3e-3)
+    lr_schedule: str | None = other_default(NeuralEstimator, "lr_schedule", "cosine")
+    gradient_clip: float | None = other_default(NeuralEstimator, "gradient_clip", 5.0)
+    max_epochs: Any = param(
+        "auto",
+        "Passes over the training data. 'auto' takes 30, or as many as make 1000 training steps "
+        "where these are more.",
+        integer(1),
+        choice("auto"),
+    )
+
+    _attributes = SCALE_ATTRIBUTES | {
+        "vocabulary_": attribute(
+            "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
+        ),
+    }
+    _stored = SCALE_STORED | {"_n_step_features": "int"}
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train the network on pairs of sequences.
+
+        Parameters
+        ----------
+        X : sequences
+            {{X: sequences or symbols}} With ``encoder="vector"`` a table ``(n_pairs, n_features)``.
+        y : sequences
+            What is to be put out for each input, of any length.
+        sample_weight : array-like of shape (n_pairs,) or None, default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            {{unchanged}}
+        """
+        return self._fit(X, y, sample_weight)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for one more epoch on pairs of sequences.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`. The first call settles the symbols of X and y.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, partial=True)
+
+    # -- reading and training --------------------------------------------------------------
+
+    def _read(self, X: Any, fresh: bool) -> Sequences:
+        if self.encoder == "vector":
+            X = np.asarray(X)[:, None]
+        return read_steps_or_symbols(self, X, fresh, self.embedding_size is not None)
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        check_steps_learned(self)
+
+    def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
+        learn_scale_of_steps(self, data, weights)
+
+    def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
+        size = self.embedding_size or self.hidden_size
+        names = (
+            "encoder", "decoder", "hidden_size", "num_layers", "bidirectional", "attention",
+            "n_heads", "context", "input_feeding", "positions", "dropout",
+        )  # fmt: skip
+        return {
+            "n_features": len(self.vocabulary_) + 1 if data.symbolic else data.steps.shape[1],
+            "embedding_size": size if data.symbolic else None,
+            "n_outputs": targets.n_outputs,
+            "encoder_hidden_size": self.encoder_hidden_size or self.hidden_size,
+            "encoder_num_layers": self.encoder_num_layers or self.num_layers,
+        } | {name: getattr(self, name) for name in names}
+
+    def _n_epochs(self, n_rows: int) -> int:
+        if self.max_epochs != "auto":
+            return int(self.max_epochs)
+        if self.solver == "lbfgs":
+            return _EPOCHS
+        return max(_EPOCHS, math.ceil(_STEPS / math.ceil(n_rows / self.batch_size)))
+
+    def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> PairRows:
+        data = steps_as_read_by(self, data, like)
+        sources = SequenceRows(data.steps, data.lengths, like)
+        if targets is None:
+            return PairRows(sources)
+        assert targets.values is not None and targets.lengths is not None
+        outputs = SequenceRows(targets.values, targets.lengths, like)
+        return PairRows(sources, outputs, targets)
+
+    def _forced(self, module: Any, batch: Batch) -> float:
+        """Probability of the true output in this step of training."""
+        if not module.training or self.teacher_forcing == 1:
+            return 1.0  # losses on held-out rows are to be comparable
+        if self.teacher_forcing_schedule == "constant":
+            return self.teacher_forcing
+        if self.solver == "lbfgs":
+            raise ValueError(
+                "teacher_forcing_schedule changes the loss from step to step, and 'lbfgs' compares "
+                "losses: set it to 'constant', or take another solver."
+            )
+        progress = float(module.rows_seen) / (float(module.n_rows) * float(module.n_epochs))
+        module.rows_seen += batch.n_rows
+        return self.teacher_forcing + (1 - self.teacher_forcing) * _SCHEDULES[
+            self.teacher_forcing_schedule
+        ](min(progress, 1.0))
+
+
+def _inverse_sigmoid(progress: float) -> float:
+    """From nearly 1 to nearly 0, steep in the middle (Bengio et al. 2015, section 2.4)."""
+    return 1 / (1 + math.exp(12 * (progress - 0.5)))
+
+
+_SCHEDULES = {"linear": lambda progress: 1 - progress, "inverse_sigmoid": _inverse_sigmoid}
