@@ -38,8 +38,8 @@ def beam_search(
         With 1, this is `greedy`, whatever the length penalty.
     limits : Limits
     length_penalty : float, default=0.0
-        At least 0. Sequences are ranked by their log-probability divided by the length, with `END`, to this
-        power: 0 favors short ones, 1 takes the mean over the symbols.
+        At least 0. Sequences are ranked by their log-probability divided by the length, with `END`,
+        to this power: 0 favors short ones, 1 takes the mean over the symbols.
     device : torch.device or str, default=None
         Of the model.
 
