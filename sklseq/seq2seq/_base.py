@@ -1,7 +1,7 @@
 """What both encoder-decoder estimators share: networks, and reading what goes in."""
 
 import math
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,11 @@ from sklseq.parts.steps_or_symbols import (
     read_steps_or_symbols,
     steps_as_read_by,
 )
+from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets
 from sklseq.training.rows.pairs import PairRows
 from sklseq.training.rows.sequences import SequenceRows
+from sklseq.training.run import run_tiles
 
 __all__ = ["BaseSeq2Seq"]
 
@@ -51,8 +53,10 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
     hidden_size: int = param(128, "Units of each layer.", integer(1))
     num_layers: int = param(1, "Layers on top of each other.", integer(1))
     encoder_hidden_size: int | None = param(
-        None, "Units of each layer and direction of the encoder; None for `hidden_size`.",
-        integer(1), None,
+        None,
+        "Units of each layer and direction of the encoder; None for `hidden_size`.",
+        integer(1),
+        None,
     )
     encoder_num_layers: int | None = param(
         None, "Layers of the encoder; None for `num_layers`.", integer(1), None
@@ -111,6 +115,14 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         choice("constant", "linear", "inverse_sigmoid"),
     )
 
+    max_length: int | None = param(
+        None,
+        "Steps of the longest output; None for twice the longest one of `fit`.",
+        integer(1),
+        None,
+    )
+    min_length: int = param(1, "Steps of the shortest output.", integer(1))
+
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 3e-3)
     lr_schedule: str | None = other_default(NeuralEstimator, "lr_schedule", "cosine")
     gradient_clip: float | None = other_default(NeuralEstimator, "gradient_clip", 5.0)
@@ -126,8 +138,11 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         "vocabulary_": attribute(
             "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
         ),
+        "max_length_": attribute("int", "Steps of the longest output that is looked for."),
     }
     _stored = SCALE_STORED | {"_n_step_features": "int"}
+    _n_ends: ClassVar[int] = 1
+    """Steps at the end of each output that are the network's own."""
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -171,7 +186,7 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
         if self.encoder == "vector":
-            X = np.asarray(X)[:, None]
+            return read_vectors(self, X, fresh)
         return read_steps_or_symbols(self, X, fresh, self.embedding_size is not None)
 
     def _check_learned(self) -> None:
@@ -207,26 +222,83 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         sources = SequenceRows(data.steps, data.lengths, like)
         if targets is None:
             return PairRows(sources)
-        assert targets.values is not None and targets.lengths is not None
+        assert targets.values is not None
+        assert targets.lengths is not None
         outputs = SequenceRows(targets.values, targets.lengths, like)
         return PairRows(sources, outputs, targets)
 
+    def _learn_longest(self, outputs: Sequences, fresh: bool) -> None:
+        """Settle the longest output; ValueError where the user allows none of that length."""
+        longest = int(np.argmax(outputs.lengths))
+        length = int(outputs.lengths[longest])
+        if self.max_length is not None and length > self.max_length:
+            raise ValueError(
+                f"y, sequence {longest} has {length} steps, more than max_length="
+                f"{self.max_length}: set it higher, or leave the pair out."
+            )
+        before: int = 0 if fresh else self.max_length_
+        self.max_length_: int = int(self.max_length or max(before, 2 * length))
+
+    def _pairs(self, X: Any, y: Any) -> PairRows:
+        """X and given outputs of a fitted estimator, to be scored."""
+        data = self._read_fitted(X)
+        return self._rows(data, parameter_of(self.module_), self._read_outputs(y, data))
+
+    def _read_outputs(self, y: Any, data: Sequences) -> Targets:
+        """Outputs that are given to a fitted estimator."""
+        raise NotImplementedError
+
+    def attention_weights(self, X: Any, y: Any = None) -> NDArray[Any]:
+        """How much each step of an output attends to each step of its input.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+        y : sequences or None, default=None
+            An output for each input; None for those that `predict` gives.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs,) of object
+            For each pair an array of shape (n_output_steps, n_input_steps), whose rows sum to one;
+            of several heads their mean, in the last layer of a transformer.
+        """
+        pairs = self._pairs(X, self.predict(X) if y is None else y)
+        if self._module_kwargs["attention"] is None and self._module_kwargs["decoder"] in CELLS:
+            raise ValueError("There is no attention: the decoder was fitted with attention=None.")
+        results = np.empty(len(pairs), dtype=object)
+        network: Any = self.module_
+        assert pairs.outputs is not None
+        for places, weights in run_tiles(
+            lambda _, *inputs: network.attention_weights(*inputs),
+            network,
+            pairs,
+            n_threads=self.n_threads,
+        ):
+            for place, matrix in zip(places, weights.cpu().numpy(), strict=False):
+                n_out = pairs.outputs.lengths[place] - self._n_ends
+                results[place] = matrix[:n_out, : pairs.sources.lengths[place]].copy()
+        return results
+
     def _forced(self, module: Any, batch: Batch) -> float:
         """Probability of the true output in this step of training."""
-        if not module.training or self.teacher_forcing == 1:
+        schedule, final = self.teacher_forcing_schedule, self.teacher_forcing
+        if not module.training or final == 1:
             return 1.0  # losses on held-out rows are to be comparable
-        if self.teacher_forcing_schedule == "constant":
-            return self.teacher_forcing
+        if schedule == "constant":
+            return final
         if self.solver == "lbfgs":
             raise ValueError(
                 "teacher_forcing_schedule changes the loss from step to step, and 'lbfgs' compares "
                 "losses: set it to 'constant', or take another solver."
             )
-        progress = float(module.rows_seen) / (float(module.n_rows) * float(module.n_epochs))
+        progress = float(module.rows_seen) / float(module.all_rows)
         module.rows_seen += batch.n_rows
-        return self.teacher_forcing + (1 - self.teacher_forcing) * _SCHEDULES[
-            self.teacher_forcing_schedule
-        ](min(progress, 1.0))
+        return final + (1 - final) * _SCHEDULES[schedule](min(progress, 1.0))
+
+    def _initialize(self, module: Any, rows: PairRows) -> None:
+        module.all_rows.fill_(len(rows) * self._n_epochs(len(rows)))
 
 
 def _inverse_sigmoid(progress: float) -> float:

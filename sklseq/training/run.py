@@ -68,14 +68,15 @@ def run_tiles(
 ) -> list[tuple[NDArray[np.int64], Any]]:
     """Whatever a function gives for each tile, with the places of its rows; see `run`.
 
-    What it gives for rows beyond those that have a place only fills the tile up.
+    It is called with the places and the inputs. What it gives for rows beyond those that have a
+    place only fills the tile up.
     """
     module.eval()
     work = _ROWS_AT_ONCE * sum(p.numel() for p in module.parameters())
     every = np.arange(len(rows))
     with torch.inference_mode(), threads(n_threads, work):
-        tiles = rows.tiles(module, per_part=False)
-        return [(every[places], function(*inputs)) for inputs, places, _ in tiles]
+        tiles = ((every[t.places], t.inputs) for t in rows.tiles(module, per_part=False))
+        return [(places, function(places, *inputs)) for places, inputs in tiles]
 
 
 def _check_numbers(result: NDArray, rows: Rows, per_part: bool) -> None:

@@ -108,6 +108,16 @@ class Packing:
         """Index of the sequence that each stacked step belongs to."""
         return self._index(self._owner)
 
+    @cached_property
+    def is_first(self) -> Tensor:
+        """Which stacked steps are the first of their sequence."""
+        return self._index(self.time == 0)
+
+    @cached_property
+    def is_last(self) -> Tensor:
+        """Which stacked steps are the last of their sequence."""
+        return self._index(self.time == self.lengths[self._owner] - 1)
+
     # -- packed order ----------------------------------------------------------------------
 
     def _position(

@@ -49,10 +49,10 @@ class Padding:
         return self._on_device(np.arange(self.n_steps) < self.packing.lengths[:, None])
 
     def pad(self, stacked: Tensor) -> Tensor:
-        """Stacked steps ``(sum of lengths, size)`` as ``(n_sequences, n_steps, size)``, else 0."""
-        n, size = len(self.packing), stacked.shape[1]
-        free = stacked.new_zeros(n * self.n_steps, size)
-        return free.index_copy(0, self.index, stacked).view(n, self.n_steps, size)
+        """Stacked steps ``(sum of lengths, ...)`` as ``(n_sequences, n_steps, ...)``, else 0."""
+        n, shape = len(self.packing), stacked.shape[1:]
+        free = stacked.new_zeros(n * self.n_steps, *shape)
+        return free.index_copy(0, self.index, stacked).view(n, self.n_steps, *shape)
 
     def stack(self, padded: Tensor) -> Tensor:
         """The inverse of `pad`."""

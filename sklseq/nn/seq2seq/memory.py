@@ -1,7 +1,9 @@
 """What a decoder knows of the inputs, and the contracts of encoders and decoders."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
@@ -72,7 +74,7 @@ class Decoder(nn.Module):
         """The state of ``n * width`` rows before the first step."""
         raise NotImplementedError
 
-    def step(self, x_t: Tensor, state: Any, memory: Memory) -> tuple[Tensor, Any]:
+    def step(self, x_t: Tensor, state: Any, memory: Memory) -> tuple[Tensor, Any, Tensor | None]:
         """Features ``(n * width, output_size)`` of the next step, and the state after it.
 
         Parameters
@@ -81,9 +83,38 @@ class Decoder(nn.Module):
         state
         memory : Memory
             Of n rows; rows ``i * width`` to ``(i + 1) * width`` belong to its row i.
+
+        Returns
+        -------
+        Tensor of shape (n * width, output_size)
+        object
+        Tensor of shape (n, width, n_source_steps) or None
+            Weights of attention, where they come at no cost.
         """
         raise NotImplementedError
 
     def reorder(self, state: Any, index: Tensor) -> Any:
         """The state whose row i is row ``index[i]`` of this one."""
         raise NotImplementedError
+
+    def unroll(
+        self, memory: Memory, n_steps: int, x_at: Callable[[int, Tensor | None], Tensor]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features ``(n, n_steps, output_size)`` and attention, one step after the other.
+
+        Parameters
+        ----------
+        memory : Memory
+        n_steps : int
+        x_at : callable
+            Input ``(n, input_size)`` of a step, given its number and the features of the step
+            before, None at the first.
+        """
+        state, features = self.start(memory, 1), None
+        outputs, attended = [], []
+        for t in range(n_steps):
+            features, state, weights = self.step(x_at(t, features), state, memory)
+            outputs.append(features)
+            if weights is not None:
+                attended.append(weights)
+        return torch.stack(outputs, dim=1), torch.cat(attended, dim=1) if attended else None

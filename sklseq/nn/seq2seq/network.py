@@ -14,7 +14,7 @@ from sklseq.nn.seq2seq.memory import Decoder, Encoder, Memory
 from sklseq.nn.seq2seq.recurrent import RecurrentDecoder, RecurrentEncoder
 from sklseq.nn.seq2seq.vector import VectorEncoder
 
-__all__ = ["EncoderDecoder", "SymbolNetwork"]
+__all__ = ["EncoderDecoder", "SymbolNetwork", "ValueNetwork"]
 
 
 class EncoderDecoder(nn.Module):
@@ -35,6 +35,9 @@ class EncoderDecoder(nn.Module):
 n_heads, context, input_feeding, positions, dropout
         As in `RecurrentEncoder`, `RecurrentDecoder` and their transformers.
     """
+
+    rows_seen: Tensor
+    all_rows: Tensor
 
     def __init__(
         self,
@@ -87,6 +90,9 @@ n_heads, context, input_feeding, positions, dropout
             input_feeding=input_feeding,
             dropout=dropout,
         )
+        # Progress of training, for scheduled sampling.
+        self.register_buffer("rows_seen", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("all_rows", torch.ones((), dtype=torch.int64))
 
     def encode(self, steps: Tensor, packing: Packing) -> Memory:
         """The memory of inputs, ready for the decoder.
@@ -99,9 +105,79 @@ n_heads, context, input_feeding, positions, dropout
         x = steps if self.embedding is None else self.dropout(self.embedding(steps))
         return self.decoder.prepare(self.encoder(x, packing))
 
+    def forward(
+        self,
+        steps: Tensor,
+        packing: Packing,
+        outputs: Tensor,
+        out_packing: Packing,
+        teacher_forcing: float = 1.0,
+    ) -> Tensor:
+        """What the head gives ``(sum of output lengths, ...)`` for each step of true outputs.
+
+        Parameters
+        ----------
+        steps, packing
+            Inputs, as in `encode`.
+        outputs : Tensor of shape (sum of output lengths, ...)
+        out_packing : Packing
+            Of the outputs.
+        teacher_forcing : float, default=1.0
+            Probability by which the decoder reads the true output of the step before, and not its
+            own (scheduled sampling, Bengio et al. 2015, section 2.4).
+        """
+        memory, before = self.encode(steps, packing), self.before(outputs, out_packing)
+        if teacher_forcing == 1:
+            features, _ = self.decoder(self.fed(before), out_packing, memory)
+        else:
+            features = self._with_own_outputs(memory, before, out_packing, teacher_forcing)
+        return out_packing.map(self.head_of, features)
+
+    def attention_weights(
+        self, steps: Tensor, packing: Packing, outputs: Tensor, out_packing: Packing
+    ) -> Tensor:
+        """Weights ``(n, n_target_steps, n_source_steps)`` of each step of outputs, padded."""
+        memory, before = self.encode(steps, packing), self.before(outputs, out_packing)
+        _, weights = self.decoder(self.fed(before), out_packing, memory)
+        assert weights is not None
+        return weights
+
+    def _with_own_outputs(
+        self, memory: Memory, before: Tensor, packing: Packing, teacher_forcing: float
+    ) -> Tensor:
+        padding, generator = Padding(packing), current_generator()
+        true = padding.pad(before)
+        noise = torch.rand(true.shape[:2], generator=generator, device=true.device)
+        keep = (noise < teacher_forcing).view(*true.shape[:2], *(1,) * (true.ndim - 2))
+
+        def x_at(t: int, features: Tensor | None) -> Tensor:
+            if features is None:
+                return self.fed(true[:, 0])
+            return self.fed(torch.where(keep[:, t], true[:, t], self.own_output(features)))
+
+        return padding.stack(self.decoder.unroll(memory, padding.n_steps, x_at)[0])
+
+    def before(self, outputs: Tensor, packing: Packing) -> Tensor:
+        """The output before each step of stacked outputs."""
+        raise NotImplementedError
+
+    def fed(self, outputs: Tensor) -> Tensor:
+        """What the decoder reads of outputs ``(n, ...)``."""
+        raise NotImplementedError
+
+    def head_of(self, features: Tensor) -> Tensor:
+        """What is learned to be given for features ``(n, size)``."""
+        raise NotImplementedError
+
+    def own_output(self, features: Tensor) -> Tensor:
+        """An output ``(n, ...)`` for features."""
+        raise NotImplementedError
+
 
 class SymbolNetwork(EncoderDecoder):
     """Puts out sequences of symbols, each from the probabilities of a softmax; a `StepModel`.
+
+    For each step it gives the logits of all symbols.
 
     A symbol is a number from 1; `END` ends each sequence and stands for what is before its first
     step. Outputs are stacked with their END, so ``lengths`` count it.
@@ -116,87 +192,34 @@ class SymbolNetwork(EncoderDecoder):
         As in `EncoderDecoder`.
     """
 
-    rows_seen: Tensor
-
     def __init__(self, *, n_outputs: int, target_embedding_size: int, **kwargs: Any):
         super().__init__(fed_size=target_embedding_size, **kwargs)
-        self.fed = nn.Embedding(n_outputs, target_embedding_size)
+        self.output_embedding = nn.Embedding(n_outputs, target_embedding_size)
         self.head = nn.Linear(self.decoder.output_size, n_outputs)
-        # Progress of training, for scheduled sampling.
-        self.register_buffer("rows_seen", torch.zeros((), dtype=torch.int64))
-
-    def forward(
-        self,
-        steps: Tensor,
-        packing: Packing,
-        symbols: Tensor,
-        out_packing: Packing,
-        teacher_forcing: float = 1.0,
-    ) -> Tensor:
-        """Logits ``(sum of output lengths, n_outputs)`` of each symbol, given those before it.
-
-        Parameters
-        ----------
-        steps, packing
-            Inputs, as in `encode`.
-        symbols : Tensor of int of shape (sum of output lengths,)
-        out_packing : Packing
-            Of the outputs.
-        teacher_forcing : float, default=1.0
-            Probability by which each symbol that the decoder reads is the true one, and not drawn
-            from what it gave (scheduled sampling, Bengio et al. 2015).
-        """
-        memory = self.encode(steps, packing)
-        # What ends one sequence stands before the first step of the next.
-        before = torch.cat([symbols.new_full((1,), END), symbols[:-1]])
-        if teacher_forcing < 1:
-            features = self._drawn(memory, before, out_packing, teacher_forcing)
-        else:
-            features, _ = self.decoder(self._fed(before), out_packing, memory)
-        return out_packing.map(self.head, features)
 
     def log_probs(
         self, steps: Tensor, packing: Packing, symbols: Tensor, out_packing: Packing
     ) -> Tensor:
         """Log-probability ``(n,)`` of each output with its END, given its input."""
         logits = self(steps, packing, symbols, out_packing)
-        of_steps = -out_packing.map(_surprise, logits, symbols)
-        return of_steps.new_zeros(len(out_packing)).index_add(
-            0, out_packing.sequence_of_step, of_steps
-        )
+        of_steps = out_packing.map(_log_prob, logits, symbols)
+        sums = of_steps.new_zeros(len(out_packing))
+        return sums.index_add(0, out_packing.sequence_of_step, of_steps)
 
-    def attention_weights(
-        self, steps: Tensor, packing: Packing, symbols: Tensor, out_packing: Packing
-    ) -> Tensor:
-        """Weights ``(n, n_target_steps, n_source_steps)``, padded."""
-        memory = self.encode(steps, packing)
-        before = torch.cat([symbols.new_full((1,), END), symbols[:-1]])
-        _, weights = self.decoder(self._fed(before), out_packing, memory)
-        assert weights is not None
-        return weights
+    def before(self, outputs: Tensor, packing: Packing) -> Tensor:
+        # What ends one sequence stands before the first step of the next.
+        return torch.cat([outputs.new_full((1,), END), outputs[:-1]])
 
-    def _fed(self, symbols: Tensor) -> Tensor:
-        return self.dropout(self.fed(symbols))
+    def fed(self, outputs: Tensor) -> Tensor:
+        return self.dropout(self.output_embedding(outputs))
 
-    def _drawn(
-        self, memory: Memory, before: Tensor, packing: Packing, teacher_forcing: float
-    ) -> Tensor:
-        """Features of all steps, where some of the symbols read are the network's own."""
-        padding, generator = Padding(packing), current_generator()
-        true = padding.pad(before[:, None])[:, :, 0]
-        noise = torch.rand(true.shape, generator=generator, device=true.device)
-        keep = noise < teacher_forcing
+    def head_of(self, features: Tensor) -> Tensor:
+        return self.head(features)
 
-        def x_at(t: int, features: Tensor) -> Tensor:
-            symbols = true[:, t]
-            if t > 0:
-                with torch.no_grad():
-                    shares = self.head(features).softmax(dim=1)
-                    drawn = torch.multinomial(shares, 1, generator=generator)[:, 0]
-                symbols = torch.where(keep[:, t], symbols, drawn)
-            return self._fed(symbols)
-
-        return padding.stack(self.decoder.unroll(memory, padding.n_steps, x_at)[0])
+    @torch.no_grad()
+    def own_output(self, features: Tensor) -> Tensor:
+        shares = self.head(features).softmax(dim=1)
+        return torch.multinomial(shares, 1, generator=current_generator())[:, 0]
 
     # -- one step after the other ----------------------------------------------------------
 
@@ -204,12 +227,74 @@ class SymbolNetwork(EncoderDecoder):
         return self.decoder.start(memory, width)
 
     def step(self, symbols: Tensor, state: Any, memory: Memory) -> tuple[Tensor, Any]:
-        features, state = self.decoder.step(self._fed(symbols), state, memory)
+        features, state, _ = self.decoder.step(self.fed(symbols), state, memory)
         return log_softmax(self.head(features), dim=1), state
 
     def reorder(self, state: Any, index: Tensor) -> Any:
         return self.decoder.reorder(state, index)
 
 
-def _surprise(logits: Tensor, symbols: Tensor) -> Tensor:
-    return cross_entropy(logits, symbols, reduction="none")
+class ValueNetwork(EncoderDecoder):
+    """Puts out sequences of real values, and tells at each step whether it is the last.
+
+    For each step it gives ``n_outputs + 1`` numbers, the logit of its being the last after its
+    values.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Features of a step put out.
+    **kwargs
+        As in `EncoderDecoder`.
+    """
+
+    def __init__(self, *, n_outputs: int, **kwargs: Any):
+        super().__init__(fed_size=n_outputs, **kwargs)
+        self.head = nn.Linear(self.decoder.output_size, n_outputs)
+        self.last_head = nn.Linear(self.decoder.output_size, 1)
+
+    def generate(
+        self, steps: Tensor, packing: Packing, n_steps: int, stops: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Values ``(n, n_steps, n_outputs)`` put out for inputs, and the lengths ``(n,)``.
+
+        Parameters
+        ----------
+        steps, packing
+            As in `encode`.
+        n_steps : int
+            The most steps.
+        stops : bool
+            Whether to end where all have come to a step that seems the last.
+        """
+        memory = self.encode(steps, packing)
+        state = self.decoder.start(memory, 1)
+        value = memory.summary.new_zeros(memory.n_rows, self.head.out_features)
+        lengths = torch.full((memory.n_rows,), n_steps, device=value.device)
+        values = []
+        for t in range(n_steps):
+            features, state, _ = self.decoder.step(value, state, memory)
+            value = self.head(features)
+            values.append(value)
+            if stops:
+                ends = (self.last_head(features)[:, 0] > 0) & (lengths == n_steps)
+                lengths = lengths.masked_fill(ends, t + 1)
+                if (lengths < n_steps).all():
+                    break
+        return torch.stack(values, dim=1), lengths
+
+    def before(self, outputs: Tensor, packing: Packing) -> Tensor:
+        return outputs.roll(1, dims=0).masked_fill(packing.is_first[:, None], 0)
+
+    def fed(self, outputs: Tensor) -> Tensor:
+        return outputs
+
+    def head_of(self, features: Tensor) -> Tensor:
+        return torch.cat([self.head(features), self.last_head(features)], dim=1)
+
+    def own_output(self, features: Tensor) -> Tensor:
+        return self.head(features)
+
+
+def _log_prob(logits: Tensor, symbols: Tensor) -> Tensor:
+    return -cross_entropy(logits, symbols, reduction="none")

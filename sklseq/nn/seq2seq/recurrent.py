@@ -1,7 +1,6 @@
 """Recurrent encoders and decoders, with and without attention."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -141,37 +140,9 @@ class RecurrentDecoder(Decoder):
         rows = memory.n_rows * width
         return DecoderState(layers, memory.summary.new_zeros(rows, self.output_size))
 
-    def step(self, x_t: Tensor, state: DecoderState, memory: Memory) -> tuple[Tensor, DecoderState]:
-        features, after, _ = self._step(x_t, state, memory)
-        return features, after
-
-    def reorder(self, state: DecoderState, index: Tensor) -> DecoderState:
-        layers = [by_part(lambda x: x.index_select(0, index), s) for s in state.layers]
-        return DecoderState(layers, state.features.index_select(0, index))
-
-    def unroll(
-        self, memory: Memory, n_steps: int, x_at: Callable[[int, Tensor], Tensor]
-    ) -> tuple[Tensor, Tensor | None]:
-        """Features ``(n, n_steps, output_size)`` and attention, one step after the other.
-
-        Parameters
-        ----------
-        memory : Memory
-        n_steps : int
-        x_at : callable
-            Input ``(n, input_size)`` of a step, given its number and the features before it.
-        """
-        state, outputs, attended = self.start(memory, 1), [], []
-        for t in range(n_steps):
-            features, state, weights = self._step(x_at(t, state.features), state, memory)
-            outputs.append(features)
-            attended.append(weights)
-        weights = None if self.attention is None else torch.cat(attended, dim=1)
-        return torch.stack(outputs, dim=1), weights
-
-    def _step(
+    def step(
         self, x_t: Tensor, state: DecoderState, memory: Memory
-    ) -> tuple[Tensor, DecoderState, Any]:
+    ) -> tuple[Tensor, DecoderState, Tensor | None]:
         n, width = memory.n_rows, len(x_t) // memory.n_rows
         parts = [x_t]
         if self.at_every_step:
@@ -184,6 +155,10 @@ class RecurrentDecoder(Decoder):
             context, weights = self.attention(h.view(n, width, -1), memory.keys, memory.mask)
             h = self._combined(context.flatten(0, 1), h)
         return h, DecoderState(layers, h), weights
+
+    def reorder(self, state: DecoderState, index: Tensor) -> DecoderState:
+        layers = [by_part(lambda x: x.index_select(0, index), s) for s in state.layers]
+        return DecoderState(layers, state.features.index_select(0, index))
 
     def _combined(self, context: Tensor, states: Tensor) -> Tensor:
         assert self.combine is not None

@@ -5,18 +5,18 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
+from sklseq.nn.ragged.packing import Lanes
 from sklseq.nn.ragged.padding import padded_length
 from sklseq.training.rows.batch import Batch, Rows, Targets, Tile
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["PairRows"]
 
-# Pairs in a tile on the CPU, whole dozens, see `dispatch`; few, for one pair takes as long.
-_TILE_ROWS = 24
-# On accelerators.
-_MOST_ROWS = 512
+# Pairs in a tile, and the longest padded sequences for it. Whole dozens, or one, see `dispatch`;
+# few, for on the CPU one pair takes as long.
+_TILE_ROWS = ((24, 1024), (12, 4096), (1, 2**62))
 # Batches of which the pairs are sorted by length.
 _POOL = 20
 
@@ -84,35 +84,30 @@ class PairRows(Rows):
         return len(self)
 
     def tiles(self, module: nn.Module, per_part: bool) -> Iterator[Tile]:
-        """All pairs, those of one shape of kernel calls together; the last fills a tile up."""
-        for lanes, chosen in self.sources.classes(module):
-            for out_lanes, rows in self._by_output(module, chosen):
-                size = _MOST_ROWS if lanes is None else _TILE_ROWS
-                for start in range(0, len(rows), size):
-                    places = rows[start : start + size]
-                    missing = 0 if lanes is None else size - len(places)
-                    filled = np.append(places, np.repeat(places[-1:], missing))
-                    parts = self.sources.inputs(filled, lanes)
-                    if self.outputs is not None:
-                        parts += self.outputs.inputs(filled, out_lanes)
-                    yield Tile(parts, places, len(places))
+        """All pairs, those whose sequences are padded to the same lengths together.
 
-    def _by_output(
-        self, module: nn.Module, chosen: NDArray[np.int64]
-    ) -> Iterator[tuple[Any, NDArray[np.int64]]]:
-        """Parts of these pairs whose sources, and outputs, are padded to one length each."""
-        for rows in _by_padded_length(chosen, self.sources.lengths):
-            if self.outputs is None:
-                yield None, rows
-                continue
-            for lanes, some in self.outputs.classes(module, rows):
-                for part in _by_padded_length(some, self.outputs.lengths):
-                    yield lanes, part
+        On the CPU each tile has the same number of them: its last one fills it up.
+        """
+        on_cpu = self.like.device.type == "cpu"
+        parts = [self.sources] if self.outputs is None else [self.sources, self.outputs]
+        padded = np.stack([_padded(part.lengths) for part in parts], axis=1)
+        shapes, shape_of = np.unique(padded, axis=0, return_inverse=True)
+        for number, shape in enumerate(shapes.tolist()):
+            size = next(rows for rows, longest in _TILE_ROWS if max(shape) <= longest)
+            pairs = np.flatnonzero(shape_of == number)
+            for start in range(0, len(pairs), size):
+                places = pairs[start : start + size]
+                filled = places
+                lanes: list[Lanes | None] = [None] * len(shape)
+                if on_cpu:
+                    filled = np.append(places, np.repeat(places[-1:], size - len(places)))
+                    lanes = [Lanes(size, n_steps, grid=n_steps) for n_steps in shape]
+                inputs: list[Any] = []
+                for part, own in zip(parts, lanes, strict=True):
+                    inputs += part.inputs(filled, own)
+                yield Tile(tuple(inputs), places, len(places))
 
 
-def _by_padded_length(
-    rows: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> Iterator[NDArray[np.int64]]:
-    padded = np.array([padded_length(n) for n in lengths[rows].tolist()])
-    for size in np.unique(padded)[::-1]:
-        yield rows[padded == size]
+def _padded(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    different, which = np.unique(lengths, return_inverse=True)
+    return np.array([padded_length(n) for n in different.tolist()])[which]

@@ -122,7 +122,7 @@ class SequenceRows(Rows):
         sequence's own length.
         """
         max_steps = _MAX_NUMBERS // max(max(p.shape, default=1) for p in module.parameters())
-        for lanes, chosen in self.classes(module):
+        for lanes, chosen in self._classes(module):
             lengths = self.lengths[chosen]
             size = len(chosen) if lanes is None else _TILE_ROWS
             start = 0
@@ -134,17 +134,14 @@ class SequenceRows(Rows):
                 yield Tile(self.inputs(rows, lanes, n_rows), places, len(places))
                 start = end
 
-    def classes(
-        self, module: nn.Module, rows: NDArray[np.int64] | None = None
-    ) -> Iterator[tuple[Lanes | None, NDArray[np.int64]]]:
-        """Rows (all by default) of one shape of lanes, longest first."""
-        rows = np.arange(len(self)) if rows is None else rows
-        rows = rows[np.argsort(-self.lengths[rows], kind="stable")]
-        descending = self.lengths[rows]
-        ends = np.append(np.flatnonzero(np.diff(descending)), len(rows) - 1)
+    def _classes(self, module: nn.Module) -> Iterator[tuple[Lanes | None, NDArray[np.int64]]]:
+        """Rows of one shape of lanes, longest first."""
+        order = np.argsort(-self.lengths, kind="stable")
+        descending = self.lengths[order]
+        ends = np.append(np.flatnonzero(np.diff(descending)), len(order) - 1)
         start = 0
         pairs = zip(lanes_for(module, descending[ends]), ends + 1, strict=True)
         for lanes, group in groupby(pairs, key=lambda pair: pair[0]):
             *_, (_, end) = group
-            yield lanes, rows[start:end]
+            yield lanes, order[start:end]
             start = end
