@@ -15,6 +15,7 @@ _SUBPACKAGES = (
     "recurrent",
     "recursive",
     "reservoir",
+    "seq2seq",
     "utils",
 )
 
@@ -62,6 +63,7 @@ _ESTIMATORS = {
         "ESNTransformer",
         "LiquidStateTransformer",
     ),
+    "seq2seq": ("Seq2SeqClassifier", "Seq2SeqRegressor"),
 }
 _PACKAGE_OF = {name: package for package, names in _ESTIMATORS.items() for name in names}
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
 from sklseq.base.sequences import SequenceEstimator
+from sklseq.base.tables import read_table
 from sklseq.data import Sequences
 from sklseq.nn.layers.attention import ATTENTIONS
 from sklseq.nn.recurrent.cells.registry import CELLS
@@ -186,7 +187,10 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
         if self.encoder == "vector":
-            return read_vectors(self, X, fresh)
+            vectors = read_table(self, X, reset=fresh)
+            if fresh:
+                self._n_step_features, self._fitted_layout = vectors.shape[1], "dense"
+            return Sequences(vectors, np.ones(len(vectors), dtype=np.int64), "dense")
         return read_steps_or_symbols(self, X, fresh, self.embedding_size is not None)
 
     def _check_learned(self) -> None:

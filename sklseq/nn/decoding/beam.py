@@ -38,8 +38,8 @@ def beam_search(
         With 1, this is `greedy`, whatever the length penalty.
     limits : Limits
     length_penalty : float, default=0.0
-        Sequences are ranked by their log-probability divided by the length, with `END`, to this
-        power: 0 favors short ones, 1 takes the mean over the symbols.
+        At least 0. Sequences are ranked by their log-probability divided by the length, with `END`,
+        to this power: 0 favors short ones, 1 takes the mean over the symbols.
     device : torch.device or str, default=None
         Of the model.
 
@@ -107,9 +107,10 @@ def _search(
         best_scores = torch.cat([best_scores, scores], dim=1).topk(width).values
 
         alive, order = best.masked_fill(ends, -torch.inf).topk(width)
-        # Log-probabilities fall with every symbol: the largest divisor to come bounds the score.
-        divisor = max((t + 2) ** length_penalty, (limits.max_length + 1) ** length_penalty)
-        done = alive[:, :1] / divisor <= best_scores[:, -1:]
+        # Log-probabilities fall with every symbol: no score can be above this one.
+        bound = alive[:, :1] / (limits.max_length + 1) ** length_penalty
+        done = bound <= best_scores[:, -1:]
+        # What is done stays as it is, whatever others need and rounding does to that bound.
         alive = alive.masked_fill(done, -torch.inf)
 
         going = extensions.gather(1, order)

@@ -95,7 +95,7 @@ class Limits:
             only_end = torch.full_like(log_probs, -torch.inf)
             only_end[:, END] = log_probs[:, END]
             return only_end
-        if t < self.min_length - 1:
+        if t < self.min_length:
             log_probs = log_probs.clone()
             log_probs[:, END] = -torch.inf
         return log_probs
