@@ -35,6 +35,7 @@ import sklseq
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.training.engine import Trainer
+from sklseq.training.rows.batch import Rows
 from sklseq.utils import all_estimators, sequence_checks
 from sklseq.utils._check_data import takes
 
@@ -604,17 +605,23 @@ def test_training_leaves_no_tensor_on_the_cpu(cls, monkeypatch):
     monkeypatch.setattr(Trainer, "run", recorded)
     quick(cls).fit(X, y)
     module, objectives, rows = runs[0]
-    for name, value in vars(rows).items():
-        if isinstance(value, torch.Tensor):
-            setattr(rows, name, value.to("meta"))
-        elif isinstance(value, tuple) and all(isinstance(v, torch.Tensor) for v in value):
-            setattr(rows, name, tuple(v.to("meta") for v in value))
+    move_to_meta(rows)
     module = module.to("meta")
     for objective in objectives:
         loss = objective(module, rows.take(np.arange(len(rows))))
         assert loss.device.type == "meta"
         loss.backward()
     assert all(p.grad is None or p.grad.device.type == "meta" for p in module.parameters())
+
+
+def move_to_meta(rows):
+    for name, value in vars(rows).items():
+        if isinstance(value, torch.Tensor):
+            setattr(rows, name, value.to("meta"))
+        elif isinstance(value, tuple) and all(isinstance(v, torch.Tensor) for v in value):
+            setattr(rows, name, tuple(v.to("meta") for v in value))
+        elif isinstance(value, Rows):
+            move_to_meta(value)
 
 
 @each_neural

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import Tags
 from torch import Tensor
 
 from sklseq._compat.sklearn import fit_context
@@ -23,6 +24,7 @@ from sklseq.parts.steps_or_symbols import (
     read_steps_or_symbols,
     steps_as_read_by,
 )
+from sklseq.seq2seq._outputs import OutputLayout
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets
 from sklseq.training.rows.pairs import PairRows
@@ -141,9 +143,14 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         ),
         "max_length_": attribute("int", "Steps of the longest output that is looked for."),
     }
-    _stored = SCALE_STORED | {"_n_step_features": "int"}
+    _stored = SCALE_STORED | {"_n_step_features": "int", "_layout": OutputLayout}
     _n_ends: ClassVar[int] = 1
     """Steps at the end of each output that are the network's own."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -154,7 +161,9 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         X : sequences
             {{X: sequences or symbols}} With ``encoder="vector"`` a table ``(n_pairs, n_features)``.
         y : sequences
-            What is to be put out for each input, of any length.
+            What is to be put out for each input, as X: of any length. After an array of shape
+            (n_pairs, n_steps[, n_outputs]) all outputs have its number of steps, and after one of
+            shape (n_pairs,) a single one.
         sample_weight : array-like of shape (n_pairs,) or None, default=None
 
         Returns
@@ -231,8 +240,15 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         outputs = SequenceRows(targets.values, targets.lengths, like)
         return PairRows(sources, outputs, targets)
 
-    def _learn_longest(self, outputs: Sequences, fresh: bool) -> None:
-        """Settle the longest output; ValueError where the user allows none of that length."""
+    def _learn_layout(self, outputs: Sequences, layout: OutputLayout, fresh: bool) -> None:
+        """Settle how outputs look, and the longest; ValueError where y has a longer one."""
+        if fresh:
+            self._layout = layout
+        if self._layout.length is not None and layout != self._layout:
+            raise ValueError(
+                f"{type(self).__name__} was fitted on outputs in an array, each of shape "
+                f"{self._layout.shape}: give y as such an array, or fit on a list of sequences."
+            )
         longest = int(np.argmax(outputs.lengths))
         length = int(outputs.lengths[longest])
         if self.max_length is not None and length > self.max_length:

@@ -20,7 +20,7 @@ from sklseq.nn.seq2seq.network import SymbolNetwork
 from sklseq.parts.steps_or_symbols import as_array_of_symbols
 from sklseq.seq2seq._base import BaseSeq2Seq
 from sklseq.seq2seq._decoding import Constraint, Search, decoded
-from sklseq.seq2seq._outputs import as_objects, holds_strings, read_outputs
+from sklseq.seq2seq._outputs import read_outputs
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets
 
@@ -78,7 +78,6 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     }
     _stored = {
         "target_vocabulary_": "ndarray of labels of shape (n_target_symbols,)",
-        "_puts_out_strings": "bool",
     }
     _network: ClassVar[type[nn.Module]] = SymbolNetwork
 
@@ -94,11 +93,10 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     def _read_targets(
         self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
-        sequences = read_outputs(y, len(data), symbolic=True)
+        sequences, layout = read_outputs(y, len(data), symbolic=True)
         if fresh:
-            self._puts_out_strings = holds_strings(y)
             self.target_vocabulary_ = as_array_of_symbols(Vocabulary.of(sequences.steps).symbols)
-        self._learn_longest(sequences, fresh)
+        self._learn_layout(sequences, layout, fresh)
         return self._outputs(sequences, weights)
 
     def _outputs(self, sequences: Sequences, weights: NDArray[np.float64]) -> Targets:
@@ -116,7 +114,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         return Targets(weights, values, n_outputs, lengths=sequences.lengths + 1)
 
     def _read_outputs(self, y: Any, data: Sequences) -> Targets:
-        sequences = read_outputs(y, len(data), symbolic=True)
+        sequences, _ = read_outputs(y, len(data), symbolic=True)
         return self._outputs(sequences, np.ones(len(data)))
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
@@ -146,7 +144,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         ndarray of shape (n_pairs,) of object
             An array of symbols for each input; strings after a fit on strings.
         """
-        return as_objects([best[0][0] for best in self.predict_nbest(X, 1)])
+        found = self._decoded(self._read_fitted(X), self._beam_search)
+        return self._layout.given_back([hypotheses[0][0] for hypotheses in found])
 
     def predict_nbest(
         self, X: Any, n_best: int | None = None, *, constraint: Constraint | None = None
@@ -181,19 +180,17 @@ class Seq2SeqClassifier(BaseSeq2Seq):
                 "hypotheses that are kept: set beam_size higher."
             )
 
-        def search(network: Any, memory: Any, limits: Limits, numbers: Any) -> Found:
-            return beam_search(
-                network,
-                memory,
-                memory.n_rows,
-                self.beam_size,
-                limits,
-                self.length_penalty,
-                memory.states.device,
-            )
+        found = self._decoded(self._read_fitted(X), self._beam_search, constraint)
+        return [
+            [(self._layout.one(symbols), value) for symbols, value in hypotheses[:n_best]]
+            for hypotheses in found
+        ]
 
-        found = self._decoded(self._read_fitted(X), search, constraint)
-        return [hypotheses[:n_best] for hypotheses in found]
+    def _beam_search(self, network: Any, memory: Any, limits: Limits, numbers: Any) -> Found:
+        device = memory.states.device
+        return beam_search(
+            network, memory, memory.n_rows, self.beam_size, limits, self.length_penalty, device
+        )
 
     def sample(
         self,
@@ -227,30 +224,33 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         _check_positive(temperature, top_k, top_p)
         data = self._read_fitted(X)
         rng = check_random_state(random_state)
-        uniforms = rng.random_sample((len(data), self.max_length_ + 1))
+        uniforms = rng.random_sample((len(data), self._limits.max_length + 1))
 
         def search(network: Any, memory: Any, limits: Limits, numbers: Any) -> Found:
             own = torch.from_numpy(uniforms[numbers]).to(memory.states)
             return sample(network, memory, memory.n_rows, own, limits, temperature, top_k, top_p)
 
-        return as_objects([drawn[0][0] for drawn in self._decoded(data, search)])
+        return self._layout.given_back([drawn[0][0] for drawn in self._decoded(data, search)])
 
     def _decoded(
         self, data: Sequences, search: Search, constraint: Constraint | None = None
-    ) -> list[list[tuple[Any, float]]]:
-        """Outputs for each input, as the user wrote those of `fit`."""
-        found = decoded(
+    ) -> list[list[tuple[NDArray[Any], float]]]:
+        """Outputs for each input."""
+        return decoded(
             self._rows(data, parameter_of(self.module_)),
             self.module_,  # type: ignore[arg-type]
             search,
-            Limits(self.max_length_, min(self.min_length, self.max_length_)),
+            self._limits,
             self.target_vocabulary_,
             constraint,
             self.n_threads,
         )
-        if not self._puts_out_strings:
-            return found
-        return [[("".join(symbols), value) for symbols, value in row] for row in found]
+
+    @property
+    def _limits(self) -> Limits:
+        if (length := self._layout.length) is not None:
+            return Limits(length, length)
+        return Limits(self.max_length_, min(self.min_length, self.max_length_))
 
     def score_sequences(self, X: Any, y: Any) -> NDArray[np.float64]:
         """Log-probability of given outputs, in nats.
@@ -292,10 +292,11 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         check_index(X, False, y=y, sample_weight=sample_weight)
         data = self._read_fitted(X)
         weights = read_weights(sample_weight, self._target_rows(data))
-        true = read_outputs(y, len(data), symbolic=True)
-        parts = np.split(true.steps, true.starts[1:])
+        true, _ = read_outputs(y, len(data), symbolic=True)
+        found = self._decoded(data, self._beam_search)
         right = [
-            list(found) == part.tolist() for found, part in zip(self.predict(X), parts, strict=True)
+            best[0][0].tolist() == part.tolist()
+            for best, part in zip(found, np.split(true.steps, true.starts[1:]), strict=True)
         ]
         return float(np.average(right, weights=weights))
 

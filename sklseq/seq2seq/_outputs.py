@@ -1,5 +1,6 @@
 """Sequences in the place of y: read as X is, and given back as the user wrote them."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,52 +8,113 @@ from numpy.typing import NDArray
 
 from sklseq.data import Sequences, as_container, as_sequences, read_sequences
 
-__all__ = ["as_objects", "holds_strings", "read_outputs"]
+__all__ = ["OutputLayout", "as_objects", "read_outputs"]
 
 
-def read_outputs(y: Any, n: int, *, symbolic: bool, name: str = "y") -> Sequences:
-    """One sequence for each of n inputs; an error names the place at fault.
+@dataclass(frozen=True)
+class OutputLayout:
+    """What outputs look like, and those that are predicted are to look like.
+
+    Parameters
+    ----------
+    kind : {"ragged", "strings", "array"}
+        Sequences of any length; strings, whose characters are symbols; or an array, whose second
+        axis says how long all outputs are.
+    shape : tuple of int
+        Of one output in an array: ``()`` where it is a single symbol or value.
+    flat : bool
+        Whether a step is a single symbol or value, and not a vector.
+    """
+
+    kind: str
+    shape: tuple[int, ...] = ()
+    flat: bool = True
+
+    _stored = {"kind": "str", "shape": "tuple of int", "flat": "bool"}
+
+    @property
+    def length(self) -> int | None:
+        """The one length of all outputs."""
+        return None if self.kind != "array" else self.shape[0] if self.shape else 1
+
+    def given_back(self, sequences: list[NDArray[Any]]) -> Any:
+        """Predicted sequences in this layout."""
+        if self.kind == "array":
+            return np.stack(sequences).reshape(len(sequences), *self.shape)
+        return as_objects([self.one(sequence) for sequence in sequences])
+
+    def one(self, sequence: NDArray[Any]) -> Any:
+        """One of them."""
+        if self.kind == "strings":
+            return "".join(sequence)
+        return sequence.reshape(self.shape) if self.kind == "array" else sequence
+
+
+def read_outputs(
+    y: Any, n: int, *, symbolic: bool, name: str = "y"
+) -> tuple[Sequences, OutputLayout]:
+    """One sequence for each of n inputs, and what they look like.
 
     Parameters
     ----------
     y : sequences
-        As X may be; rows of an array may also be vectors, and single values are sequences of one
-        step.
+        As X may be; in an array of one axis each is a single symbol, or value.
     n : int
     symbolic : bool
         Whether steps are symbols, and not numbers.
     name : str, default="y"
+
+    Raises
+    ------
+    TypeError
+        For a DataFrame.
+    ValueError
+        If y is not that; naming the place.
     """
     if hasattr(y, "columns"):
         raise TypeError(
             f"{name} is a DataFrame, of which it is not clear what a sequence is: give a list with "
             "one sequence for each input."
         )
-    y = as_sequences(as_container(y))
-    if hasattr(y, "iloc") or (isinstance(y, np.ndarray) and y.ndim == 2):
-        y = list(y)
-    if all(_is_single(value) for value in y):
-        y = [[value] for value in y]
+    y, layout = _with_layout(as_sequences(as_container(y)))
+    if symbolic and layout.kind == "array":
+        y = _whole_numbers(y)
     if len(y) != n:
         raise ValueError(
             f"X holds {n} sequences, but {name} {len(y)}: inconsistent numbers of samples; "
-            f"{'the input' if len(y) < n else 'the output'} {min(n, len(y))} has no partner."
+            f"{'input' if len(y) < n else 'output'} {min(n, len(y))} has no partner."
         )
-    return read_sequences(y, symbolic=symbolic, name=name)
-
-
-def holds_strings(y: Any) -> bool:
-    """Whether each sequence is one string, whose characters are the symbols."""
-    y = as_sequences(as_container(y))
-    return len(y) > 0 and all(isinstance(value, str) for value in y)
+    sequences = read_sequences(list(y) if symbolic else y, symbolic=symbolic, name=name)
+    return sequences, layout
 
 
 def as_objects(sequences: list[Any]) -> NDArray[Any]:
     """A 1-D object array, which scikit-learn can index and join."""
     array = np.empty(len(sequences), dtype=object)
-    array[:] = sequences
+    for i, sequence in enumerate(sequences):
+        array[i] = sequence
     return array
 
 
-def _is_single(value: Any) -> bool:
-    return np.ndim(value) == 0 and not isinstance(value, (str, bytes))
+def _with_layout(y: Any) -> tuple[Any, OutputLayout]:
+    """The sequences and their layout."""
+    if getattr(y, "ndim", 1) > 1:
+        array = np.asarray(y)
+        return array if array.ndim > 2 else array[:, :, None], OutputLayout(
+            "array", array.shape[1:]
+        )
+    y = list(y)
+    if y and all(isinstance(value, str) for value in y):
+        return y, OutputLayout("strings")
+    if y and all(np.ndim(value) == 0 and not isinstance(value, str) for value in y):
+        return np.array(y)[:, None, None], OutputLayout("array")
+    return y, OutputLayout("ragged", flat=not y or np.ndim(y[0]) < 2)
+
+
+def _whole_numbers(y: NDArray[Any]) -> NDArray[Any]:
+    """An array of symbols without the axis of features; whole numbers of any type as integers."""
+    if y.shape[2] == 1:
+        y = y[:, :, 0]
+    if y.dtype.kind == "f" and np.array_equal(y, np.round(y)):
+        return y.astype(np.int64)
+    return y.astype(np.int64) if y.dtype.kind == "b" else y

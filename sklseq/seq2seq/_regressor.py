@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from sklseq.base import attribute, estimator, param, real
 from sklseq.base.index import check_index
-from sklseq.base.sequences import check_lengths, holds_vectors
+from sklseq.base.sequences import check_lengths
 from sklseq.base.target_rows import read_weights
 from sklseq.base.targets import weighted_scale
 from sklseq.data import Sequences
@@ -53,7 +53,7 @@ class Seq2SeqRegressor(BaseSeq2Seq):
     """
 
     stop_weight: float = param(
-        0.1,
+        1.0,
         "Weight of the cross-entropy of a step being the last, beside the squared error.",
         real(0),
     )
@@ -65,7 +65,6 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         ),
         "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
     }
-    _stored = {"_puts_out_vectors": "bool"}
     _network: ClassVar[type[nn.Module]] = ValueNetwork
     _n_ends: ClassVar[int] = 0
 
@@ -78,14 +77,13 @@ class Seq2SeqRegressor(BaseSeq2Seq):
     def _read_targets(
         self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
-        sequences = read_outputs(y, len(data), symbolic=False)
+        sequences, layout = read_outputs(y, len(data), symbolic=False)
         if fresh:
             of_steps = np.repeat(weights / sequences.lengths, sequences.lengths)
             self.target_mean_, self.target_scale_ = weighted_scale(
                 sequences.steps, of_steps[:, None]
             )
-            self._puts_out_vectors = not holds_vectors(y)
-        self._learn_longest(sequences, fresh)
+        self._learn_layout(sequences, layout, fresh)
         return self._outputs(sequences, weights)
 
     def _outputs(self, sequences: Sequences, weights: NDArray[np.float64]) -> Targets:
@@ -99,7 +97,8 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         return Targets(weights, values, n_outputs, lengths=sequences.lengths)
 
     def _read_outputs(self, y: Any, data: Sequences) -> Targets:
-        return self._outputs(read_outputs(y, len(data), symbolic=False), np.ones(len(data)))
+        sequences, _ = read_outputs(y, len(data), symbolic=False)
+        return self._outputs(sequences, np.ones(len(data)))
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         packing = batch.inputs[3]
@@ -133,28 +132,33 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         -------
         ndarray of shape (n_pairs,) of object
             For each input an array of shape (n_steps, n_outputs), or (n_steps,) after a fit on
-            such.
+            such; one array after a fit on one, and without `lengths`.
         """
         data = self._read_fitted(X)
-        stops = lengths is None
-        longest = self.max_length_
-        if not stops:
-            lengths = check_lengths(lengths, len(data))
-            longest = int(lengths.max())
+        if lengths is not None:
+            return as_objects(self._generated(data, check_lengths(lengths, len(data))))
+        length = self._layout.length
+        fixed = None if length is None else np.full(len(data), length)
+        return self._layout.given_back(self._generated(data, fixed))
+
+    def _generated(
+        self, data: Sequences, lengths: NDArray[np.int64] | None
+    ) -> list[NDArray[np.float64]]:
+        """Outputs for each input, of these lengths or such as are learned."""
         network: Any = self.module_
-        rows = self._rows(data, parameter_of(network))
+        longest = self.max_length_ if lengths is None else int(lengths.max())
         results: list[Any] = [None] * len(data)
         for places, (values, found) in run_tiles(
-            lambda _, *inputs: network.generate(*inputs, longest, stops),
+            lambda _, *inputs: network.generate(*inputs, longest, lengths is None),
             network,
-            rows,
+            self._rows(data, parameter_of(network)),
             n_threads=self.n_threads,
         ):
-            counts = found.cpu().numpy() if stops else lengths[places]
+            counts = found.cpu().numpy() if lengths is None else lengths[places]
             for place, sequence, n in zip(places, values.cpu().numpy(), counts, strict=False):
                 steps = sequence[:n] * self.target_scale_ + self.target_mean_
-                results[place] = steps if self._puts_out_vectors else steps[:, 0]
-        return as_objects(results)
+                results[place] = steps[:, 0] if self._layout.flat else steps
+        return results
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination over all steps of outputs of the true lengths.
@@ -174,8 +178,8 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         check_index(X, False, y=y, sample_weight=sample_weight)
         data = self._read_fitted(X)
         weights = read_weights(sample_weight, self._target_rows(data))
-        true = read_outputs(y, len(data), symbolic=False)
-        predicted = np.concatenate(list(self.predict(X, true.lengths)))
+        true, _ = read_outputs(y, len(data), symbolic=False)
+        predicted = np.concatenate(self._generated(data, true.lengths))
         return r2_score(
             true.steps,
             predicted.reshape(true.steps.shape),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import set_random_state
 
 from sklseq._compat.sklearn import constraints_of
@@ -36,6 +37,8 @@ def targets_for(estimator: Any, X: Any) -> Any:
         if not per_step:
             return np.array([np.mean(x) for x in X])
         return in_container_of(X, lambda x: x[..., 0])
+    if get_tags(estimator).target_tags.required:  # sequences, here of one step
+        return np.arange(len(X)) % 2
     return None
 
 

@@ -12,12 +12,13 @@ from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.padding import Padding
 from sklseq.nn.seq2seq.memory import Decoder, Encoder, Memory
 from sklseq.nn.seq2seq.recurrent import RecurrentDecoder, RecurrentEncoder
+from sklseq.nn.seq2seq.transformer import TransformerDecoder, TransformerEncoder
 from sklseq.nn.seq2seq.vector import VectorEncoder
 
-__all__ = ["EncoderDecoder", "SymbolNetwork", "ValueNetwork"]
+__all__ = ["SymbolNetwork", "TransductionNetwork", "ValueNetwork"]
 
 
-class EncoderDecoder(nn.Module):
+class TransductionNetwork(nn.Module):
     """Encoder and decoder of inputs of one kind; what the decoder reads and gives is left open.
 
     Parameters
@@ -65,9 +66,18 @@ n_heads, context, input_feeding, positions, dropout
         )
         self.dropout = Dropout(dropout)
         size = embedding_size or n_features
+        transformer: dict[str, Any] = {
+            "n_heads": n_heads,
+            "dropout": dropout,
+            "positions": positions,
+        }
         self.encoder: Encoder
         if encoder == "vector":
             self.encoder = VectorEncoder(size, encoder_hidden_size)
+        elif encoder == "transformer":
+            self.encoder = TransformerEncoder(
+                size, encoder_hidden_size, encoder_num_layers, **transformer
+            )
         else:
             self.encoder = RecurrentEncoder(
                 encoder,
@@ -77,19 +87,20 @@ n_heads, context, input_feeding, positions, dropout
                 bidirectional=bidirectional,
                 dropout=dropout,
             )
-        memory_size = self.encoder.output_size
-        self.decoder: Decoder = RecurrentDecoder(
-            decoder,
-            fed_size,
-            memory_size,
-            hidden_size,
-            num_layers,
-            attention=attention,
-            n_heads=n_heads,
-            context=context,
-            input_feeding=input_feeding,
-            dropout=dropout,
-        )
+        sizes = (fed_size, self.encoder.output_size, hidden_size, num_layers)
+        self.decoder: Decoder
+        if decoder == "transformer":
+            self.decoder = TransformerDecoder(*sizes, **transformer)
+        else:
+            self.decoder = RecurrentDecoder(
+                decoder,
+                *sizes,
+                attention=attention,
+                n_heads=n_heads,
+                context=context,
+                input_feeding=input_feeding,
+                dropout=dropout,
+            )
         # Progress of training, for scheduled sampling.
         self.register_buffer("rows_seen", torch.zeros((), dtype=torch.int64))
         self.register_buffer("all_rows", torch.ones((), dtype=torch.int64))
@@ -174,7 +185,7 @@ n_heads, context, input_feeding, positions, dropout
         raise NotImplementedError
 
 
-class SymbolNetwork(EncoderDecoder):
+class SymbolNetwork(TransductionNetwork):
     """Puts out sequences of symbols, each from the probabilities of a softmax; a `StepModel`.
 
     For each step it gives the logits of all symbols.
@@ -189,7 +200,7 @@ class SymbolNetwork(EncoderDecoder):
     target_embedding_size : int
         Size of the vector learned for each symbol that was put out.
     **kwargs
-        As in `EncoderDecoder`.
+        As in `TransductionNetwork`.
     """
 
     def __init__(self, *, n_outputs: int, target_embedding_size: int, **kwargs: Any):
@@ -234,7 +245,7 @@ class SymbolNetwork(EncoderDecoder):
         return self.decoder.reorder(state, index)
 
 
-class ValueNetwork(EncoderDecoder):
+class ValueNetwork(TransductionNetwork):
     """Puts out sequences of real values, and tells at each step whether it is the last.
 
     For each step it gives ``n_outputs + 1`` numbers, the logit of its being the last after its
@@ -245,7 +256,7 @@ class ValueNetwork(EncoderDecoder):
     n_outputs : int
         Features of a step put out.
     **kwargs
-        As in `EncoderDecoder`.
+        As in `TransductionNetwork`.
     """
 
     def __init__(self, *, n_outputs: int, **kwargs: Any):
