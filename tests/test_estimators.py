@@ -29,6 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklseq
@@ -692,6 +693,8 @@ def test_scoring_monitor_records_each_epoch(cls):
         pytest.skip("nothing to score by")
     kinds = {"accuracy": is_classifier, "r2": is_regressor}
     scoring = next((name for name, is_kind in kinds.items() if is_kind(cls())), None)
+    if scoring is None and get_tags(cls()).target_tags.required:
+        scoring = {"score": cls.score}
     monitor = ScoringMonitor(scoring=scoring)
     quick(cls, max_epochs=3).set_callbacks(monitor).fit(X, y)
     log = monitor.get_logs()[-1] if isinstance(monitor.get_logs(), list) else monitor.get_logs()
