@@ -111,10 +111,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         X : sequences
             {{X: sequences or symbols}} {{X: one series}}
         y : array-like
-            Of a classifier a label for each sequence, ``(n_sequences,)``; of a regressor a value,
-            or ``(n_sequences, n_outputs)``. With ``target="step"`` one (or n_outputs) for each
-            step, in a container of the shape of X: None and NaN are steps
-            without a target.
+            Of a classifier a label for each sequence, ``(n_sequences,)``, or several, each a
+            column of 0 and 1, ``(n_sequences, n_classes)``; of a regressor a value, or
+            ``(n_sequences, n_outputs)``. With ``target="step"`` one (or several) for each step, in
+            a container of the shape of X: None and NaN are steps without a target.
         sample_weight : array-like or None, default=None
             Weight of each sequence, or of each step.
 
