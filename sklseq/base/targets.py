@@ -225,7 +225,8 @@ def _encode(
 
 def _refuse_ragged(y: Any, rows: TargetRows) -> None:
     """One array for each whole means targets of parts."""
-    if not isinstance(y, (list, tuple)) and getattr(getattr(y, "dtype", None), "kind", "") != "O":
+    holds_objects = getattr(getattr(y, "dtype", None), "kind", "") == "O" and y.ndim == 1
+    if not isinstance(y, (list, tuple)) and not holds_objects:
         return
     refuse_sets(y, rows)
     sizes = {len(v) for v in y if isinstance(v, (list, tuple, np.ndarray)) and np.ndim(v)}

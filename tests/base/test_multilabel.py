@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss
@@ -55,7 +56,7 @@ def test_all_classifiers_say_that_they_take_several_labels(cls):
 @each
 def test_zeros_and_ones_come_back(cls):
     X, y = labeled()
-    for same in (y, y.astype(float), y.astype(bool), y.tolist(), pd.DataFrame(y)):
+    for same in (y, y.astype(float), y.astype(bool), y.astype(object), y.tolist(), pd.DataFrame(y)):
         model = quick(cls).fit(X, same)
         proba, predicted = model.predict_proba(X), model.predict(X)
         assert proba.shape == predicted.shape == y.shape
@@ -189,6 +190,9 @@ def test_wrong_use_is_named(cls):
         quick(cls).fit(X, y[:-1])
     with pytest.raises(ValueError, match=r"NaN or None: .* 4, label 1"):
         quick(cls).fit(X, np.where(np.arange(y.size).reshape(y.shape) == 13, np.nan, y))
+    for call in (quick(cls).fit, quick(cls).fit(X, y).score):
+        with pytest.raises(TypeError, match=r"y.toarray\(\)"):
+            call(X, csr_array(y))
     names = [{"a", "b", "c"} if any(row) else {"a"} for row in y]
     for sets in (names, list(map(sorted, names))):
         with pytest.raises(ValueError, match="MultiLabelBinarizer"):
