@@ -31,6 +31,7 @@ from sklseq.parts.conditions import (
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.frames import TableFormat, stacked_rows
 from sklseq.parts.latent_priors import LatentDistribution
+from sklseq.parts.validation import Validation
 from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.dense import DenseRows
 
@@ -86,7 +87,17 @@ class Generator(NeuralEstimator):
         _latent_distribution: LatentDistribution | None
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Learn the distribution of the rows of X.
 
         Parameters
@@ -97,6 +108,10 @@ class Generator(NeuralEstimator):
         y : array-like of shape (n_samples,) or None, default=None
             Class of each row; used only with ``conditional=True``.
         sample_weight : array-like of shape (n_samples,) or None, default=None
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_samples,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -114,7 +129,9 @@ class Generator(NeuralEstimator):
         """
         if not self.conditional:
             warn_of_ignored(y, X, "conditional=True learns a distribution for each class of y")
-        return self._fit(X, y if self.conditional else None, sample_weight)
+            y = y_val = None
+        validation = Validation(X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, validation=validation)
 
     # -- reading ---------------------------------------------------------------------------
 
