@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sklseq._compat.torch import load_what_optimizers_need
 from sklseq.nn.layers.randomness import current_generator, drawing_from
 from sklseq.training.context import epoch_generators, threads
-from sklseq.training.monitors import BestWeights, EpochPrinter
+from sklseq.training.monitors import BatchPrinter, BestWeights, EpochPrinter
 from sklseq.training.optimizers import make_optimizer, make_schedule
 from sklseq.training.phases import Phase, adversarial_step
 from sklseq.training.rows.batch import Batch, Rows, batches
@@ -132,6 +132,8 @@ class Trainer:
             own.append(schedule)
         if self.verbose:
             own.append(EpochPrinter())
+        if self.verbose > 1:
+            own.append(BatchPrinter(self.batch_size))
         if validation is not None:
             own.append(
                 EarlyStopping(
