@@ -280,6 +280,8 @@ def test_groups_of_steps_are_those_of_sequences():
     quick(GRUClassifier).fit(panel, labels, groups=groups)
     with pytest.raises(ValueError, match="groups and X have different indices"):
         quick(GRUClassifier).fit(panel, labels, groups=groups[::-1])
+    with pytest.raises(ValueError, match=r"y_val and X_val have .* y_val\.loc\[X_val\.index"):
+        quick(GRUClassifier).fit(panel, labels, X_val=panel, y_val=labels[::-1])
 
 
 def test_a_pipeline_reads_sequences_of_other_lengths():
