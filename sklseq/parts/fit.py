@@ -19,7 +19,7 @@ from sklseq.base.known_state import known_state
 from sklseq.base.randomness import draw_seed
 from sklseq.base.tables import of_table
 from sklseq.base.target_rows import TargetRows, read_weights
-from sklseq.parts.epochs import EpochReporter, check_callbacks
+from sklseq.parts.epochs import EpochReporter, check_callbacks, warn_if_unfinished
 from sklseq.parts.storage import check_moments, check_setting, converted, differ, rebuilt
 from sklseq.parts.validation import Validation
 from sklseq.training.context import MOST_THREADS, seeded_construction
@@ -150,6 +150,8 @@ class NeuralEstimator(Estimator):
         module_: nn.Module  # not an annotation at run time: it would become a parameter
     _network: ClassVar[type[nn.Module]]
     """The module's class; `_network(**self._module_kwargs)` rebuilds it."""
+    _tells_of_training: ClassVar[bool] = True
+    """Whether its user can set how long it is trained."""
 
     # -- the template ----------------------------------------------------------------------
 
@@ -198,6 +200,8 @@ class NeuralEstimator(Estimator):
                 self._optimizer_state,
             )
             self._keep(module, result)
+            if self._tells_of_training:
+                warn_if_unfinished(trainer, result)
             try:
                 self._finish(data, targets)
             except KeyboardInterrupt:

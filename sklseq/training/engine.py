@@ -43,6 +43,7 @@ class Result:
     n_epochs: int
     loss_curve: list[float]
     validation_curve: list[float]
+    learning_rates: list[float]
     optimizer_state: dict[str, Any] = field(repr=False)
 
 
@@ -121,6 +122,7 @@ class Trainer:
             n_epochs=len(net.losses["train"]),
             loss_curve=net.losses["train"],
             validation_curve=net.losses["valid"],
+            learning_rates=net.learning_rates,
             optimizer_state=net.optimizer_.state_dict(),
         )
 
@@ -203,6 +205,7 @@ class _Net(NeuralNet):
         self.objective, self.trainer = objective, trainer
         self.parameters = list(module.parameters())
         self.losses: dict[str, list[float]] = {"train": [], "valid": []}
+        self.learning_rates: list[float] = []
 
     _default_callbacks: list[Any] = []
 
@@ -213,6 +216,7 @@ class _Net(NeuralNet):
         return dataset
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        self.learning_rates.append(self.optimizer_.param_groups[0]["lr"])
         for name, losses in self.losses.items():
             if (loss := self.history[-1].get(f"{name}_loss")) is not None:
                 # For skorch's Checkpoint.
