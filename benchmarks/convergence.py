@@ -89,8 +89,7 @@ def main() -> None:
                 warnings.simplefilter("always")
                 losses = np.array(fit(n).loss_curve_)
             told = any(
-                issubclass(w.category, ConvergenceWarning)
-                and "reached max_epochs" in str(w.message)
+                issubclass(w.category, ConvergenceWarning) and "reached max_ep" in str(w.message)
                 for w in caught
             )
             end = losses[-max(len(losses) // 10, 1) :].mean()
