@@ -1,5 +1,7 @@
 """Metrics and scorers for values per step of a sequence, and for samples of generators.
 
+`flatten_steps` and `flatten_nodes` give scikit-learn's reports what they take.
+
 Scorers are passed as they are, `GridSearchCV(..., scoring=sklseq.metrics.step_accuracy)`, or, after
 `sklseq.metrics.register_scorers()`, by name, `scoring="step_accuracy"`.
 """
@@ -9,6 +11,7 @@ from sklseq.metrics._classification import (
     step_accuracy_score,
     step_f1_score,
 )
+from sklseq.metrics._flatten import flatten_nodes, flatten_steps
 from sklseq.metrics._generation import (
     classifier_two_sample_score,
     density_coverage,
@@ -41,6 +44,8 @@ __all__ = [
     "classifier_two_sample_score",
     "density_coverage",
     "energy_distance",
+    "flatten_nodes",
+    "flatten_steps",
     "masked_r2",
     "masked_r2_score",
     "maximum_mean_discrepancy",
