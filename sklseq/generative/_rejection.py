@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -80,21 +81,17 @@ def draw_where(
         raise TypeError(f"{type(model).__name__} draws sequences: conditions are on columns.")
     asked, which = _read(model, conditions, n)
 
-    def draw(size: int, one: OneHot) -> NDArray[Any]:
+    def draw(one: OneHot, size: int) -> NDArray[Any]:
         if one is None:  # of whatever class has such rows
             return model._draw(size, model._condition.drawn(size, rng), rng)
         return model._draw(size, np.repeat(one, size, axis=0), rng)
 
     if y is None or classes is None:
-        return _accepted(lambda size: draw(size, None), table, asked, which)
-    code, rows = classes.argmax(axis=1), np.empty((n, 0))
-    for c in np.unique(code):
-        of_class = np.flatnonzero(code == c)
-        one = classes[of_class[:1]]
-        found = _accepted(lambda size, one=one: draw(size, one), table, asked, which[of_class])
-        rows = rows if rows.size else np.empty((n, found.shape[1]), found.dtype)
-        rows[of_class] = found
-    return rows
+        return _accepted(partial(draw, None), table, asked, which)
+    code = classes.argmax(axis=1)
+    of_class = [np.flatnonzero(code == c) for c in np.unique(code)]
+    found = [_accepted(partial(draw, classes[p[:1]]), table, asked, which[p]) for p in of_class]
+    return np.concatenate(found)[np.argsort(np.concatenate(of_class))]
 
 
 def _accepted(
@@ -202,7 +199,7 @@ def _test(model: Any, name: Any, value: Any, ranges: bool) -> _Test:
 
 
 def _check_integer(value: Any, column: Column, of: str) -> None:
-    if not isinstance(value, Real) or value != int(value):
+    if not isinstance(value, Real) or value != np.rint(float(value)):
         raise ValueError(f"{of} holds integers, not {value!r}.")
     assert column.scale is not None
     if column.scale.limit(np.array([float(value)]))[0] != value:

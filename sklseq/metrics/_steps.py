@@ -64,7 +64,7 @@ def matched_steps(
 
 def incomplete(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Which rows lack a value, or one of several."""
-    return missing(values).reshape(len(values), -1).any(axis=1)
+    return np.any(missing(values).reshape(len(values), -1), axis=1)
 
 
 def _has_columns(y: Any) -> bool:
