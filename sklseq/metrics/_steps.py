@@ -17,6 +17,7 @@ __all__ = [
     "labels_of_one_kind",
     "matched_steps",
     "place_of",
+    "read_sequence_weights",
     "read_step_weights",
 ]
 
@@ -113,6 +114,21 @@ def read_step_weights(
     else:
         weights = stack_steps(sample_weight, y_true, "sample_weight", "y_true")
     return check_weights(weights.astype(np.float64))
+
+
+def read_sequence_weights(
+    sample_weight: ArrayLike | None, n_sequences: int
+) -> NDArray[np.float64] | None:
+    """One weight for each sequence; ValueError, if that is not what they are."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_sequences,):
+        raise ValueError(
+            f"sample_weight must have shape ({n_sequences},), one weight for each sequence, got "
+            f"{weights.shape}."
+        )
+    return check_weights(weights)
 
 
 def check_weights(weights: NDArray[Any]) -> NDArray[Any]:
