@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from numbers import Real
+from numbers import Number, Real
 from typing import Any
 
 import numpy as np
@@ -170,10 +170,10 @@ def _test(model: Any, name: Any, value: Any, ranges: bool) -> _Test:
             raise ValueError(f"{of}: a DataFrame holds values; ranges stand in a dict.")
         if len(value) != 2 or not (column is None or column.kind in ("number", "time")):
             raise ValueError(f"{of}: {value!r} is not the range (low, high) of numbers or times.")
-        if (column is None or column.kind == "number") and not all(
-            isinstance(end, Real) for end in value
-        ):
-            raise ValueError(f"{of} holds numbers, and {value!r} is no range of numbers.")
+        of_times = column is not None and column.kind == "time"
+        if any(isinstance(end, Number) == of_times for end in value):
+            what = "times" if of_times else "numbers"
+            raise ValueError(f"{of} holds {what}, and {value!r} is no range of {what}.")
         if not value[0] <= value[1]:
             raise ValueError(f"{of}: the range {value!r} is empty.")
         return _Test(place, name, between=value)

@@ -24,6 +24,8 @@ def to_onnx(estimator: Any, X_sample: Any, *, method: str | None = None) -> Any:
     `SequenceAutoencoder` and `RecurrentTransformer` `transform`; and of recurrent classifiers
     `predict_proba`, of regressors `predict`. Recurrent cells are "rnn", "gru" and "lstm".
 
+    torch's exporter takes some seconds, for the bound of a `VAE` half a minute.
+
     Models of sequences take X padded, of shape (n_sequences, n_steps, n_features), and ``lengths``
     of shape (n_sequences,), int64: what stands behind a sequence's end takes no part. Both numbers
     are free. Results at padded steps mean nothing.

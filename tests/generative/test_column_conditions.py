@@ -102,6 +102,7 @@ def test_classes_beside_conditions():
         ({"town": ("a", "b")}, "not the range"),
         ({"price": (3, 1)}, "is empty"),
         ({"price": ("a", "b")}, "no range of numbers"),
+        ({"day": (1, 2)}, "no range of times"),
         ({}, "conditions is empty"),
         (pd.DataFrame({"price": [1.0, 2.0, 3.0]}), "real numbers"),
         (pd.DataFrame({"rooms": [1]}), "conditions has 1 rows, but n_samples=3"),
