@@ -288,5 +288,23 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         """
         return self._score(self._read_fitted(X))
 
+    def reconstruction_errors(self, X: Any) -> NDArray[Any]:
+        """Squared error of each standardized value: which steps and features make an outlier.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray
+            In the container of X. The mean over the values of a sequence is its
+            ``-score_samples(X)``; that over its steps is by feature.
+        """
+        sequences = self._read_fitted(X)
+        errors = self._run("value_errors", sequences, per_part=True).astype(np.float64)
+        return unpacked(sequences, errors, holds_vectors(X))
+
     def _score(self, data: Sequences) -> NDArray[np.float64]:
         return -self._run("errors", data).astype(np.float64)

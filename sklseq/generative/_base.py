@@ -18,6 +18,7 @@ from sklseq.base import estimator, param
 from sklseq.base.hints import warn_of_ignored
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.tables import check_finite_rows
+from sklseq.generative._rejection import draw_where, rows_asked
 from sklseq.nn.layers.randomness import drawing_from
 from sklseq.parts.conditions import (
     CONDITION_ATTRIBUTES,
@@ -176,7 +177,14 @@ class Generator(NeuralEstimator):
 
     # -- samples ---------------------------------------------------------------------------
 
-    def sample(self, n_samples: int | None = None, y: Any = None, random_state: Any = None) -> Any:
+    def sample(
+        self,
+        n_samples: int | None = None,
+        y: Any = None,
+        random_state: Any = None,
+        *,
+        conditions: Any = None,
+    ) -> Any:
         """Draw rows from the learned distribution.
 
         Parameters
@@ -189,6 +197,11 @@ class Generator(NeuralEstimator):
             frequencies in training.
         random_state : int, RandomState instance or None, default=None
             Seed of the draws; None draws other rows with each call.
+        conditions : dict, DataFrame of shape (n_samples, n_conditions) or None, default=None
+            Values that columns are to have, by name or number: categories, booleans and
+            integers, None or NaN for a missing one, and in a dict a range ``(low, high)`` of
+            numbers or times. A dict holds for all rows, a DataFrame row by row. Rows are drawn
+            until enough meet them (rejection sampling), at most 1,000 for each, or 10,000.
 
         Returns
         -------
@@ -200,9 +213,14 @@ class Generator(NeuralEstimator):
         ------
         ValueError
             If `n_samples` is below 1, y has another number of classes, or y asks for a class that
-            was not seen in `fit`, or had no weight.
+            was not seen in `fit`, or had no weight; if no row could meet `conditions`, or too few
+            of those drawn do.
         """
+        n_samples = rows_asked(conditions, n_samples)
         n, classes, rng = sampling_request(self, n_samples, y, random_state)
+        if conditions is not None:
+            rows = draw_where(self, conditions, n, y, classes, rng)
+            return self._format.write_samples(rows)
         return self._format.write_samples(self._draw(n, classes, rng))
 
     def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> Any:
