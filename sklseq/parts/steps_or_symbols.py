@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sklseq.base.hints import hint_at_numeric_symbols, hint_at_prose
 from sklseq.base.symbols import warn_unknown_symbols
-from sklseq.data import Sequences, Vocabulary
+from sklseq.data import Sequences, Vocabulary, lowered, number_hint, tokenized
 from sklseq.parts.scaled_steps import (
     SCALE_ATTRIBUTES,
     check_scale,
@@ -24,7 +25,14 @@ __all__ = [
 ]
 
 
-def read_steps_or_symbols(model: Any, X: Any, fresh: bool, symbolic: bool) -> Sequences:
+def read_steps_or_symbols(
+    model: Any,
+    X: Any,
+    fresh: bool,
+    symbolic: bool,
+    tokenizer: Any = None,
+    lowercase: bool = False,
+) -> Sequences:
     """X with symbols as their codes; a fresh fit learns them as ``vocabulary_``.
 
     Parameters
@@ -35,18 +43,31 @@ def read_steps_or_symbols(model: Any, X: Any, fresh: bool, symbolic: bool) -> Se
         Whether what is known of X is learned from this one.
     symbolic : bool
         Whether in a fresh fit integers are symbols too.
+    tokenizer : str, callable or None, default=None
+        Of strings; see `tokenized`.
+    lowercase : bool, default=False
+        Whether symbols are converted to lowercase.
     """
     known = None if fresh else getattr(model, "vocabulary_", None)
+    if tokenizer is not None:
+        X = tokenized(X, tokenizer, lowercase)
+    elif fresh and "tokenizer" in model.get_params(deep=False):
+        hint_at_prose(X)
     sequences = model._read_X(X, reset=fresh, symbolic=symbolic if fresh else known is not None)
+    if sequences.symbolic and lowercase:
+        sequences = sequences.with_steps(lowered(sequences.steps))
     if fresh:
         model.__dict__.pop("vocabulary_", None)
         if sequences.symbolic:
-            known = model.vocabulary_ = as_array_of_symbols(Vocabulary.of(sequences.steps).symbols)
+            symbols = Vocabulary.of(sequences.steps).symbols
+            hint_at_numeric_symbols(symbols)
+            known = model.vocabulary_ = as_array_of_symbols(symbols)
     if (known is not None) != sequences.symbolic:
         was, now = ("numbers", "symbols") if sequences.symbolic else ("symbols", "numbers")
         raise ValueError(
             f"X holds {now}, but {type(model).__name__} was fitted on {was}. Integers are "
             "symbols only where embedding_size is given."
+            + (number_hint(sequences.steps) if sequences.symbolic else "")
         )
     if known is None:
         return sequences

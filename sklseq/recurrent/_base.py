@@ -1,6 +1,6 @@
 """What all recurrent estimators share."""
 
-import math
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -8,28 +8,37 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
+from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
 from sklseq.base.sequences import SequenceEstimator
-from sklseq.base.symbols import warn_unknown_symbols
-from sklseq.data import Sequences, Vocabulary
+from sklseq.data import Sequences
 from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
+from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
-from sklseq.parts.scaled_steps import (
-    SCALE_ATTRIBUTES,
-    SCALE_STORED,
-    check_scale,
-    learn_scale,
-    scaled_steps,
+from sklseq.parts.pretrained import (
+    EmbeddingParameters,
+    set_trainable,
+    short_repr,
+    start_from,
+    vector_size,
+    warn_of_left_out,
 )
+from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, SCALE_STORED
+from sklseq.parts.steps_or_symbols import (
+    check_steps_learned,
+    learn_scale_of_steps,
+    read_steps_or_symbols,
+    steps_as_read_by,
+)
+from sklseq.parts.validation import Validation
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["BaseRecurrent", "CellParameters"]
 
-# Of max_epochs="auto": the least numbers of epochs and of training steps.
-_EPOCHS, _STEPS = 30, 200
+# Of max_epochs="auto": the least number of training steps.
+_STEPS = 200
 
 
 @estimator
@@ -74,6 +83,21 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         integer(1),
         None,
     )
+    embedding: Any = same(EmbeddingParameters, "embedding")
+    embedding_trainable: bool = same(EmbeddingParameters, "embedding_trainable")
+    tokenizer: Any = param(
+        None,
+        "Tokens of a string, which are its symbols: 'word' takes words and punctuation marks, "
+        "'char' characters; or a callable gives them as a list, such as ``str.split``. None takes "
+        "characters, and warns where most strings hold spaces. Lists of symbols are not changed. "
+        "Given, integers are symbols too.",
+        choice("char", "word"),
+        callable,
+        None,
+    )
+    lowercase: bool = param(
+        False, "Whether strings and symbols are converted to lowercase, before all else.", "boolean"
+    )
 
     # Chosen by benchmarks/defaults.py.
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)
@@ -93,7 +117,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         )
     }
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
-    _stored = SCALE_STORED | {"_n_step_features": "int"}
+    _stored = SCALE_STORED | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
 
@@ -103,7 +127,17 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         vocabulary_: NDArray[Any]
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -111,12 +145,16 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         X : sequences
             {{X: sequences or symbols}} {{X: one series}}
         y : array-like
-            Of a classifier a label for each sequence, ``(n_sequences,)``; of a regressor a value,
-            or ``(n_sequences, n_outputs)``. With ``target="step"`` one (or n_outputs) for each
-            step, in a container of the shape of X: None and NaN are steps
-            without a target.
+            Of a classifier a label for each sequence, ``(n_sequences,)``, or several, each a
+            column of 0 and 1, ``(n_sequences, n_classes)``; of a regressor a value, or
+            ``(n_sequences, n_outputs)``. With ``target="step"`` one (or several) for each step, in
+            a container of the shape of X: None and NaN are steps without a target.
         sample_weight : array-like or None, default=None
             Weight of each sequence, or of each step.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_sequences,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -127,31 +165,15 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         ValueError
             {{unchanged}}
         """
-        return self._fit(X, y, sample_weight)
+        validation = Validation(X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, validation=validation)
 
     # -- reading ---------------------------------------------------------------------------
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
-        """X as the network takes it; a fresh fit learns the symbols."""
-        known = None if fresh else getattr(self, "vocabulary_", None)
-        symbolic = self.embedding_size is not None if fresh else known is not None
-        sequences = self._read_X(X, reset=fresh, symbolic=symbolic)
-        if fresh:
-            self.__dict__.pop("vocabulary_", None)
-            if sequences.symbolic:
-                known = self.vocabulary_ = _as_array(Vocabulary.of(sequences.steps).symbols)
-        if (known is not None) != sequences.symbolic:
-            was, now = ("numbers", "symbols") if sequences.symbolic else ("symbols", "numbers")
-            raise ValueError(
-                f"X holds {now}, but {type(self).__name__} was fitted on {was}. Integers are "
-                "symbols only where embedding_size is given."
-            )
-        if known is None:
-            return sequences
-        codes = Vocabulary(known.tolist()).encode(sequences.steps)
-        if not fresh:
-            warn_unknown_symbols(sequences.steps, codes > 0, known, type(self).__name__)
-        return sequences.with_steps(codes)
+        settings = (self.embedding_size, self.embedding, self.tokenizer)
+        symbolic = any(setting is not None for setting in settings)
+        return read_steps_or_symbols(self, X, fresh, symbolic, self.tokenizer, self.lowercase)
 
     def _read_fitted(self, X: Any) -> Sequences:
         sequences = super()._read_fitted(X)
@@ -161,30 +183,19 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
 
     def _check_learned(self) -> None:
         super()._check_learned()
-        wanted = self._n_step_features
-        symbolic = hasattr(self, "vocabulary_")
-        if symbolic:
-            wanted = len(self.vocabulary_) + 1
-        given = self._module_kwargs["n_features"]
-        if given != wanted or symbolic != (self._module_kwargs["embedding_size"] is not None):
-            raise ValueError(f"its network takes {given} features or symbols, expected {wanted}.")
-        if not symbolic:
-            check_scale(self, wanted)
+        check_steps_learned(self)
 
     # -- training --------------------------------------------------------------------------
 
     def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
-        for name in SCALE_ATTRIBUTES:
-            self.__dict__.pop(name, None)
-        if data.steps.ndim == 2:
-            learn_scale(self, data.steps, data.lengths, weights)
+        learn_scale_of_steps(self, data, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         symbolic = data.steps.ndim == 1
         return {
             "n_features": len(self.vocabulary_) + 1 if symbolic else data.steps.shape[1],
             "n_outputs": targets.n_outputs,
-            "embedding_size": (self.embedding_size or self.hidden_size) if symbolic else None,
+            "embedding_size": self._vector_size() if symbolic else None,
             "cell": self.cell,
             "cell_options": getattr(self, "cell_options", None),
             "hidden_size": self.hidden_size,
@@ -194,20 +205,46 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "pooling": None if self._per_step else self.pooling,
         }
 
+    def _vector_size(self) -> int:
+        size = vector_size(self.embedding, self.vocabulary_, self.embedding_size)
+        return size or self.hidden_size
+
+    def _start_module(self, fresh: bool, settings: dict[str, Any]) -> nn.Module:
+        module: Any = super()._start_module(fresh, settings)
+        set_trainable(module.embedding, self.embedding_trainable)
+        return module
+
+    def _initialize(self, module: Any, rows: SequenceRows) -> None:
+        left_out = self.__dict__.pop("_vectors_left_out", False)
+        if self.embedding is not None:
+            start_from(self.embedding, self.vocabulary_, module.embedding.weight)
+        elif left_out and module.embedding is not None:
+            warn_of_left_out(type(self).__name__)
+
     def _n_epochs(self, n_rows: int) -> int:
-        if self.max_epochs != "auto":
-            return int(self.max_epochs)
-        if self.solver == "lbfgs":
-            return _EPOCHS
-        return max(_EPOCHS, math.ceil(_STEPS / math.ceil(n_rows / self.batch_size)))
+        return n_epochs(self, n_rows, _STEPS)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
-        if data.steps.ndim == 2:
-            data = scaled_steps(self, data, like)
+        data = steps_as_read_by(self, data, like)
         return SequenceRows(data.steps, data.lengths, like, targets, self._per_step)
 
+    # -- copies and text -------------------------------------------------------------------
 
-def _as_array(symbols: list[Any]) -> NDArray[Any]:
-    array = np.array(symbols)
-    # A fixed width would lose what ends in zeros.
-    return array if array.tolist() == symbols else np.array(symbols, dtype=object)
+    def __sklearn_clone__(self) -> Self:
+        """A clone that shares the pretrained vectors, of which there may be many."""
+        bare = copy(self)
+        bare.embedding = None
+        clone = super(BaseRecurrent, bare).__sklearn_clone__()
+        clone.embedding = self.embedding
+        return clone
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        return short_repr(self, N_CHAR_MAX)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is stored: of a fitted model without the mapping that its vectors started from."""
+        state = super().__getstate__()
+        if self.embedding is None or not self.__sklearn_is_fitted__():
+            return state
+        size = self._module_kwargs["embedding_size"]
+        return state | {"embedding": None, "embedding_size": size, "_vectors_left_out": True}

@@ -11,6 +11,7 @@ from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
 from sklseq.data import Forest, without_subtrees
 from sklseq.nn.trees.network import RecursiveNetwork
+from sklseq.parts.validation import Validation
 from sklseq.recursive._base import BaseRecursive
 from sklseq.training.rows.batch import Targets
 
@@ -43,7 +44,17 @@ class SupervisedRecursive(BaseRecursive):
     _network: ClassVar[type[nn.Module]] = RecursiveNetwork
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -53,13 +64,18 @@ class SupervisedRecursive(BaseRecursive):
             ``pairs=True`` of pairs of trees; a table ``(n_rows, n_steps)`` or an array
             ``(n_sequences, n_steps, n_features)``, composed as balanced binary trees.
         y : array-like
-            Of a classifier a label for each tree or pair, ``(n_trees,)``; of a regressor a value,
-            or ``(n_trees, n_outputs)``. With ``target="node"``, for each tree nested tuples of
+            Of a classifier a label for each tree or pair, ``(n_trees,)``, or several, each a
+            column of 0 and 1, ``(n_trees, n_classes)``; of a regressor a value, or ``(n_trees,
+            n_outputs)``. With ``target="node"``, for each tree nested tuples of
             labels or values in its shape, or a list with one (or n_outputs) for each node, parents
             before their children and subtree after subtree; for sequences one for each step.
             None and NaN are nodes without a target.
         sample_weight : array-like or None, default=None
             Weight of each tree or pair, or as y of each node.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_trees,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -70,7 +86,8 @@ class SupervisedRecursive(BaseRecursive):
         ValueError, TypeError
             {{unchanged}}
         """
-        return self._fit(X, y, sample_weight)
+        validation = Validation(X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, validation=validation)
 
     @property
     def _per_node(self) -> bool:
@@ -127,8 +144,8 @@ class SupervisedRecursive(BaseRecursive):
         ndarray of object of shape (n_trees,)
             Nested tuples ``(importance, child, ...)`` in the shape of each tree; for parent
             arrays an array, for sequences one with a value for each step. For a classifier the
-            decrease of the predicted class's probability; for a regressor that of the
-            prediction.
+            decrease of the predicted class's probability, or of that of each of several labels;
+            for a regressor that of the prediction.
         """
         if self._per_node or self.pairs:
             raise ValueError("subtree_importances needs target='tree' and pairs=False.")

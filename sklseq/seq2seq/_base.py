@@ -16,6 +16,7 @@ from sklseq.data import Sequences
 from sklseq.nn.layers.attention import ATTENTIONS
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.seq2seq.recurrent import CONTEXTS
+from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, SCALE_STORED
 from sklseq.parts.steps_or_symbols import (
@@ -24,6 +25,7 @@ from sklseq.parts.steps_or_symbols import (
     read_steps_or_symbols,
     steps_as_read_by,
 )
+from sklseq.parts.validation import Validation
 from sklseq.seq2seq._outputs import OutputLayout
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets
@@ -33,8 +35,8 @@ from sklseq.training.run import run_tiles
 
 __all__ = ["BaseSeq2Seq"]
 
-# Of max_epochs="auto": the least numbers of epochs and of training steps.
-_EPOCHS, _STEPS = 30, 1000
+# Of max_epochs="auto": the least number of training steps.
+_STEPS = 1000
 
 
 @estimator
@@ -153,7 +155,17 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train the network on pairs of sequences.
 
         Parameters
@@ -165,6 +177,10 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
             (n_pairs, n_steps[, n_outputs]) all outputs have its number of steps, and after one of
             shape (n_pairs,) a single one.
         sample_weight : array-like of shape (n_pairs,) or None, default=None
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_pairs,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -175,7 +191,8 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         ValueError
             {{unchanged}}
         """
-        return self._fit(X, y, sample_weight)
+        validation = Validation(X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, validation=validation)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -224,11 +241,7 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         } | {name: getattr(self, name) for name in names}
 
     def _n_epochs(self, n_rows: int) -> int:
-        if self.max_epochs != "auto":
-            return int(self.max_epochs)
-        if self.solver == "lbfgs":
-            return _EPOCHS
-        return max(_EPOCHS, math.ceil(_STEPS / math.ceil(n_rows / self.batch_size)))
+        return n_epochs(self, n_rows, _STEPS)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> PairRows:
         data = steps_as_read_by(self, data, like)

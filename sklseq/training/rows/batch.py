@@ -47,6 +47,8 @@ class Targets(NamedTuple):
         Outputs of the network for each target.
     stratify : ndarray of shape (n_rows,) or None, default=None
         Class of each row, for a hold-out with the classes in proportion.
+    class_weight : dict or None, default=None
+        Weight of each class, which is in the weights.
     lengths : ndarray of shape (n_rows,) or None, default=None
         Number of `values` of each row, where its target is a sequence.
     """
@@ -55,6 +57,7 @@ class Targets(NamedTuple):
     values: NDArray[Any] | None = None
     n_outputs: int = 0
     stratify: NDArray[Any] | None = None
+    class_weight: dict[Any, float] | None = None
     lengths: NDArray[np.int64] | None = None
 
     def counted(self) -> NDArray[np.bool_]:
