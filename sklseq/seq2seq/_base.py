@@ -110,7 +110,8 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
     teacher_forcing: float = param(
         1.0,
         "Probability by which, in training, the decoder reads the true output of the step before "
-        "and not its own: 1 always, 0 never (free running), between them scheduled sampling.",
+        "and not its own: 1 always, 0 never (free running), between them scheduled sampling "
+        "(Bengio et al. 2015, section 2.4).",
         real(0, 1, "both"),
     )
     teacher_forcing_schedule: str = param(
@@ -296,6 +297,11 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         ndarray of shape (n_pairs,) of object
             For each pair an array of shape (n_output_steps, n_input_steps), whose rows sum to one;
             of several heads their mean, in the last layer of a transformer.
+
+        Raises
+        ------
+        ValueError
+            If the decoder has no attention.
         """
         pairs = self._pairs(X, self.predict(X) if y is None else y)
         if self._module_kwargs["attention"] is None and self._module_kwargs["decoder"] in CELLS:

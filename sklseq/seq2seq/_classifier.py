@@ -32,9 +32,9 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     """Put out a sequence of symbols for each sequence, of any other length.
 
     An encoder reads the input; a decoder writes the output one symbol at a time, each from the
-    input, to the steps of which it attends, and the symbols before it [1]_ [2]_ [3]_. The network
-    is trained to minimize the negative log-likelihood of the outputs, in nats per sequence.
-    Predictions are the most probable outputs that beam search finds.
+    input, to the steps of which it attends, and the symbols before it [1]_ [2]_ [3]_, or as a
+    transformer [4]_. The network is trained to minimize the negative log-likelihood of the outputs,
+    in nats per sequence. Predictions are the most probable outputs that beam search finds.
 
     References
     ----------
@@ -44,6 +44,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
        and translate". ICLR.
     .. [3] Luong, Pham and Manning (2015). "Effective approaches to attention-based neural machine
        translation". EMNLP.
+    .. [4] Vaswani et al. (2017). "Attention is all you need". NeurIPS.
 
     Examples
     --------
@@ -142,7 +143,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         Returns
         -------
         ndarray of shape (n_pairs,) of object
-            An array of symbols for each input; strings after a fit on strings.
+            An array of symbols for each input; strings after a fit on strings, and one array after
+            a fit on one.
         """
         found = self._decoded(self._read_fitted(X), self._beam_search)
         return self._layout.given_back([hypotheses[0][0] for hypotheses in found])
@@ -171,7 +173,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         Raises
         ------
         ValueError
-            If no output satisfies the constraint.
+            If `n_best` is not from 1 to `beam_size`, or no output satisfies the constraint.
         """
         n_best = self.beam_size if n_best is None else n_best
         if not 1 <= n_best <= self.beam_size:
@@ -220,6 +222,11 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         -------
         ndarray of shape (n_pairs,) of object
             As `predict`.
+
+        Raises
+        ------
+        ValueError
+            If there would be nothing to draw from.
         """
         _check_positive(temperature, top_k, top_p)
         data = self._read_fitted(X)
