@@ -9,6 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
+from sklseq.autoencoder._typical_rows import typical_rows
 from sklseq.base import choice, estimator, param, real, same, several
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.randomness import sampling_generator
@@ -156,10 +157,18 @@ class Autoencoder(DenseAutoencoder):
 
     trim: float = param(
         0.1,
-        "Share of each batch, at most, that is left out of the training loss: the rows of largest "
-        "loss, where it is above twice the median, as that of outliers among the training rows is "
-        "until they are learned by heart; 0 learns from all. Not used by 'lbfgs'.",
+        "Share of the rows, at most, that are not learned from, as outliers among the training "
+        "rows would be learned by heart; `trim_by` says which. 0 learns from all. Not used by "
+        "'lbfgs'.",
         real(0, 0.5),
+    )
+    trim_by: str = param(
+        "loss",
+        "Rows that `trim` leaves out: 'loss' those of largest loss in each batch, where it is "
+        "above twice the median; 'neighbors' those that are farthest from their nearest neighbors, "
+        "in all of training, where that is above 1.25 times the median. 'neighbors', with a `trim` "
+        "of 0.3, keeps off more of the outliers, and costs a little where there are none.",
+        choice("loss", "neighbors"),
     )
     latent_prior: str | None = same(LatentPriorParameters, "latent_prior")
 
@@ -171,10 +180,21 @@ class Autoencoder(DenseAutoencoder):
         if np.dtype(self._sample_dtype).kind != "f":
             raise ValueError(f"its rows are of {self._sample_dtype!r}.")
 
+    def _training_rows(self, rows: Any) -> Any:
+        if self.solver == "lbfgs" or self.trim_by != "neighbors":
+            return rows
+        assert rows.weight is not None
+        kept = rows.weight.cpu().numpy() == 0  # what has no weight is nobody's neighbor
+        counted = np.flatnonzero(~kept)
+        values = rows.arrays[0].cpu().double().numpy()[counted]
+        kept[counted] = typical_rows(values, self.trim, self._seed)
+        return rows if kept.all() else rows.subset(np.flatnonzero(kept))
+
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         (x,) = batch.inputs
         losses = module.losses(module(x), x)
-        if self.solver != "lbfgs" and (n_trimmed := int(self.trim * len(x))):
+        n_trimmed = int(self.trim * len(x)) if self.trim_by == "loss" else 0
+        if self.solver != "lbfgs" and n_trimmed:
             losses = losses * _typical(losses.detach(), n_trimmed)
         return mean_loss(losses, batch)
 
