@@ -1,4 +1,4 @@
-"""Metrics and scorers for values per step of a sequence, and for samples of generators.
+"""Metrics and scorers for values per step, sequences of symbols, and samples of generators.
 
 Scorers are passed as they are, `GridSearchCV(..., scoring=sklseq.metrics.step_accuracy)`, or, after
 `sklseq.metrics.register_scorers()`, by name, `scoring="step_accuracy"`.
@@ -9,6 +9,7 @@ from sklseq.metrics._classification import (
     step_accuracy_score,
     step_f1_score,
 )
+from sklseq.metrics._edit_distance import edit_distance, edit_distance_rate, exact_match_score
 from sklseq.metrics._generation import (
     classifier_two_sample_score,
     density_coverage,
@@ -18,12 +19,18 @@ from sklseq.metrics._generation import (
     sliced_wasserstein_distance,
     train_synthetic_test_real_score,
 )
+from sklseq.metrics._ngrams import bleu_score, chrf_score
+from sklseq.metrics._perplexity import sequence_perplexity
 from sklseq.metrics._regression import masked_r2_score
 from sklseq.metrics._rows import sequence_summaries
 from sklseq.metrics._sample_scorers import SampleScorer, SyntheticTrainingScorer
 from sklseq.metrics._scorers import (
+    bleu,
+    chrf,
+    exact_match,
     masked_r2,
     neg_classifier_two_sample,
+    neg_edit_distance_rate,
     neg_energy_distance,
     neg_maximum_mean_discrepancy,
     neg_sliced_wasserstein,
@@ -38,14 +45,23 @@ from sklseq.metrics._scorers import (
 __all__ = [
     "SampleScorer",
     "SyntheticTrainingScorer",
+    "bleu",
+    "bleu_score",
+    "chrf",
+    "chrf_score",
     "classifier_two_sample_score",
     "density_coverage",
+    "edit_distance",
+    "edit_distance_rate",
     "energy_distance",
+    "exact_match",
+    "exact_match_score",
     "masked_r2",
     "masked_r2_score",
     "maximum_mean_discrepancy",
     "nearer_to_train_share",
     "neg_classifier_two_sample",
+    "neg_edit_distance_rate",
     "neg_energy_distance",
     "neg_maximum_mean_discrepancy",
     "neg_sliced_wasserstein",
@@ -53,6 +69,7 @@ __all__ = [
     "sample_coverage",
     "sequence_accuracy",
     "sequence_accuracy_score",
+    "sequence_perplexity",
     "sequence_summaries",
     "sliced_wasserstein_distance",
     "step_accuracy",

@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
 from sklseq.data import missing, read_steps, stack_steps
-from sklseq.metrics._steps import StepTargets, check_weights, place_of, read_step_weights
+from sklseq.metrics._steps import (
+    StepTargets,
+    check_weights,
+    place_of,
+    read_sequence_weights,
+    read_step_weights,
+)
 
 
 def step_accuracy_score(
@@ -100,14 +106,8 @@ def sequence_accuracy_score(
     steps = _labeled_steps(y_true, y_pred)
     wrong = np.bincount(steps.sequence, weights=steps.y_true != steps.y_pred)
     labeled = np.unique(steps.sequence)
-    weights = None
-    if sample_weight is not None:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-        if weights.shape != (steps.n_sequences,):
-            raise ValueError(
-                f"sample_weight must have shape ({steps.n_sequences},), one weight for each "
-                f"sequence, got {weights.shape}."
-            )
+    weights = read_sequence_weights(sample_weight, steps.n_sequences)
+    if weights is not None:
         weights = check_weights(weights[labeled])
     return float(np.average(wrong[labeled] == 0, weights=weights))
 

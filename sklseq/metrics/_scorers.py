@@ -10,6 +10,7 @@ from sklseq.metrics._classification import (
     step_accuracy_score,
     step_f1_score,
 )
+from sklseq.metrics._edit_distance import edit_distance_rate, exact_match_score
 from sklseq.metrics._generation import (
     classifier_two_sample_score,
     density_coverage,
@@ -17,6 +18,7 @@ from sklseq.metrics._generation import (
     maximum_mean_discrepancy,
     sliced_wasserstein_distance,
 )
+from sklseq.metrics._ngrams import bleu_score, chrf_score
 from sklseq.metrics._regression import masked_r2_score
 from sklseq.metrics._sample_scorers import SampleScorer
 from sklseq.metrics._steps import StepTargets
@@ -26,6 +28,11 @@ sequence_accuracy = make_scorer(sequence_accuracy_score)
 # Without pos_label=None, scikit-learn would ask that 1 be a class of binary problems.
 step_f1_macro = make_scorer(step_f1_score, average="macro", pos_label=None)
 step_f1_weighted = make_scorer(step_f1_score, average="weighted", pos_label=None)
+
+exact_match = make_scorer(exact_match_score)
+neg_edit_distance_rate = make_scorer(edit_distance_rate, greater_is_better=False)
+bleu = make_scorer(bleu_score)
+chrf = make_scorer(chrf_score)
 
 neg_energy_distance = SampleScorer(energy_distance)
 neg_maximum_mean_discrepancy = SampleScorer(maximum_mean_discrepancy)
@@ -81,8 +88,12 @@ def register_scorers() -> None:
     """
     register(
         {
+            "bleu": bleu,
+            "chrf": chrf,
+            "exact_match": exact_match,
             "masked_r2": masked_r2,
             "neg_classifier_two_sample": neg_classifier_two_sample,
+            "neg_edit_distance_rate": neg_edit_distance_rate,
             "neg_energy_distance": neg_energy_distance,
             "neg_maximum_mean_discrepancy": neg_maximum_mean_discrepancy,
             "neg_sliced_wasserstein": neg_sliced_wasserstein,

@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklseq.data import Sequences, read_steps, stack_steps
 
-__all__ = ["StepTargets", "check_weights", "place_of", "read_step_weights"]
+__all__ = [
+    "StepTargets",
+    "check_weights",
+    "place_of",
+    "read_sequence_weights",
+    "read_step_weights",
+]
 
 StepTargets = ArrayLike | Sequence[ArrayLike]
 """Dense, ragged or flat values, one (or k) for each step."""
@@ -35,6 +41,21 @@ def read_step_weights(
     else:
         weights = stack_steps(sample_weight, y_true, "sample_weight", "y_true")
     return check_weights(weights.astype(np.float64))
+
+
+def read_sequence_weights(
+    sample_weight: ArrayLike | None, n_sequences: int
+) -> NDArray[np.float64] | None:
+    """One weight for each sequence; ValueError, if that is not what they are."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_sequences,):
+        raise ValueError(
+            f"sample_weight must have shape ({n_sequences},), one weight for each sequence, got "
+            f"{weights.shape}."
+        )
+    return check_weights(weights)
 
 
 def check_weights(weights: NDArray[Any]) -> NDArray[Any]:

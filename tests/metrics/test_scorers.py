@@ -31,6 +31,7 @@ OF_SAMPLES = [
     "neg_sliced_wasserstein",
     "sample_coverage",
 ]
+OF_SYMBOLS = ["bleu", "chrf", "exact_match", "neg_edit_distance_rate"]
 CLASSIFIER_NAMES = NAMES[1:]
 
 
@@ -99,6 +100,32 @@ def test_grid_search_on_ragged_targets(ragged_data):
     assert search.best_score_ == 1.0
 
 
+class Shifter(BaseEstimator):
+    """Predicts the letters of a string, `shift` places further on."""
+
+    def __init__(self, shift=0):
+        self.shift = shift
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        out = np.empty(len(X), dtype=object)
+        out[:] = ["".join(chr(ord(letter) + self.shift) for letter in x) for x in X]
+        return out
+
+
+@pytest.mark.parametrize("name", ["exact_match", "neg_edit_distance_rate"])
+def test_grid_search_on_sequences_of_symbols(name):
+    X = ["ab", "cdd", "a", "fgh", "ij", "k"]
+    y = ["bc", "dee", "b", "ghi", "jk", "l"]
+    search = GridSearchCV(Shifter(), {"shift": [0, 1, 2]}, scoring=name, cv=3, error_score="raise")
+    assert search.fit(X, y).best_params_ == {"shift": 1}
+    assert search.best_score_ == (name == "exact_match")
+    weighted = get_scorer(name)(Shifter(), X, ["ab", *y[1:]], sample_weight=[1, 0, 0, 0, 0, 0])
+    assert weighted == (name == "exact_match")
+
+
 def test_several_names_at_once(ragged_data):
     search = GridSearchCV(StepClassifier(), GRID, scoring=CLASSIFIER_NAMES, refit="step_accuracy")
     search.fit(*ragged_data)
@@ -161,7 +188,7 @@ def test_weights_are_routed_to_scorers(ragged_data):
 
 
 def test_get_scorer_gives_a_copy():
-    for name in NAMES:
+    for name in NAMES + OF_SYMBOLS:
         scorer = getattr(metrics, name)
         if not isinstance(scorer, FunctionType):  # a function has no state to share
             assert check_scoring(StepClassifier(), name) is not scorer
@@ -233,7 +260,7 @@ after = constraints()
 assert all(before[key] == after[key] for key in before) and table == scorers
 
 sklseq.metrics.register_scorers()
-after, names = constraints(), set({NAMES + OF_SAMPLES!r})
+after, names = constraints(), set({NAMES + OF_SAMPLES + OF_SYMBOLS!r})
 assert table.keys() - scorers.keys() == names
 assert all(table[name] is scorer for name, scorer in scorers.items())
 changed = {{key for key in before if before[key] != after[key]}}
