@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import io
+import itertools
 import pickle
 import re
 import subprocess
@@ -34,6 +35,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import sklseq
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.training import monitors
 from sklseq.training.engine import Trainer
 from sklseq.utils import all_estimators, sequence_checks
 from sklseq.utils._check_data import takes
@@ -697,6 +699,24 @@ def test_verbose_prints_a_line_an_epoch(cls, capsys):
     X, y = table()
     quick(cls, verbose=1, max_epochs=3).fit(X, y)
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@each_neural
+def test_more_verbose_prints_lines_within_long_epochs(cls, capsys, monkeypatch):
+    X, y = table()
+    model = quick(cls, verbose=2, batch_size=16)
+    expected = clone(model).set_params(verbose=1).fit(X, y)
+    of_epochs = capsys.readouterr().out.splitlines()
+    seconds = itertools.count()  # each look at the clock finds it a second later
+    monkeypatch.setattr(monitors, "monotonic", lambda: 3.0 * next(seconds))
+    found = model.fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "batch" not in line] == of_epochs
+    within = [line for line in lines if "batch" in line]
+    assert [line.partition(":")[0] for line in within] == [
+        f"epoch {epoch}, batch 2 of 4" for epoch in (1, 2)
+    ]
+    assert found.loss_curve_ == expected.loss_curve_
 
 
 # -- documentation -------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from sklseq.base.tables import check_finite_rows, read_table
 from sklseq.nn.codes.autoencoder import LOSSES
 from sklseq.parts.compression import Quantizer
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.validation import Validation
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
 from sklseq.training.rows.dense import DenseRows
 
@@ -137,7 +138,16 @@ class BaseAutoencoder(
         self._set_offset(self._score(data), targets.weights)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train the network to reconstruct X.
 
         Parameters
@@ -148,6 +158,10 @@ class BaseAutoencoder(
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_samples,) or None, default=None
+        X_val, sample_weight_val : as X and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_samples,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -160,7 +174,8 @@ class BaseAutoencoder(
             was before.
         """
         warn_of_ignored(y, X, INSTEAD_OF_Y, only_like_X=True)
-        return self._fit(X, None, sample_weight)
+        validation = Validation(X_val, None, sample_weight_val, groups)
+        return self._fit(X, None, sample_weight, validation=validation)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

@@ -31,6 +31,7 @@ from sklseq.parts.scaled_steps import (
     scaled_steps,
     unscaled,
 )
+from sklseq.parts.validation import Validation
 from sklseq.parts.whole_sequences import read_numbers
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
@@ -147,7 +148,16 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         self._set_offset(self._score(data), targets.weights)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train the network to reconstruct sequences.
 
         Parameters
@@ -157,6 +167,10 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         y : Ignored
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_sequences,) or None, default=None
+        X_val, sample_weight_val : as X and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_sequences,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -169,7 +183,8 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
             was before.
         """
         self._refuse_data_as_y(y)
-        return self._fit(X, None, sample_weight)
+        validation = Validation(X_val, None, sample_weight_val, groups)
+        return self._fit(X, None, sample_weight, validation=validation)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -272,6 +287,24 @@ class SequenceAutoencoder(OutlierDetector, SequenceTransformer, NeuralEstimator)
         ndarray of shape (n_sequences,)
         """
         return self._score(self._read_fitted(X))
+
+    def reconstruction_errors(self, X: Any) -> NDArray[Any]:
+        """Squared error of each standardized value: which steps and features make an outlier.
+
+        Parameters
+        ----------
+        X : sequences
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray
+            In the container of X. The mean over the values of a sequence is its
+            ``-score_samples(X)``; that over its steps is by feature.
+        """
+        sequences = self._read_fitted(X)
+        errors = self._run("value_errors", sequences, per_part=True).astype(np.float64)
+        return unpacked(sequences, errors, holds_vectors(X))
 
     def _score(self, data: Sequences) -> NDArray[np.float64]:
         return -self._run("errors", data).astype(np.float64)

@@ -14,9 +14,9 @@ def warn_unknown_symbols(
     is_known: NDArray[np.bool_],
     vocabulary: NDArray[Any],
     name: str,
-    hint: str = "Write X as in fit, for example lists of words there and here.",
+    hint: str = "Write sequences as in fit, for example lists of words there and here.",
 ) -> None:
-    """Warn where most symbols of X are unknown: predictions then say little about it.
+    """Warn where most symbols are unknown: predictions then say little about it.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def warn_unknown_symbols(
     strange = symbols[int(np.argmin(is_known))]
     seen = ", ".join(repr(symbol) for symbol in vocabulary[:3].tolist()) or "none"
     warnings.warn(
-        f"{n_unknown} of {len(symbols)} symbols of X, such as {strange!r}, are unknown to {name}, "
+        f"{n_unknown} of {len(symbols)} symbols, such as {strange!r}, are unknown to {name}, "
         f"which was fitted on {len(vocabulary)} ({seen}{', ...' if len(vocabulary) > 3 else ''}): "
         f"it takes them all for one and the same symbol. {hint}",
         UserWarning,

@@ -42,6 +42,8 @@ class Labels(NamedTuple):
     weights: NDArray[np.float64]
     """With class weights in them, 0 where there is no label."""
     classes: NDArray[Any]
+    class_weight: dict[Any, float] | None = None
+    """Weight of each class."""
 
 
 def class_weight_param() -> Any:
@@ -89,11 +91,12 @@ def read_labels(
     if class_weight is not None:
         per_class = compute_class_weight(class_weight, classes=classes, y=classes[codes[labeled]])
         weights = ordinary_weights(weights * per_class[codes])
+        class_weight = dict(zip(classes.tolist(), per_class.tolist(), strict=True))
     if not weights.any():
         raise ValueError(
             f"All labeled {rows.name}s have zero weight: there is nothing to learn from."
         )
-    return Labels(codes, weights, classes)
+    return Labels(codes, weights, classes, class_weight)
 
 
 def check_partial_classes(
@@ -177,8 +180,8 @@ def _encode(
     if len(strange):
         raise ValueError(
             f"y has the unknown label {labels[strange[0]]} at {rows.place(int(places[strange[0]]))}"
-            f": the classes are {classes.tolist()}: name all classes in the first call of "
-            "partial_fit, or fit anew on all labels (without warm_start)."
+            f": the classes are {classes.tolist()}: leave it out, or fit anew on all labels "
+            "(without warm_start; of partial_fit name all classes in the first call)."
         )
     return codes
 

@@ -32,7 +32,7 @@ from sklseq.data.trees.containers import as_items, check_no_times
 from sklseq.data.trees.forest import Forest, Levels
 from sklseq.data.trees.occlusion import without_subtrees
 from sklseq.data.trees.readers import READERS, read_forest
-from sklseq.data.trees.targets import flatten_labels
+from sklseq.data.trees.targets import flatten_labels, read_nodes
 
 __all__ = [
     "READERS",
@@ -70,6 +70,7 @@ __all__ = [
     "place_in",
     "plain_frame",
     "read_forest",
+    "read_nodes",
     "read_sequences",
     "read_steps",
     "stack_steps",

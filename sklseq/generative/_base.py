@@ -18,6 +18,7 @@ from sklseq.base import estimator, param
 from sklseq.base.hints import warn_of_ignored
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.tables import check_finite_rows
+from sklseq.generative._rejection import draw_where, rows_asked
 from sklseq.nn.layers.randomness import drawing_from
 from sklseq.parts.conditions import (
     CONDITION_ATTRIBUTES,
@@ -31,6 +32,7 @@ from sklseq.parts.conditions import (
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.frames import TableFormat, stacked_rows
 from sklseq.parts.latent_priors import LatentDistribution
+from sklseq.parts.validation import Validation
 from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.dense import DenseRows
 
@@ -86,7 +88,17 @@ class Generator(NeuralEstimator):
         _latent_distribution: LatentDistribution | None
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Learn the distribution of the rows of X.
 
         Parameters
@@ -97,6 +109,10 @@ class Generator(NeuralEstimator):
         y : array-like of shape (n_samples,) or None, default=None
             Class of each row; used only with ``conditional=True``.
         sample_weight : array-like of shape (n_samples,) or None, default=None
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_samples,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -114,7 +130,9 @@ class Generator(NeuralEstimator):
         """
         if not self.conditional:
             warn_of_ignored(y, X, "conditional=True learns a distribution for each class of y")
-        return self._fit(X, y if self.conditional else None, sample_weight)
+            y = y_val = None
+        validation = Validation(X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, validation=validation)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -159,7 +177,14 @@ class Generator(NeuralEstimator):
 
     # -- samples ---------------------------------------------------------------------------
 
-    def sample(self, n_samples: int | None = None, y: Any = None, random_state: Any = None) -> Any:
+    def sample(
+        self,
+        n_samples: int | None = None,
+        y: Any = None,
+        random_state: Any = None,
+        *,
+        conditions: Any = None,
+    ) -> Any:
         """Draw rows from the learned distribution.
 
         Parameters
@@ -172,6 +197,11 @@ class Generator(NeuralEstimator):
             frequencies in training.
         random_state : int, RandomState instance or None, default=None
             Seed of the draws; None draws other rows with each call.
+        conditions : dict, DataFrame of shape (n_samples, n_conditions) or None, default=None
+            Values that columns are to have, by name or number: categories, booleans and
+            integers, None or NaN for a missing one, and in a dict a range ``(low, high)`` of
+            numbers or times. A dict holds for all rows, a DataFrame row by row. Rows are drawn
+            until enough meet them (rejection sampling), at most 1,000 for each, or 10,000.
 
         Returns
         -------
@@ -183,9 +213,14 @@ class Generator(NeuralEstimator):
         ------
         ValueError
             If `n_samples` is below 1, y has another number of classes, or y asks for a class that
-            was not seen in `fit`, or had no weight.
+            was not seen in `fit`, or had no weight; if no row could meet `conditions`, or too few
+            of those drawn do.
         """
+        n_samples = rows_asked(conditions, n_samples)
         n, classes, rng = sampling_request(self, n_samples, y, random_state)
+        if conditions is not None:
+            rows = draw_where(self, conditions, n, y, classes, rng)
+            return self._format.write_samples(rows)
         return self._format.write_samples(self._draw(n, classes, rng))
 
     def _draw(self, n: int, classes: OneHot, rng: np.random.Generator) -> Any:

@@ -243,7 +243,8 @@ class SequenceVAE(
     def _read_targets(
         self, y: Any, data: Sequences, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
-        if (longest := int(data.lengths.max())) > self._max_length:
+        # A longer one has a small probability, but no network could be trained further on it.
+        if "training" not in known and (longest := int(data.lengths.max())) > self._max_length:
             raise ValueError(
                 f"Sequence {data.lengths.argmax()} has {longest} steps, but this "
                 f"{type(self).__name__} was first fitted to at most {self._max_length}: fit anew "

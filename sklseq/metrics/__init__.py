@@ -1,5 +1,7 @@
 """Metrics and scorers for values per step, sequences of symbols, and samples of generators.
 
+`flatten_steps` and `flatten_nodes` give scikit-learn's reports what they take.
+
 Scorers are passed as they are, `GridSearchCV(..., scoring=sklseq.metrics.step_accuracy)`, or, after
 `sklseq.metrics.register_scorers()`, by name, `scoring="step_accuracy"`.
 """
@@ -10,6 +12,7 @@ from sklseq.metrics._classification import (
     step_f1_score,
 )
 from sklseq.metrics._edit_distance import edit_distance, edit_distance_rate, exact_match_score
+from sklseq.metrics._flatten import flatten_nodes, flatten_steps
 from sklseq.metrics._generation import (
     classifier_two_sample_score,
     density_coverage,
@@ -56,6 +59,8 @@ __all__ = [
     "energy_distance",
     "exact_match",
     "exact_match_score",
+    "flatten_nodes",
+    "flatten_steps",
     "masked_r2",
     "masked_r2_score",
     "maximum_mean_discrepancy",

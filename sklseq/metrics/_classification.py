@@ -1,19 +1,17 @@
 """Classification metrics for sequences with a label for each step."""
 
-from numbers import Real
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import accuracy_score, f1_score
 
-from sklseq.data import missing, read_steps, stack_steps
 from sklseq.metrics._steps import (
+    MatchedSteps,
     StepTargets,
     check_weights,
-    place_of,
+    matched_steps,
     read_sequence_weights,
-    read_step_weights,
 )
 
 
@@ -182,62 +180,14 @@ def step_f1_score(
     return score if average is None else float(score)
 
 
-class _LabelledSteps(NamedTuple):
-    """The steps that count, each array of shape (n_labeled_steps,)."""
-
-    y_true: NDArray[Any]
-    y_pred: NDArray[Any]
-    sample_weight: NDArray[np.float64] | None
-    sequence: NDArray[np.int64]
-    n_sequences: int
-
-
 def _labeled_steps(
     y_true: StepTargets, y_pred: StepTargets, sample_weight: StepTargets | None = None
-) -> _LabelledSteps:
-    """Match labels with predictions and drop the unlabeled steps."""
-    true = read_steps(_column(y_true), "y_true")
-    pred = stack_steps(_column(y_pred), true, "y_pred", "y_true")
-    for values, name in ((true.steps, "y_true"), (pred, "y_pred")):
+) -> MatchedSteps:
+    """Labels matched with predictions of one label for each step."""
+    steps = matched_steps(y_true, y_pred, sample_weight)
+    for values, name in ((steps.y_true, "y_true"), (steps.y_pred, "y_pred")):
         if values.ndim > 1:
             raise ValueError(f"{name} must hold one label for each step, got {values.shape[1:]}.")
-    labeled = ~missing(true.steps)
-    if not labeled.any():
-        raise ValueError("y_true has no labeled step.")
-    for absent in np.flatnonzero(missing(pred) & labeled)[:1]:
-        raise ValueError(
-            f"{place_of(true, int(absent))}: the prediction is None or NaN where y_true has a "
-            "label."
-        )
-    labels, predictions = _plain(true.steps[labeled]), _plain(pred[labeled])
-    if (labels.dtype.kind == "U") != (predictions.dtype.kind == "U"):
+    if (steps.y_true.dtype.kind == "U") != (steps.y_pred.dtype.kind == "U"):
         raise ValueError("Labels and predictions must both be str or both be numbers.")
-    weights = read_step_weights(sample_weight, true)
-    return _LabelledSteps(
-        y_true=labels,
-        y_pred=predictions,
-        sample_weight=None if weights is None else weights[labeled],
-        sequence=np.repeat(np.arange(len(true)), true.lengths)[labeled],
-        n_sequences=len(true),
-    )
-
-
-def _column(y: Any) -> Any:
-    """The column of a DataFrame that has one; all else as it is."""
-    return y.iloc[:, 0] if hasattr(y, "columns") and len(y.columns) == 1 else y
-
-
-def _plain(values: NDArray[Any]) -> NDArray[Any]:
-    """Give labels that were held as objects the dtype of what they are."""
-    if values.dtype != object:
-        return values
-    kinds = {_kind(value) for value in values}
-    if len(kinds) > 1:
-        raise ValueError(f"Labels must be of one kind, got {' and '.join(sorted(kinds))}.")
-    return np.array(values.tolist())
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, str):
-        return "str"
-    return "numbers" if isinstance(value, (Real, np.bool_)) else type(value).__name__
+    return steps

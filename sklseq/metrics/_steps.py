@@ -1,16 +1,21 @@
 """Values per step that belong to the steps of y_true."""
 
 from collections.abc import Sequence
-from typing import Any
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklseq.data import Sequences, read_steps, stack_steps
+from sklseq.data import Sequences, missing, read_steps, stack_steps
 
 __all__ = [
+    "MatchedSteps",
     "StepTargets",
     "check_weights",
+    "incomplete",
+    "labels_of_one_kind",
+    "matched_steps",
     "place_of",
     "read_sequence_weights",
     "read_step_weights",
@@ -18,6 +23,74 @@ __all__ = [
 
 StepTargets = ArrayLike | Sequence[ArrayLike]
 """Dense, ragged or flat values, one (or k) for each step."""
+
+
+class MatchedSteps(NamedTuple):
+    """The steps that have a target, each array of shape (n_steps_with_target, ...)."""
+
+    y_true: NDArray[Any]
+    y_pred: NDArray[Any]
+    sample_weight: NDArray[np.float64] | None
+    sequence: NDArray[np.int64]
+    n_sequences: int
+
+
+def matched_steps(
+    y_true: StepTargets, y_pred: StepTargets, sample_weight: StepTargets | None = None
+) -> MatchedSteps:
+    """Targets, the predictions of their steps and weights, without the steps that lack a target.
+
+    Raises ValueError where sequences do not match, no step has a target, or a step that has one
+    lacks its prediction.
+    """
+    true = read_steps(_column(y_true), "y_true", series=_has_columns(y_true))
+    pred = stack_steps(_column(y_pred), true, "y_pred", "y_true")
+    present = ~incomplete(true.steps)
+    if not present.any():
+        raise ValueError("y_true has no labeled step.")
+    for absent in np.flatnonzero(incomplete(pred) & present)[:1]:
+        raise ValueError(
+            f"{place_of(true, int(absent))}: the prediction is None or NaN where y_true has a "
+            "label."
+        )
+    weights = read_step_weights(sample_weight, true)
+    return MatchedSteps(
+        y_true=labels_of_one_kind(true.steps[present]),
+        y_pred=labels_of_one_kind(pred[present]),
+        sample_weight=None if weights is None else weights[present],
+        sequence=np.repeat(np.arange(len(true)), true.lengths)[present],
+        n_sequences=len(true),
+    )
+
+
+def incomplete(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows lack a value, or one of several."""
+    return np.any(missing(values).reshape(len(values), -1), axis=1)
+
+
+def _has_columns(y: Any) -> bool:
+    return hasattr(y, "columns") and len(y.columns) > 1
+
+
+def _column(y: Any) -> Any:
+    """The column of a DataFrame that has one; all else as it is."""
+    return y.iloc[:, 0] if hasattr(y, "columns") and len(y.columns) == 1 else y
+
+
+def labels_of_one_kind(values: NDArray[Any]) -> NDArray[Any]:
+    """Give labels that were held as objects the dtype of what they are."""
+    if values.dtype != object:
+        return values
+    kinds = {_kind(value) for value in values.flat}
+    if len(kinds) > 1:
+        raise ValueError(f"Labels must be of one kind, got {' and '.join(sorted(kinds))}.")
+    return np.array(values.tolist())
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "str"
+    return "numbers" if isinstance(value, (Real, np.bool_)) else type(value).__name__
 
 
 def place_of(steps: Sequences, position: int) -> str:

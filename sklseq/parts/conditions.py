@@ -215,7 +215,7 @@ def read_classes(model: Any, y: Any, X: Any, fresh: bool) -> OneHot:
     elif len(new := np.flatnonzero(~np.isin(labels, model.classes_))):
         raise ValueError(
             f"y is {labels.tolist()[new[0]]!r} at row {new[0]}, a class that was not in the first "
-            "fit: fit anew with warm_start=False."
+            "fit: leave it out, or fit anew with warm_start=False."
         )
     return one_hot(np.searchsorted(model.classes_, labels), len(model.classes_))
 

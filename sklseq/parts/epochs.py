@@ -1,14 +1,17 @@
-"""What scikit-learn's callbacks are told of the epochs of a fit."""
+"""What scikit-learn's callbacks, and users, are told of the epochs of a fit."""
 
+import warnings
 from copy import deepcopy
 from typing import Any
 
+from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import BatchScoring, Callback, EpochScoring
 
 from sklseq.base.estimator import Fit
-from sklseq.training.engine import StopTraining
+from sklseq.training.convergence import still_falling
+from sklseq.training.engine import Result, StopTraining, Trainer
 
-__all__ = ["EpochReporter", "check_callbacks"]
+__all__ = ["EpochReporter", "check_callbacks", "warn_if_unfinished"]
 
 
 class EpochReporter(Callback):
@@ -59,3 +62,22 @@ def check_callbacks(callbacks: list[Any], held_out: bool) -> None:
                 f"callbacks holds {name}, which monitors {monitor!r}, but no rows are held out to "
                 f"validate on: set early_stopping=True, or monitor={'train' + monitor[5:]!r}."
             )
+
+
+def warn_if_unfinished(trainer: Trainer, result: Result) -> None:
+    """Warn where training went through all its epochs while the loss was clearly falling.
+
+    Losses of adversaries tell nothing of that, nor do those of a model that is trained further.
+    """
+    if trainer.phases or trainer.epochs_done or result.n_epochs < trainer.max_epochs:
+        return
+    kind = "validation" if result.validation_curve else "training"
+    losses = result.validation_curve or result.loss_curve
+    if share := still_falling(losses, result.learning_rates):
+        warnings.warn(
+            f"Training reached max_epochs={trainer.max_epochs} before it converged: {share:.0%} of "
+            f"the decrease of the {kind} loss came in the second half of training. Raise "
+            "max_epochs or learning_rate, or lower batch_size for more steps an epoch.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )

@@ -6,7 +6,6 @@ from copy import deepcopy
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -20,11 +19,11 @@ from sklseq.base.known_state import known_state
 from sklseq.base.randomness import draw_seed
 from sklseq.base.tables import of_table
 from sklseq.base.target_rows import TargetRows, read_weights
-from sklseq.parts.epochs import EpochReporter, check_callbacks
-from sklseq.parts.storage import check_moments, check_setting, converted, rebuilt
+from sklseq.parts.epochs import EpochReporter, check_callbacks, warn_if_unfinished
+from sklseq.parts.storage import check_moments, check_setting, converted, differ, rebuilt
+from sklseq.parts.validation import Validation
 from sklseq.training.context import MOST_THREADS, seeded_construction
 from sklseq.training.engine import Result, Trainer
-from sklseq.training.hold_out import hold_out
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
 from sklseq.training.phases import Phase
 from sklseq.training.placement import device_or_cpu, parameter_of, resolve_device
@@ -75,8 +74,8 @@ class NeuralEstimator(Estimator):
     )
     early_stopping: bool = param(
         False,
-        "Hold out `validation_fraction` of the training data, stop when the loss on it no longer "
-        "falls, and keep the best weights.",
+        "Hold out `validation_fraction` of the training data, or take `X_val` of `fit`, stop when "
+        "the loss on it no longer falls, and keep the best weights.",
         "boolean",
     )
     validation_fraction: float = param(
@@ -120,7 +119,12 @@ class NeuralEstimator(Estimator):
         "Seed of the initial weights, the order of rows, dropout and the held-out part.",
         "random_state",
     )
-    verbose: int = param(0, "Verbosity; 1 prints a line each epoch.", integer(0), "boolean")
+    verbose: int = param(
+        0,
+        "Verbosity; 1 prints a line each epoch, 2 also one every few seconds within it.",
+        integer(0),
+        "boolean",
+    )
 
     _attributes = {
         "module_": attribute("torch.nn.Module", "The trained network."),
@@ -132,7 +136,8 @@ class NeuralEstimator(Estimator):
         "loss_curve_": attribute("list of float", "Mean training loss of each epoch."),
         "validation_scores_": attribute(
             "list of float or None",
-            "Negative loss on the held-out part after each epoch; None without `early_stopping`.",
+            "Negative loss on held-out or validation data after each epoch; None without "
+            "`early_stopping`.",
         ),
         "best_loss_": attribute(
             "float or None",
@@ -145,6 +150,8 @@ class NeuralEstimator(Estimator):
         module_: nn.Module  # not an annotation at run time: it would become a parameter
     _network: ClassVar[type[nn.Module]]
     """The module's class; `_network(**self._module_kwargs)` rebuilds it."""
+    _tells_of_training: ClassVar[bool] = True
+    """Whether its user can set how long it is trained."""
 
     # -- the template ----------------------------------------------------------------------
 
@@ -154,6 +161,7 @@ class NeuralEstimator(Estimator):
         y: Any = None,
         sample_weight: Any = None,
         *,
+        validation: Validation | None = None,
         partial: bool = False,
         **known: Any,
     ) -> Self:
@@ -166,6 +174,8 @@ class NeuralEstimator(Estimator):
         auto = isinstance(self.max_epochs, str)
         n_epochs = 1 if partial else None if auto else int(self.max_epochs)
         with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight) as fit:
+            validation = validation or Validation()
+            validation.check(self)
             data = self._read(X, fresh)
             target_rows = self._target_rows(data)
             weights = read_weights(sample_weight, target_rows)
@@ -174,17 +184,10 @@ class NeuralEstimator(Estimator):
             targets = self._read_targets(y, data, weights, fresh, **known)
             module = self._start_module(fresh, self._settings(data, targets))
             rows = self._rows(data, parameter_of(module), targets)
-            train, validation = rows, None
+            train, held_out = rows, None
             # A single epoch of partial_fit has nothing to stop.
             if self.early_stopping and not partial:
-                train, validation = hold_out(
-                    rows,
-                    targets,
-                    self.validation_fraction,
-                    self._seed,
-                    estimator=type(self).__name__,
-                    unit=target_rows.whole,
-                )
+                train, held_out = validation.separate(self, X, rows, targets, target_rows)
             if fresh:
                 with torch.no_grad():
                     self._initialize(module, train)
@@ -193,10 +196,12 @@ class NeuralEstimator(Estimator):
                 module,
                 self._objective,
                 self._training_rows(train),
-                validation,
+                held_out,
                 self._optimizer_state,
             )
             self._keep(module, result)
+            if self._tells_of_training:
+                warn_if_unfinished(trainer, result)
             try:
                 self._finish(data, targets)
             except KeyboardInterrupt:
@@ -264,6 +269,7 @@ class NeuralEstimator(Estimator):
         if not fresh:
             self._check_same_network(settings)
             return deepcopy(self.module_).to(device, getattr(torch, self.dtype))
+        self.__dict__.pop("module_", None)  # nothing is read as an earlier fit would
         self._seed = draw_seed(self.random_state)
         self._module_kwargs = deepcopy(settings)  # whose parts may be the user's
         self._optimizer_state: dict[str, Any] | None = None
@@ -276,7 +282,7 @@ class NeuralEstimator(Estimator):
 
     def _check_same_network(self, wanted: dict[str, Any]) -> None:
         """Refuse to go on from a network that is not the one the parameters describe."""
-        changed = [k for k, v in wanted.items() if _differ(v, self._module_kwargs[k])]
+        changed = [k for k, v in wanted.items() if differ(v, self._module_kwargs[k])]
         if changed:
             raise ValueError(
                 f"The fitted {type(self).__name__} cannot be trained further: "
@@ -349,7 +355,7 @@ class NeuralEstimator(Estimator):
 
     def _float_type(self, fresh: bool) -> str:
         """Type in which X is read: that of the weights, whatever `dtype` says since."""
-        if fresh:
+        if fresh or not hasattr(self, "module_"):
             return self.dtype
         return str(parameter_of(self.module_).dtype).removeprefix("torch.")
 
@@ -391,10 +397,3 @@ class NeuralEstimator(Estimator):
     def _sizes(self, state: dict[str, Any]) -> dict[str, int]:
         names = ("n_outputs", "n_components")
         return {n: state["_module_kwargs"][n] for n in names if n in state["_module_kwargs"]}
-
-
-def _differ(new: Any, old: Any) -> bool:
-    try:
-        return bool(new != old)
-    except (ValueError, RuntimeError):  # arrays among a cell's options
-        return joblib.hash(new) != joblib.hash(old)

@@ -189,6 +189,7 @@ class _FlowPrior(NeuralEstimator):
     """A flow of codes, conditional on classes if there are any."""
 
     _network: ClassVar[type[nn.Module]] = CouplingFlow
+    _tells_of_training = False
 
     if TYPE_CHECKING:
         n_features_in_: int

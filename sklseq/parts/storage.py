@@ -7,6 +7,7 @@ on torch's meta device first, where tensors are shapes alone, and only then for 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from torch import nn
@@ -16,7 +17,7 @@ from sklseq._compat.sklearn import check_parameters
 from sklseq.base.state import check_data
 from sklseq.training.context import seeded_construction
 
-__all__ = ["check_moments", "check_setting", "converted", "rebuilt"]
+__all__ = ["check_moments", "check_setting", "converted", "differ", "rebuilt"]
 
 # Torch's calls while a network is built: far more than any needs, for its number of tensors.
 _CALLS, _CALLS_PER_TENSOR = 2_000, 200
@@ -193,3 +194,11 @@ def _check_shapes(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
             "its weights do not fit its network: "
             + "; ".join(f"{k} is {is_}, expected {should}" for k, is_, should in shapes)
         )
+
+
+def differ(new: Any, old: Any) -> bool:
+    """Whether a setting is another than the one stored."""
+    try:
+        return bool(new != old)
+    except (ValueError, RuntimeError):  # arrays among a cell's options
+        return joblib.hash(new) != joblib.hash(old)

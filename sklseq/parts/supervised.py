@@ -65,16 +65,18 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
         rows = self._target_rows(data)
+        training = known.get("training")
         labels = read_labels(
             y,
             rows,
             weights,
-            class_weight=self.class_weight,
+            class_weight=self.class_weight if training is None else training.class_weight,
             classes=known.get("classes") if fresh else self.classes_,
         )
         self.classes_ = labels.classes
         stratify = None if rows.per_part else labels.codes
-        return Targets(labels.weights, labels.codes, len(labels.classes), stratify)
+        n_classes = len(labels.classes)
+        return Targets(labels.weights, labels.codes, n_classes, stratify, labels.class_weight)
 
     @staticmethod
     def _objective(module: nn.Module, batch: Batch) -> Tensor:

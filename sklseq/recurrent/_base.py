@@ -23,6 +23,7 @@ from sklseq.parts.scaled_steps import (
     learn_scale,
     scaled_steps,
 )
+from sklseq.parts.validation import Validation
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -103,7 +104,17 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         vocabulary_: NDArray[Any]
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -117,6 +128,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             without a target.
         sample_weight : array-like or None, default=None
             Weight of each sequence, or of each step.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_sequences,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -127,7 +142,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         ValueError
             {{unchanged}}
         """
-        return self._fit(X, y, sample_weight)
+        validation = Validation(X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, validation=validation)
 
     # -- reading ---------------------------------------------------------------------------
 

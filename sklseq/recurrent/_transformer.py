@@ -15,6 +15,7 @@ from sklseq.base.sequences import SequenceTransformer
 from sklseq.data import Sequences
 from sklseq.nn.recurrent.network import NeighborNetwork
 from sklseq.parts.scaled_steps import scaled_steps
+from sklseq.parts.validation import Validation
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.training.rows.batch import Batch, Targets
 from sklseq.training.rows.sequences import SequenceRows
@@ -78,7 +79,16 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         return (torch.stack(losses).mean(dim=0) * batch.weight[now]).sum() / batch.n_rows
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train the network to predict each step from those before it.
 
         Parameters
@@ -89,6 +99,10 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
             Not used, present for API consistency.
         sample_weight : array-like or None, default=None
             Weight of each sequence, or of each step with ``target="step"``.
+        X_val, sample_weight_val : as X and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_sequences,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -100,7 +114,8 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
             {{unchanged}}
         """
         self._refuse_data_as_y(y)
-        return self._fit(X, None, sample_weight)
+        validation = Validation(X_val, None, sample_weight_val, groups)
+        return self._fit(X, None, sample_weight, validation=validation)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

@@ -11,6 +11,7 @@ from sklseq._compat.sklearn import fit_context
 from sklseq.base import choice, estimator, param
 from sklseq.data import Forest, without_subtrees
 from sklseq.nn.trees.network import RecursiveNetwork
+from sklseq.parts.validation import Validation
 from sklseq.recursive._base import BaseRecursive
 from sklseq.training.rows.batch import Targets
 
@@ -43,7 +44,17 @@ class SupervisedRecursive(BaseRecursive):
     _network: ClassVar[type[nn.Module]] = RecursiveNetwork
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -60,6 +71,10 @@ class SupervisedRecursive(BaseRecursive):
             None and NaN are nodes without a target.
         sample_weight : array-like or None, default=None
             Weight of each tree or pair, or as y of each node.
+        X_val, y_val, sample_weight_val : as X, y and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_trees,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -70,7 +85,8 @@ class SupervisedRecursive(BaseRecursive):
         ValueError, TypeError
             {{unchanged}}
         """
-        return self._fit(X, y, sample_weight)
+        validation = Validation(X_val, y_val, sample_weight_val, groups)
+        return self._fit(X, y, sample_weight, validation=validation)
 
     @property
     def _per_node(self) -> bool:

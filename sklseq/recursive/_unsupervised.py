@@ -14,6 +14,7 @@ from sklseq.base import choice, estimator, param, same
 from sklseq.base.outliers import OutlierDetector
 from sklseq.data import Forest
 from sklseq.nn.trees.autoencoders import RecursiveAutoencoderNetwork, UnfoldingAutoencoder
+from sklseq.parts.validation import Validation
 from sklseq.recursive._base import BaseRecursive
 from sklseq.recursive._supervised import SupervisedRecursive
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
@@ -40,7 +41,16 @@ class UnsupervisedRecursive(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         return Targets(weights, np.zeros(len(data)))
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -51,6 +61,10 @@ class UnsupervisedRecursive(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             Not used, present for API consistency.
         sample_weight : array-like of shape (n_trees,) or None, default=None
             Weight of each tree.
+        X_val, sample_weight_val : as X and sample_weight, or None, default=None
+            {{validation}}
+        groups : array-like of shape (n_trees,) or None, default=None
+            {{groups}}
 
         Returns
         -------
@@ -62,7 +76,8 @@ class UnsupervisedRecursive(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             If X or a parameter is not valid, or training diverges; the estimator is then as it
             was before.
         """
-        return self._fit(X, None, sample_weight)
+        validation = Validation(X_val, None, sample_weight_val, groups)
+        return self._fit(X, None, sample_weight, validation=validation)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

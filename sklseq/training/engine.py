@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sklseq._compat.torch import load_what_optimizers_need
 from sklseq.nn.layers.randomness import current_generator, drawing_from
 from sklseq.training.context import epoch_generators, threads
-from sklseq.training.monitors import BestWeights, EpochPrinter
+from sklseq.training.monitors import BatchPrinter, BestWeights, EpochPrinter
 from sklseq.training.optimizers import make_optimizer, make_schedule
 from sklseq.training.phases import Phase, adversarial_step
 from sklseq.training.rows.batch import Batch, Rows, batches
@@ -43,6 +43,7 @@ class Result:
     n_epochs: int
     loss_curve: list[float]
     validation_curve: list[float]
+    learning_rates: list[float]
     optimizer_state: dict[str, Any] = field(repr=False)
 
 
@@ -121,6 +122,7 @@ class Trainer:
             n_epochs=len(net.losses["train"]),
             loss_curve=net.losses["train"],
             validation_curve=net.losses["valid"],
+            learning_rates=net.learning_rates,
             optimizer_state=net.optimizer_.state_dict(),
         )
 
@@ -132,6 +134,8 @@ class Trainer:
             own.append(schedule)
         if self.verbose:
             own.append(EpochPrinter())
+        if self.verbose > 1:
+            own.append(BatchPrinter(self.batch_size))
         if validation is not None:
             own.append(
                 EarlyStopping(
@@ -201,6 +205,7 @@ class _Net(NeuralNet):
         self.objective, self.trainer = objective, trainer
         self.parameters = list(module.parameters())
         self.losses: dict[str, list[float]] = {"train": [], "valid": []}
+        self.learning_rates: list[float] = []
 
     _default_callbacks: list[Any] = []
 
@@ -211,6 +216,7 @@ class _Net(NeuralNet):
         return dataset
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        self.learning_rates.append(self.optimizer_.param_groups[0]["lr"])
         for name, losses in self.losses.items():
             if (loss := self.history[-1].get(f"{name}_loss")) is not None:
                 # For skorch's Checkpoint.

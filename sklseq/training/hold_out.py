@@ -18,7 +18,6 @@ def hold_out(
     seed: int,
     *,
     groups: NDArray[Any] | None = None,
-    held: NDArray[np.int64] | None = None,
     estimator: str = "The estimator",
     unit: str = "row",
 ) -> tuple[Rows, Rows]:
@@ -30,31 +29,33 @@ def hold_out(
     targets : Targets
         Of all rows. Classes are kept in proportion where they can be.
     share : float
-        Of the rows that have a target.
+        Of the rows that have a target; of their groups, if there are groups.
     seed : int
     groups : ndarray of shape (n_rows,) or None, default=None
-        Rows of a group stay together.
-    held : ndarray of int or None, default=None
-        Numbers of the rows to hold out, where the user chose them.
+        Number of the group of each row; rows of a group stay together.
     estimator, unit : str
         What messages call the estimator and a row.
     """
-    if held is not None:
-        return rows.subset(np.setdiff1d(np.arange(len(rows)), held)), rows.subset(np.sort(held))
-    if (ends := rows.split_end(targets, share)) is not None:
+    if groups is None and (ends := rows.split_end(targets, share)) is not None:
         return ends
     candidates = np.flatnonzero(rows.has_target(targets))
-    if len(candidates) < 2:
+    if groups is not None:
+        n_groups = len(np.unique(groups[candidates]))
+        if n_groups < 2:
+            raise ValueError(
+                f"{estimator} with early_stopping=True and groups holds out whole groups, but all "
+                f"{unit}s that have a target and weight are of one group: leave groups out."
+            )
+        splitter = GroupShuffleSplit(1, test_size=_n_held(share, n_groups), random_state=seed)
+        parts = next(splitter.split(candidates, groups=groups[candidates]))
+        train, validation = (candidates[part] for part in parts)
+    elif len(candidates) < 2:
         raise ValueError(
             f"{estimator} with early_stopping=True needs two {unit}s that have a target and "
             f"weight, one of them to hold out, but n_samples = {len(candidates)}: set it to False."
         )
-    n_held = int(np.clip(np.ceil(share * len(candidates)), 1, len(candidates) - 1))
-    if groups is not None:
-        splitter = GroupShuffleSplit(1, test_size=share, random_state=seed)
-        parts = next(splitter.split(candidates, groups=groups[candidates]))
-        train, validation = (candidates[part] for part in parts)
     else:
+        n_held = _n_held(share, len(candidates))
         train, validation = train_test_split(
             candidates,
             test_size=n_held,
@@ -62,6 +63,11 @@ def hold_out(
             stratify=_strata(targets.stratify, candidates, n_held),
         )
     return rows.subset(np.sort(train)), rows.subset(np.sort(validation))
+
+
+def _n_held(share: float, n: int) -> int:
+    """How many of n are held out: at least one, and not all."""
+    return int(np.clip(np.ceil(share * n), 1, n - 1))
 
 
 def _strata(

@@ -1,14 +1,17 @@
-"""Callbacks of the engine's own: the best weights so far, and a line an epoch."""
+"""Callbacks of the engine's own: the best weights so far, a line an epoch, lines within one."""
 
 import math
+from time import monotonic
 from typing import Any
 
 import torch
 from skorch.callbacks import Callback
 from torch import Tensor, nn
 
-__all__ = ["BestWeights", "EpochPrinter"]
+__all__ = ["BatchPrinter", "BestWeights", "EpochPrinter"]
 
+# Seconds between two lines of an epoch.
+_SECONDS = 5.0
 
 _Best = tuple[float, int, list[Tensor] | None]
 
@@ -74,3 +77,30 @@ class EpochPrinter(Callback):
         """Print the losses of the epoch."""
         parts = [f"{name} loss {losses[-1]:.6g}" for name, losses in net.losses.items() if losses]
         print(f"epoch {net.epoch}: {', '.join(parts)}")
+
+
+class BatchPrinter(Callback):
+    """A line every few seconds of an epoch: a long one shows how far it is."""
+
+    def __init__(self, batch_size: int):
+        self.batch_size = batch_size
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any, **kwargs: Any) -> None:
+        """Start anew."""
+        self.n_batches = math.ceil(len(dataset_train) / self.batch_size)
+        self.total, self.n_rows, self.done = 0.0, 0, 0
+        self.printed = monotonic()
+
+    def on_batch_end(self, net: Any, batch: Any, training: bool, **kwargs: Any) -> None:
+        """Print the mean loss of the epoch so far, unless a line was printed just now."""
+        if not training:
+            return
+        self.total += net.history[-1, "batches", -1, "train_loss"] * batch.n_rows
+        self.n_rows, self.done = self.n_rows + batch.n_rows, self.done + 1
+        if self.done < self.n_batches and monotonic() - self.printed >= _SECONDS:
+            self.printed = monotonic()
+            print(
+                f"epoch {net.epoch + 1}, batch {self.done} of {self.n_batches}: train loss "
+                f"{self.total / self.n_rows:.6g}",
+                flush=True,
+            )

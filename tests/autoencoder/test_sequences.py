@@ -47,6 +47,18 @@ def test_what_is_no_wave_is_an_outlier(trained):
     assert np.mean(trained.predict(waves())) == pytest.approx(0.8, abs=0.04)
 
 
+def test_errors_by_value_name_the_step_and_feature_that_make_an_outlier(trained):
+    X = waves(5, seed=3)
+    X[2] = X[2].copy()
+    X[2][4, 1] += 9
+    errors = trained.reconstruction_errors(X)
+    assert [e.shape for e in errors] == [x.shape for x in X]
+    assert_allclose([-e.mean() for e in errors], trained.score_samples(X), rtol=1e-5)
+    assert np.unravel_index(errors[2].argmax(), errors[2].shape) == (4, 1)
+    flat = [x[:8, 0] for x in X]
+    assert quick().fit(flat).reconstruction_errors(np.stack(flat)).shape == (5, 8)
+
+
 def test_sequences_come_back_in_their_container():
     ragged = waves(6)
     dense = np.stack([x[:8] for x in ragged])

@@ -425,7 +425,7 @@ def test_symbols_written_in_another_way_than_in_fit_are_told(cls):
         pytest.skip("reads no symbols")
     words = [["good", "day"], ["bad", "night", "x"]] * 4
     model = quick(cls).fit(words, LABELS)
-    with pytest.warns(UserWarning, match=r"symbols of X, such as 'g', are unknown"):
+    with pytest.warns(UserWarning, match=r"symbols, such as 'g', are unknown"):
         result(model, ["good day", "bad night"])
     result(model, [["good", "evening"]])
 

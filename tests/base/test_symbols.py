@@ -17,7 +17,7 @@ def test_more_than_half_unknown(n_unknown):
             warnings.simplefilter("error")
             warn_unknown_symbols(*arguments)
     else:
-        with pytest.warns(UserWarning, match=rf"{n_unknown} of 4 symbols of X, such as 'a'.*'b'"):
+        with pytest.warns(UserWarning, match=rf"{n_unknown} of 4 symbols, such as 'a'.*'b'"):
             warn_unknown_symbols(*arguments)
 
 

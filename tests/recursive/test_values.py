@@ -132,7 +132,7 @@ def test_most_symbols_unknown():
     model = RecursiveClassifier(**QUICK).fit([("a", ("b",)), ("b",)], [0, 1])
     assert len(model.predict([("a", ("c",))])) == 1
     for call in (model.predict, model.predict_proba, model.subtree_importances):
-        with pytest.warns(UserWarning, match="2 of 3 symbols of X, such as 'x', are unknown"):
+        with pytest.warns(UserWarning, match="2 of 3 symbols, such as 'x', are unknown"):
             call([("x", ("a",)), ("y",)])
     with pytest.warns(UserWarning, match="1 of 1 symbols"):
         model.partial_fit([("z",)], [0])

@@ -51,14 +51,25 @@ def test_classes_are_kept_in_proportion_where_they_can_be():
     assert np.bincount(classes[numbers(validation)]).tolist() == [6, 2]
 
 
-def test_groups_stay_together_and_chosen_rows_are_held_out():
-    groups = np.repeat(np.arange(10), 4)
-    rows, targets = table(np.ones(40))
-    train, validation = hold_out(rows, targets, 0.3, 0, groups=groups)
-    assert not set(groups[numbers(train)]) & set(groups[numbers(validation)])
-    train, validation = hold_out(rows, targets, 0.3, 0, held=np.array([5, 2]))
-    assert numbers(validation) == [2, 5]
-    assert sorted([*numbers(train), 2, 5]) == list(range(40))
+@quick
+@given(
+    weights=st.lists(st.sampled_from([0.0, 1.0, 2.0]), min_size=2, max_size=40),
+    share=st.floats(0.01, 0.99),
+    n_groups=st.integers(1, 8),
+)
+def test_groups_stay_together(weights, share, n_groups):
+    rows, targets = table(weights)
+    groups = np.arange(len(weights)) % n_groups
+    counted = np.flatnonzero(weights)
+    if len(set(groups[counted])) < 2:
+        with pytest.raises(ValueError, match="early_stopping"):
+            hold_out(rows, targets, share, 0, groups=groups)
+        return
+    train, validation = (numbers(p) for p in hold_out(rows, targets, share, 0, groups=groups))
+    assert sorted(train + validation) == counted.tolist()
+    assert not set(groups[train]) & set(groups[validation])
+    n = len(set(groups[counted]))
+    assert len(set(groups[validation])) == min(max(int(np.ceil(share * n)), 1), n - 1)
 
 
 def test_a_single_series_is_cut_where_the_share_of_its_targets_is_left():

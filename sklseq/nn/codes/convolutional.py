@@ -68,9 +68,9 @@ class ConvolutionalNetwork(EncoderDecoder):
         initialize(self, init)
 
     def encode(self, x: Tensor) -> Tensor:
-        images = x.reshape(len(x), *self.image_shape[:2], -1)
+        images = x.reshape(x.shape[0], *self.image_shape[:2], -1)
         return self.encoder(images.permute(0, 3, 1, 2))
 
     def raw(self, latent: Tensor) -> Tensor:
         images = self.decoder(latent).permute(0, 2, 3, 1)
-        return images.reshape(len(latent), *self.image_shape)
+        return images.reshape(latent.shape[0], *self.image_shape)

@@ -77,8 +77,11 @@ class SequenceAutoencoderNetwork(nn.Module):
 
     def errors(self, steps: Tensor, packing: Packing) -> Tensor:
         """Mean squared error of each sequence's steps, ``(n,)``."""
-        raw, _ = self(steps, packing)
-        return mean_pool((raw - steps).square(), packing).mean(dim=1)
+        return mean_pool(self.value_errors(steps, packing), packing).mean(dim=1)
+
+    def value_errors(self, steps: Tensor, packing: Packing) -> Tensor:
+        """Squared error of each feature of each step, ``(sum of lengths, n_features)``."""
+        return (self(steps, packing)[0] - steps).square()
 
     def length_errors(self, latent: Tensor, lengths: NDArray[np.int64]) -> Tensor:
         """Squared error of each length, of its standardized logarithm, ``(n,)``."""

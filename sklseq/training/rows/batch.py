@@ -47,12 +47,15 @@ class Targets(NamedTuple):
         Outputs of the network for each target.
     stratify : ndarray of shape (n_rows,) or None, default=None
         Class of each row, for a hold-out with the classes in proportion.
+    class_weight : dict or None, default=None
+        Weight of each class, which is in the weights.
     """
 
     weights: NDArray[np.float64]
     values: NDArray[Any] | None = None
     n_outputs: int = 0
     stratify: NDArray[Any] | None = None
+    class_weight: dict[Any, float] | None = None
 
     def counted(self) -> NDArray[np.bool_]:
         """Which targets have weight, in one output at least."""
