@@ -7,21 +7,26 @@ from sklearn.utils import gen_batches
 
 __all__ = ["typical_rows"]
 
-# Neighbors are a share of the rows, so that a few outliers alike are no neighborhood, but some at
-# least; distances to a part of the rows rank them as well, at a cost linear in the number of rows.
-_SHARE, _FEWEST, _REFERENCES, _AT_ONCE = 0.05, 10, 1000, 10_000
-# Of normal rows few are beyond: in 20 dimensions none, in two about one of four.
-_FAR = 1.25
+# Neighbors are a share of the weight, so that a few outliers alike are no neighborhood, and a
+# weight counts as so many rows; distances to a part of the rows rank them as well, at a cost linear
+# in the number of rows.
+_SHARE, _REFERENCES, _AT_ONCE = 0.15, 1000, 10_000
+# Of normal rows about .26 are beyond in six dimensions, .07 in twenty, none in fifty.
+_FAR = 1.15
 
 
-def typical_rows(X: NDArray[np.float64], most: float, seed: int) -> NDArray[np.bool_]:
+def typical_rows(
+    X: NDArray[np.float64], weights: NDArray[np.float64], most: float, seed: int
+) -> NDArray[np.bool_]:
     """Which rows have neighbors about as near as the median row has.
 
     Parameters
     ----------
     X : ndarray of shape (n_rows, n_features)
+    weights : ndarray of shape (n_rows,)
+        Positive. A weight of two is two rows.
     most : float
-        Share of the rows, at most, that are not typical.
+        Share of the weight, at most, of the rows that are not typical.
     seed : int
         Draws the rows among which neighbors are looked for, if there are many.
 
@@ -30,17 +35,22 @@ def typical_rows(X: NDArray[np.float64], most: float, seed: int) -> NDArray[np.b
     ndarray of bool of shape (n_rows,)
     """
     n = len(X)
-    n_references = min(n, _REFERENCES)
-    n_neighbors = min(max(_FEWEST, int(_SHARE * n_references)), n_references - 1)
-    if n_neighbors < _FEWEST or not int(most * n):
-        return np.ones(n, dtype=bool)
     X = X / (np.abs(X).max() or 1)  # squares of large values are finite then
-    references = np.random.default_rng(seed).choice(n, n_references, replace=False)
-    search = NearestNeighbors(n_neighbors=n_neighbors + 1).fit(X[references])
+    references = np.arange(n)
+    if n > _REFERENCES:
+        references = np.random.default_rng(seed).choice(n, _REFERENCES, replace=False)
+    of_references = weights[references]
+    near = _SHARE * of_references.sum()
+    # So many hold that weight even where they are the lightest; a row is among its own neighbors.
+    n_neighbors = 1 + int(np.searchsorted(np.cumsum(np.sort(of_references)), near))
+    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(references))).fit(X[references])
     distances = np.empty(n)
     for part in gen_batches(n, _AT_ONCE):
-        distances[part] = search.kneighbors(X[part])[0][:, :-1].mean(axis=1)
-    # A row is no neighbor of its own.
-    distances[references] = search.kneighbors(X[references])[0][:, 1:].mean(axis=1)
-    furthest_kept = np.sort(distances)[n - 1 - int(most * n)]
-    return distances <= max(furthest_kept, _FAR * float(np.median(distances)))
+        far, which = search.kneighbors(X[part])
+        mass = of_references[which]
+        counted = np.clip(near - (np.cumsum(mass, axis=1) - mass), 0, mass)
+        distances[part] = np.average(far, axis=1, weights=counted)
+    # Rounding decides neither what share a row ends, nor between two rows alike.
+    shares = np.array([0.5, 1 - most]) - 1e-9
+    median, furthest_kept = np.quantile(distances, shares, weights=weights, method="inverted_cdf")
+    return distances <= (1 + 1e-9) * max(furthest_kept, _FAR * median)
