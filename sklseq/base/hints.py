@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from sklseq.data import Sequences, as_array
+from sklseq.data import Sequences, as_array, holds_prose, number_hint
 
 __all__ = [
     "hint_at_channels_first",
+    "hint_at_numeric_symbols",
+    "hint_at_prose",
     "hint_at_steps_as_sequences",
     "refuse_data_as_y",
     "refuse_exogenous_as_y",
@@ -64,6 +66,30 @@ def hint_at_channels_first(sequences: Sequences) -> None:
             f"X of shape {(len(sequences), 1, sequences.steps.shape[1])} holds sequences of one "
             "step. If its second axis is a channel and its last one time, give "
             "X.transpose(0, 2, 1).",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def hint_at_prose(X: Any) -> None:
+    """Warn where strings of words are read as sequences of characters."""
+    if holds_prose(X):
+        warnings.warn(
+            "A string in X is read as the sequence of its characters, but most hold spaces: set "
+            "tokenizer='word', or a callable such as str.split, to read words; tokenizer='char' "
+            "if characters are meant.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def hint_at_numeric_symbols(symbols: list[Any]) -> None:
+    """Warn where the symbols of X are numbers, not all whole, that are written as strings."""
+    strings = [symbol for symbol in symbols if isinstance(symbol, str)]
+    if any("." in text for text in strings) and (hint := number_hint(symbols)):
+        warnings.warn(
+            f"X holds strings, such as {next(t for t in strings if '.' in t)!r}, which are read as "
+            f"symbols without an order.{hint}",
             UserWarning,
             stacklevel=2,
         )

@@ -123,6 +123,8 @@ def plain_parameters(model: Any) -> Iterator[None]:
     given = {}
     for name, allowed in (constraints_of(model) or {}).items():
         value = getattr(model, name)
+        if type(value) is dict and dict not in allowed:
+            continue  # a mapping of many things, which are not settings
         if (plain := _plain(value, tuple in allowed)) is not value:
             given[name] = value
             setattr(model, name, plain)

@@ -14,6 +14,15 @@ from sklearn.utils import (
 )
 from sklearn.utils.multiclass import check_classification_targets
 
+from sklseq.base.multilabel import (
+    BINARIZE,
+    indicators,
+    is_indicator,
+    other_kind,
+    read_indicators,
+    refuse_sets,
+    score_indicators,
+)
 from sklseq.base.parameters import choice, param
 from sklseq.base.target_rows import TargetRows, ordinary_weights
 from sklseq.data import as_array, as_container, as_labels, first_date, missing
@@ -37,13 +46,19 @@ __all__ = [
 class Labels(NamedTuple):
     """Labels as a classifier is trained on them."""
 
-    codes: NDArray[np.int64]
-    """Index of each label among the classes; 0 where there is none."""
+    codes: NDArray[Any]
+    """Index of each label among the classes, 0 where there is none; of several labels for each
+    target zeros and ones ``(n_targets, n_classes)``."""
     weights: NDArray[np.float64]
-    """With class weights in them, 0 where there is no label."""
+    """With class weights in them, 0 where there is no label; of the shape of `codes`."""
     classes: NDArray[Any]
     class_weight: dict[Any, float] | None = None
     """Weight of each class."""
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a target has several labels, independent of each other."""
+        return self.codes.ndim == 2
 
 
 def class_weight_param() -> Any:
@@ -51,7 +66,7 @@ def class_weight_param() -> Any:
     return param(
         None,
         "Weights of the classes as a dict, or 'balanced' for weights inverse to their frequency "
-        "in `fit`.",
+        "in `fit`. Not with several labels for each target.",
         dict,
         choice("balanced"),
         None,
@@ -65,6 +80,7 @@ def read_labels(
     *,
     class_weight: Any = None,
     classes: Any = None,
+    multilabel: bool | None = None,
 ) -> Labels:
     """Codes, weights and classes of labels; an error names the label or the place at fault.
 
@@ -77,8 +93,14 @@ def read_labels(
     class_weight : dict, "balanced" or None, default=None
     classes : array-like or None, default=None
         All classes, where y need not hold them all: given by the user or by an earlier fit.
+    multilabel : bool or None, default=None
+        Whether an earlier fit had several labels for each target; None without one.
     """
     y = _label_of_each(y, rows)
+    if multilabel is not None and multilabel != (y.ndim == 2):
+        raise ValueError(other_kind(multilabel, rows))
+    if y.ndim == 2:
+        return Labels(*read_indicators(y, rows, weights, class_weight, classes))
     labeled = ~missing(y) if rows.per_part else np.ones(len(y), dtype=bool)
     if not labeled.any():
         raise ValueError(f"y has no labeled {rows.name}: all are None or NaN.")
@@ -126,26 +148,41 @@ def score_labels(
     y: Any, predicted: NDArray[Any], rows: TargetRows, weights: NDArray[np.float64]
 ) -> float:
     """Mean accuracy over all targets that have a label, given `predicted` of all targets."""
+    true = rows.stacked(y) if rows.per_part else as_labels(y)
+    several = is_indicator(true)
+    if several != (predicted.ndim == 2):
+        raise ValueError(other_kind(predicted.ndim == 2, rows))
+    if several:
+        return score_indicators(indicators(true, rows), predicted, rows, weights)
     if rows.per_part:
-        true = _column(rows.stacked(y), rows)
+        true = _column(true, rows)
         known = ~missing(true)
         if not known.any():
             raise ValueError(f"y has no labeled {rows.part} to score: all are None or NaN.")
         true, predicted, weights = true[known], predicted[known], weights[known]
     else:
-        true = column_or_1d(as_labels(y))
+        true = column_or_1d(true)
     return accuracy_score(_one_type(true), predicted, sample_weight=weights)
 
 
 def _label_of_each(y: Any, rows: TargetRows) -> NDArray[Any]:
+    """Labels in one column; several of each target as zeros and ones, NaN where unknown."""
+    if not rows.per_part:
+        _refuse_ragged(y, rows)
+    y = rows.stacked(y) if rows.per_part else as_labels(y)
+    if is_indicator(y):
+        check_consistent_length(np.empty(len(rows)), y)
+        return indicators(y, rows)
     if rows.per_part:
-        return _column(rows.stacked(y), rows)
-    _refuse_ragged(y, rows)
-    y = as_labels(y)
+        return _column(y, rows)
     if _has_each_part(y, rows):
         raise ValueError(
             f"y should be a 1d array, got an array of shape {y.shape} instead: a label for each "
             f"{rows.whole}. For labels of {rows.part}s set target={rows.part!r}."
+        )
+    if y.ndim == 2 and y.shape[1] > 1:
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {y.shape} instead: {_ONE_OR_SEVERAL}"
         )
     y = column_or_1d(y, warn=True)
     if y.dtype == object:
@@ -162,14 +199,17 @@ def _label_of_each(y: Any, rows: TargetRows) -> NDArray[Any]:
     return y
 
 
+_ONE_OR_SEVERAL = (
+    "give one label for each, or several as columns of 0 and 1. For columns of classes fit one "
+    "classifier each."
+)
+
+
 def _column(y: NDArray[Any], rows: TargetRows) -> NDArray[Any]:
     """Labels of parts in one column."""
     if y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
         return y.ravel()
-    raise ValueError(
-        f"y has {y.shape[1:]} labels for each {rows.part}, but a classifier predicts one: fit one "
-        "for each column."
-    )
+    raise ValueError(f"y has {y.shape[1:]} labels for each {rows.part}: {_ONE_OR_SEVERAL}")
 
 
 def _encode(
@@ -188,13 +228,16 @@ def _encode(
 
 def _refuse_ragged(y: Any, rows: TargetRows) -> None:
     """One array for each whole means targets of parts."""
-    if not isinstance(y, (list, tuple)) and getattr(getattr(y, "dtype", None), "kind", "") != "O":
+    holds_objects = getattr(getattr(y, "dtype", None), "kind", "") == "O" and y.ndim == 1
+    if not isinstance(y, (list, tuple)) and not holds_objects:
         return
+    refuse_sets(y, rows)
     sizes = {len(v) for v in y if isinstance(v, (list, tuple, np.ndarray)) and np.ndim(v)}
     if len(sizes) > 1 or (sizes and not isinstance(y, (list, tuple))):
         raise ValueError(
             f"y holds one array of targets for each {rows.whole}: set target={rows.part!r} for "
-            f"targets per {rows.part}, or give one target for each {rows.whole}."
+            f"targets per {rows.part}, or give one target for each {rows.whole}. A list of labels "
+            f"for each is given as columns of 0 and 1, {BINARIZE}."
         )
 
 

@@ -5,6 +5,7 @@ from sklseq.data.sequences.checks import (
     check_finite,
     check_numeric,
     check_one_kind,
+    number_hint,
     padded_sequences,
     place_in,
 )
@@ -19,6 +20,7 @@ from sklseq.data.sequences.reading import (
 )
 from sklseq.data.sequences.symbols import Vocabulary
 from sklseq.data.sequences.targets import as_labels, read_steps, stack_steps
+from sklseq.data.sequences.text import holds_prose, lowered, tokenized
 from sklseq.data.sequences.times import check_index_times
 from sklseq.data.tables.column import Column
 from sklseq.data.tables.column_values import kind_of
@@ -57,6 +59,7 @@ __all__ = [
     "check_one_kind",
     "first_date",
     "flatten_labels",
+    "holds_prose",
     "holds_times",
     "is_frame",
     "is_nested",
@@ -64,7 +67,9 @@ __all__ = [
     "is_panel_frame",
     "is_table",
     "kind_of",
+    "lowered",
     "missing",
+    "number_hint",
     "padded_sequences",
     "parse_brackets",
     "place_in",
@@ -74,5 +79,6 @@ __all__ = [
     "read_sequences",
     "read_steps",
     "stack_steps",
+    "tokenized",
     "without_subtrees",
 ]

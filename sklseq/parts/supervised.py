@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator
@@ -31,16 +31,31 @@ __all__ = ["NeuralClassifier", "NeuralRegressor"]
 
 @estimator
 class NeuralClassifier(ClassifierMixin, NeuralEstimator):
-    """Softmax output of a network, trained by cross-entropy; comes first in the bases."""
+    """Softmax output of a network, trained by cross-entropy; comes first in the bases.
+
+    Where y has several labels for each target, the outputs are logistic, each on its own.
+    """
 
     class_weight: Any = class_weight_param()
 
-    _attributes = {"classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels.")}
+    _attributes = {
+        "classes_": attribute(
+            "ndarray of shape (n_classes,)",
+            "Sorted class labels; the numbers of the columns of y, where it has several labels for "
+            "each target.",
+        )
+    }
     # A logit for each class.
-    _stored = {"classes_": "ndarray of labels of shape (n_outputs,)"}
+    _stored = {"classes_": "ndarray of labels of shape (n_outputs,)", "_multilabel": "bool"}
 
-    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+    if TYPE_CHECKING:  # not annotations at run time: they would become parameters
         classes_: NDArray[Any]
+        _multilabel: bool
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
@@ -52,7 +67,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             As in `fit`. The first call settles the symbols of X, so that later ones that are new
             count as unknown, and for trees the largest number of children.
         classes : array-like or None, default=None
-            All labels that will come; needed in the first call.
+            All labels that will come; needed in the first call. Where y has several labels for
+            each target, the numbers of its columns.
 
         Returns
         -------
@@ -72,16 +88,19 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             weights,
             class_weight=self.class_weight if training is None else training.class_weight,
             classes=known.get("classes") if fresh else self.classes_,
+            multilabel=None if fresh else self._multilabel,
         )
-        self.classes_ = labels.classes
-        stratify = None if rows.per_part else labels.codes
+        self.classes_, self._multilabel = labels.classes, labels.multilabel
+        stratify = None if rows.per_part or labels.multilabel else labels.codes
         n_classes = len(labels.classes)
         return Targets(labels.weights, labels.codes, n_classes, stratify, labels.class_weight)
 
     @staticmethod
     def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        losses = cross_entropy(module(*batch.inputs), batch.target, reduction="none")
-        return mean_loss(losses, batch)
+        logits = module(*batch.inputs)
+        several = batch.target.ndim == 2
+        loss = binary_cross_entropy_with_logits if several else cross_entropy
+        return mean_loss(loss(logits, batch.target, reduction="none"), batch)
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probability of each class.
@@ -96,10 +115,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             With ``target="step"``: ``(n_sequences, n_steps, n_classes)``, ``(n_steps,
             n_classes)`` for one series, or an object array of them for ragged X. With
             ``target="node"`` an object array: for each tree the probabilities of its nodes,
-            nested as in `predict`.
+            nested as in `predict`. Where y has several labels for each target, they are
+            independent of each other, and do not sum to one.
         """
         data = self._read_fitted(X)
-        return self._restore(data, softmax(self._run("forward", data), axis=1))
+        return self._restore(data, self._probabilities(self._run("forward", data)))
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Logarithm of the probability of each class.
@@ -114,10 +134,13 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             Or in the container that `predict_proba` gives.
         """
         data = self._read_fitted(X)
-        return self._restore(data, log_softmax(self._run("forward", data), axis=1))
+        logits = self._run("forward", data)
+        return self._restore(
+            data, log_expit(logits) if self._multilabel else log_softmax(logits, axis=1)
+        )
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class.
+        """Most probable class; of several labels those more probable than not.
 
         Parameters
         ----------
@@ -129,16 +152,24 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series,
             or an object array of them for ragged X. With ``target="node"`` an object array: for
             each tree nested tuples ``(label, child, ...)`` in its shape; for parent arrays and
-            sequences an array of labels.
+            sequences an array of labels. Where y has several labels for each target, a last axis
+            of zeros and ones is added, ``(n_rows, n_classes)``.
         """
         data = self._read_fitted(X)
         return self._restore(data, self._labels(self._run("forward", data)))
 
     def _labels(self, logits: NDArray[Any]) -> NDArray[Any]:
+        if self._multilabel:
+            return (logits > 0).astype(np.int64)
         return self.classes_[logits.argmax(axis=1)]
+
+    def _probabilities(self, logits: NDArray[Any]) -> NDArray[Any]:
+        return expit(logits) if self._multilabel else softmax(logits, axis=1)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Mean accuracy of ``predict(X)``; over all labeled steps or nodes, if these are rows.
+
+        Of several labels for each target, all that are known must be right (subset accuracy).
 
         Parameters
         ----------

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sklseq.base.sequences import SequenceEstimator
-from sklseq.data import Sequences
+from sklseq.data import Sequences, number_hint
 
 __all__ = ["read_numbers"]
 
@@ -18,5 +18,6 @@ def read_numbers(model: SequenceEstimator, X: Any, *, reset: bool) -> Sequences:
         raise ValueError(
             f"X holds symbols, but {type(model).__name__} takes numbers: encode them first, for "
             "example one-hot."
+            f"{number_hint(sequences.steps)}"
         )
     return sequences

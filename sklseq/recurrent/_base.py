@@ -1,6 +1,7 @@
 """What all recurrent estimators share."""
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -8,14 +9,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
+from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
+from sklseq.base.hints import hint_at_numeric_symbols, hint_at_prose
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.base.symbols import warn_unknown_symbols
-from sklseq.data import Sequences, Vocabulary
+from sklseq.data import Sequences, Vocabulary, lowered, number_hint, tokenized
 from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.pretrained import (
+    EmbeddingParameters,
+    set_trainable,
+    short_repr,
+    start_from,
+    vector_size,
+    warn_of_left_out,
+)
 from sklseq.parts.scaled_steps import (
     SCALE_ATTRIBUTES,
     SCALE_STORED,
@@ -75,6 +85,21 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         integer(1),
         None,
     )
+    embedding: Any = same(EmbeddingParameters, "embedding")
+    embedding_trainable: bool = same(EmbeddingParameters, "embedding_trainable")
+    tokenizer: Any = param(
+        None,
+        "Tokens of a string, which are its symbols: 'word' takes words and punctuation marks, "
+        "'char' characters; or a callable gives them as a list, such as ``str.split``. None takes "
+        "characters, and warns where most strings hold spaces. Lists of symbols are not changed. "
+        "Given, integers are symbols too.",
+        choice("char", "word"),
+        callable,
+        None,
+    )
+    lowercase: bool = param(
+        False, "Whether strings and symbols are converted to lowercase, before all else.", "boolean"
+    )
 
     # Chosen by benchmarks/defaults.py.
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)
@@ -94,7 +119,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         )
     }
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
-    _stored = SCALE_STORED | {"_n_step_features": "int"}
+    _stored = SCALE_STORED | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
 
@@ -122,10 +147,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         X : sequences
             {{X: sequences or symbols}} {{X: one series}}
         y : array-like
-            Of a classifier a label for each sequence, ``(n_sequences,)``; of a regressor a value,
-            or ``(n_sequences, n_outputs)``. With ``target="step"`` one (or n_outputs) for each
-            step, in a container of the shape of X: None and NaN are steps
-            without a target.
+            Of a classifier a label for each sequence, ``(n_sequences,)``, or several, each a
+            column of 0 and 1, ``(n_sequences, n_classes)``; of a regressor a value, or
+            ``(n_sequences, n_outputs)``. With ``target="step"`` one (or several) for each step, in
+            a container of the shape of X: None and NaN are steps without a target.
         sample_weight : array-like or None, default=None
             Weight of each sequence, or of each step.
         X_val, y_val, sample_weight_val : as X, y and sample_weight, or None, default=None
@@ -150,17 +175,27 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _read(self, X: Any, fresh: bool) -> Sequences:
         """X as the network takes it; a fresh fit learns the symbols."""
         known = None if fresh else getattr(self, "vocabulary_", None)
-        symbolic = self.embedding_size is not None if fresh else known is not None
+        settings = (self.embedding_size, self.embedding, self.tokenizer)
+        symbolic = any(s is not None for s in settings) if fresh else known is not None
+        if self.tokenizer is not None:
+            X = tokenized(X, self.tokenizer, self.lowercase)
+        elif fresh:
+            hint_at_prose(X)
         sequences = self._read_X(X, reset=fresh, symbolic=symbolic)
+        if sequences.symbolic and self.lowercase:
+            sequences = sequences.with_steps(lowered(sequences.steps))
         if fresh:
             self.__dict__.pop("vocabulary_", None)
             if sequences.symbolic:
-                known = self.vocabulary_ = _as_array(Vocabulary.of(sequences.steps).symbols)
+                symbols = Vocabulary.of(sequences.steps).symbols
+                hint_at_numeric_symbols(symbols)
+                known = self.vocabulary_ = _as_array(symbols)
         if (known is not None) != sequences.symbolic:
             was, now = ("numbers", "symbols") if sequences.symbolic else ("symbols", "numbers")
             raise ValueError(
                 f"X holds {now}, but {type(self).__name__} was fitted on {was}. Integers are "
                 "symbols only where embedding_size is given."
+                + (number_hint(sequences.steps) if sequences.symbolic else "")
             )
         if known is None:
             return sequences
@@ -200,7 +235,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         return {
             "n_features": len(self.vocabulary_) + 1 if symbolic else data.steps.shape[1],
             "n_outputs": targets.n_outputs,
-            "embedding_size": (self.embedding_size or self.hidden_size) if symbolic else None,
+            "embedding_size": self._vector_size() if symbolic else None,
             "cell": self.cell,
             "cell_options": getattr(self, "cell_options", None),
             "hidden_size": self.hidden_size,
@@ -209,6 +244,22 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "dropout": self.dropout,
             "pooling": None if self._per_step else self.pooling,
         }
+
+    def _vector_size(self) -> int:
+        size = vector_size(self.embedding, self.vocabulary_, self.embedding_size)
+        return size or self.hidden_size
+
+    def _start_module(self, fresh: bool, settings: dict[str, Any]) -> nn.Module:
+        module: Any = super()._start_module(fresh, settings)
+        set_trainable(module.embedding, self.embedding_trainable)
+        return module
+
+    def _initialize(self, module: Any, rows: SequenceRows) -> None:
+        left_out = self.__dict__.pop("_vectors_left_out", False)
+        if self.embedding is not None:
+            start_from(self.embedding, self.vocabulary_, module.embedding.weight)
+        elif left_out and module.embedding is not None:
+            warn_of_left_out(type(self).__name__)
 
     def _n_epochs(self, n_rows: int) -> int:
         if self.max_epochs != "auto":
@@ -221,6 +272,27 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         if data.steps.ndim == 2:
             data = scaled_steps(self, data, like)
         return SequenceRows(data.steps, data.lengths, like, targets, self._per_step)
+
+    # -- copies and text -------------------------------------------------------------------
+
+    def __sklearn_clone__(self) -> Self:
+        """A clone that shares the pretrained vectors, of which there may be many."""
+        bare = copy(self)
+        bare.embedding = None
+        clone = super(BaseRecurrent, bare).__sklearn_clone__()
+        clone.embedding = self.embedding
+        return clone
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        return short_repr(self, N_CHAR_MAX)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is stored: of a fitted model without the mapping that its vectors started from."""
+        state = super().__getstate__()
+        if self.embedding is None or not self.__sklearn_is_fitted__():
+            return state
+        size = self._module_kwargs["embedding_size"]
+        return state | {"embedding": None, "embedding_size": size, "_vectors_left_out": True}
 
 
 def _as_array(symbols: list[Any]) -> NDArray[Any]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from sklseq.base import estimator
 from sklseq.base.leaked_labels import warn_labels_as_symbols
@@ -45,11 +44,12 @@ class RecursiveClassifier(NeuralClassifier, SupervisedRecursive):
         self, y: Any, data: Forest, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
         targets = super()._read_targets(y, data, weights, fresh, **known)
-        if fresh and not self.pairs:
+        if fresh and not self.pairs and not self._multilabel:
             labels = self.classes_.astype(object)[targets.values]
             labels[targets.weights == 0] = None
             warn_labels_as_symbols(data, labels, self._per_node)
         return targets
 
     def _explained(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-        return softmax(outputs, axis=1)[:, whole[0].argmax()]
+        probabilities = self._probabilities(outputs)
+        return probabilities if self._multilabel else probabilities[:, whole[0].argmax()]

@@ -64,8 +64,9 @@ class SupervisedRecursive(BaseRecursive):
             ``pairs=True`` of pairs of trees; a table ``(n_rows, n_steps)`` or an array
             ``(n_sequences, n_steps, n_features)``, composed as balanced binary trees.
         y : array-like
-            Of a classifier a label for each tree or pair, ``(n_trees,)``; of a regressor a value,
-            or ``(n_trees, n_outputs)``. With ``target="node"``, for each tree nested tuples of
+            Of a classifier a label for each tree or pair, ``(n_trees,)``, or several, each a
+            column of 0 and 1, ``(n_trees, n_classes)``; of a regressor a value, or ``(n_trees,
+            n_outputs)``. With ``target="node"``, for each tree nested tuples of
             labels or values in its shape, or a list with one (or n_outputs) for each node, parents
             before their children and subtree after subtree; for sequences one for each step.
             None and NaN are nodes without a target.
@@ -143,8 +144,8 @@ class SupervisedRecursive(BaseRecursive):
         ndarray of object of shape (n_trees,)
             Nested tuples ``(importance, child, ...)`` in the shape of each tree; for parent
             arrays an array, for sequences one with a value for each step. For a classifier the
-            decrease of the predicted class's probability; for a regressor that of the
-            prediction.
+            decrease of the predicted class's probability, or of that of each of several labels;
+            for a regressor that of the prediction.
         """
         if self._per_node or self.pairs:
             raise ValueError("subtree_importances needs target='tree' and pairs=False.")

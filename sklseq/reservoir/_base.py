@@ -10,7 +10,7 @@ from sklseq.base import attribute, choice, estimator, integer, param, real
 from sklseq.base.randomness import draw_seed
 from sklseq.base.scale_warnings import warn_of_offsets
 from sklseq.base.sequences import SequenceEstimator
-from sklseq.data import Sequences
+from sklseq.data import Sequences, number_hint
 from sklseq.nn.reservoir import RESERVOIR_ACTIVATIONS, TOPOLOGIES
 from sklseq.reservoir._features import (
     FEATURES,
@@ -166,6 +166,7 @@ class BaseESN(SequenceEstimator):
             raise ValueError(
                 f"X holds symbols, but {type(self).__name__} takes numbers: encode them first, "
                 "for example one-hot."
+                f"{number_hint(sequences.steps)}"
             )
         return sequences
 

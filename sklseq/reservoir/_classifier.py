@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
+from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -42,7 +43,8 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
     label is read out of its states and their squares by ridge regression on 1 for the class and
     -1 for the others, as in `sklearn.linear_model.RidgeClassifier`. Probabilities are the softmax
     of these outputs, which is not calibrated: ``readout=LogisticRegression()``, or a
-    `CalibratedClassifierCV`, gives better ones.
+    `CalibratedClassifierCV`, gives better ones. Several labels for each target, columns of 0 and 1,
+    are read out independently of each other.
 
     References
     ----------
@@ -65,19 +67,29 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
     class_weight: Any = class_weight_param()
 
     _attributes = {
-        "classes_": attribute("ndarray of shape (n_classes,)", "Sorted class labels."),
+        "classes_": attribute(
+            "ndarray of shape (n_classes,)",
+            "Sorted class labels; the numbers of the columns of y, where it has several labels for "
+            "each target.",
+        ),
         "coef_": attribute(
             "ndarray of shape (n_classes, n_columns) or (1, n_columns)",
             "Coefficients of the ridge: for the features of a step, or for those of all slices. "
-            "One row if there are two classes.",
+            "One row if there are two classes, unless they are labels of their own.",
         ),
         "intercept_": attribute("ndarray of shape (n_classes,) or (1,)", "Its intercepts."),
     }
 
-    if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
+    if TYPE_CHECKING:  # not annotations at run time: they would become parameters
         classes_: Array
+        _multilabel: bool
 
-    _stored = {"classes_": "ndarray of labels of shape (n_classes,)"}
+    _stored = {"classes_": "ndarray of labels of shape (n_classes,)", "_multilabel": "bool"}
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def _check_learned(self) -> None:
         super()._check_learned()
@@ -102,7 +114,8 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
         X, y, sample_weight
             As in `fit`.
         classes : array-like or None, default=None
-            All labels that will come; needed in the first call.
+            All labels that will come; needed in the first call. Where y has several labels for
+            each target, the numbers of its columns.
 
         Returns
         -------
@@ -121,9 +134,10 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
             weights,
             class_weight=self.class_weight,
             classes=classes if fresh else self.classes_,
+            multilabel=None if fresh else self._multilabel,
         )
-        self.classes_ = labels.classes
-        codes = labels.codes
+        self.classes_, self._multilabel = labels.classes, labels.multilabel
+        codes = labels.codes.astype(np.int64)
         return self._signs(codes) if self.readout is None else codes, labels.weights
 
     def _new_readout(self, method: str, **more: Any) -> GivenReadout:
@@ -133,7 +147,8 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
 
     def _keep_given(self, given: GivenReadout) -> None:
         every = np.arange(len(self.classes_))
-        missing = np.setdiff1d(every, getattr(given.estimator, "classes_", every))
+        known = every if self._multilabel else getattr(given.estimator, "classes_", every)
+        missing = np.setdiff1d(every, known)
         if len(missing):
             raise ValueError(
                 f"The class {self.classes_[missing[0]]!r} has no row with a positive weight after "
@@ -143,12 +158,16 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
 
     def _signs(self, codes: NDArray[np.int64]) -> NDArray[np.float64]:
         """1 for the class and -1 for the others; one column for two classes."""
+        if self._multilabel:
+            return np.where(codes == 1, 1.0, -1.0)
         if len(self.classes_) == 2:
             return np.where(codes[:, None] == 1, 1.0, -1.0)
         return np.where(codes[:, None] == np.arange(len(self.classes_)), 1.0, -1.0)
 
     def _check_mergeable(self, other: Any) -> None:
         super()._check_mergeable(other)
+        if self._multilabel != other._multilabel:
+            raise ValueError("One of the two has several labels for each target.")
         if not np.array_equal(self.classes_, other.classes_):
             raise ValueError(
                 f"The two have different classes, {self.classes_.tolist()} and "
@@ -167,8 +186,9 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
         Returns
         -------
         ndarray of shape (n_sequences,) or (n_sequences, n_classes)
-            With two classes, one number that is positive for the second. With
-            ``target="step"`` one row for each step, in the container of X.
+            With two classes, one number that is positive for the second; of several labels for
+            each target one for each label. With ``target="step"`` one row for each step, in the
+            container of X.
         """
         check_is_fitted(self)
         sequences, values = self._outputs(X, "decision_function")
@@ -179,6 +199,8 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
     @available_if(lambda self: self.readout is None or _readout_has("predict_proba")(self))
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Probability of each class: the softmax of the ridge's outputs, or what `readout` gives.
+
+        Of several labels for each target each has its own, as of two classes.
 
         Parameters
         ----------
@@ -216,12 +238,14 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
         sequences, values = self._outputs(X, "predict_proba")
         if hasattr(self, "readout_"):
             return sequences, values
+        if self._multilabel:
+            return sequences, expit(2 * values)
         if len(self.classes_) == 2:
             values = np.hstack([-values, values])
         return sequences, softmax(values, axis=1)
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Most likely class.
+        """Most likely class; of several labels those more likely than not.
 
         Parameters
         ----------
@@ -232,10 +256,14 @@ class ESNClassifier(ClassifierMixin, ESNPredictor):
         -------
         ndarray of shape (n_sequences,)
             With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series,
-            or an object array of them for ragged X.
+            or an object array of them for ragged X. Where y has several labels for each target,
+            a last axis of zeros and ones is added, ``(n_sequences, n_classes)``.
         """
         check_is_fitted(self)
         sequences, codes = self._outputs(X)
+        if self._multilabel:
+            codes = codes if hasattr(self, "readout_") else codes > 0
+            return self._restore(sequences, codes.astype(np.int64))
         if not hasattr(self, "readout_"):
             codes = codes[:, 0] > 0 if len(self.classes_) == 2 else codes.argmax(axis=1)
         return self._restore(sequences, self.classes_[codes.astype(np.int64)])

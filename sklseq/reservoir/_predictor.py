@@ -112,9 +112,10 @@ class ESNPredictor(PoolingESN):
         X : sequences
             {{X: sequences}} {{X: one series}}
         y : array-like
-            A target for each sequence, ``(n_sequences,)`` or for a regressor ``(n_sequences,
-            n_outputs)``; with ``target="step"`` one for each step, in a container of the shape of
-            X. NaN or None is a step without a target.
+            A target for each sequence, ``(n_sequences,)``, or several, ``(n_sequences,
+            n_outputs)``: of a regressor values, of a classifier labels as columns of 0 and 1. With
+            ``target="step"`` one (or several) for each step, in a container of the shape of X. NaN
+            or None is a step without a target.
         sample_weight : array-like or None, default=None
             Weight of each sequence, or of each step.
 

@@ -169,7 +169,11 @@ class GivenReadout:
 
     def predict(self, features: Array, method: str = "predict") -> Array:
         """What a method of the estimator gives for features (n_rows, n_features)."""
-        return np.asarray(getattr(self.estimator, method)(features))
+        result = getattr(self.estimator, method)(features)
+        if isinstance(result, list):  # of several labels, the probabilities of 0 and 1 for each
+            pairs = zip(result, self.estimator.classes_, strict=True)
+            return np.column_stack([p @ (np.asarray(classes) == 1) for p, classes in pairs])
+        return np.asarray(result)
 
 
 def _checked_alphas(alpha: Any) -> NDArray[np.float64]:

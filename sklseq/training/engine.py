@@ -378,3 +378,8 @@ def _resume(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     if now["param_groups"][0].keys() <= state["param_groups"][0].keys():
         # Copied, for the optimizer changes them in place, also in a run that fails.
         optimizer.load_state_dict(now | {"state": deepcopy(state["state"])})
+        # Weights that did not train have none yet, with which torch's fused step cannot go on.
+        if state["state"] and optimizer.defaults.get("momentum"):
+            for parameter in optimizer.param_groups[0]["params"]:
+                buffer = optimizer.state[parameter]
+                buffer.setdefault("momentum_buffer", torch.zeros_like(parameter))

@@ -220,6 +220,10 @@ WRONG = {
     "warm_start": 2.5, "callbacks": 3, "dtype": "float16", "device": 0, "n_threads": 0,
     "random_state": "x", "verbose": -1, "target": "both", "hidden_size": 0, "num_layers": 0,
     "bidirectional": None, "dropout": 1.0, "pooling": "sum", "embedding_size": 0,
+    "embedding": 1,
+    "embedding_trainable": "yes",
+    "tokenizer": 1,
+    "lowercase": "yes",
     "cell_options": "share=0.5",
     "cell": "quantum", "class_weight": "even", "transformer": 3,
 }  # fmt: skip

@@ -361,7 +361,7 @@ def test_labels_of_steps_may_stand_in_a_column(n_axes):
     model = GRUClassifier(target="step", **SMALL).fit(X, y)
     assert model.score(X, y) == model.score(X, y[..., 0])
     with pytest.raises(ValueError, match="labels for each step"):
-        model.fit(X, np.concatenate([y, y], axis=-1))
+        model.fit(X, np.concatenate([y, 2 * y], axis=-1))
 
 
 def test_a_sequence_without_a_label_is_no_class():

@@ -10,7 +10,14 @@ from sklseq.data.arrays import first_date, missing
 from sklseq.data.limits import first_beyond, largest
 from sklseq.data.sequences.container import Sequences
 
-__all__ = ["check_finite", "check_numeric", "check_one_kind", "padded_sequences", "place_in"]
+__all__ = [
+    "check_finite",
+    "check_numeric",
+    "check_one_kind",
+    "number_hint",
+    "padded_sequences",
+    "place_in",
+]
 
 
 def check_numeric(
@@ -114,6 +121,19 @@ def padded_sequences(sequences: Sequences) -> NDArray[np.int64]:
     return np.flatnonzero(np.isnan(sequences.steps[last]).all(axis=1))
 
 
+def number_hint(symbols: Any, name: str = "X") -> str:
+    """The way out where symbols are all numbers that are written as strings; "" where not."""
+    try:
+        for symbol in symbols:
+            float(symbol)
+    except (TypeError, ValueError):
+        return ""
+    return (
+        " These are numbers written as strings: convert them, for example with "
+        f"[np.asarray(x, dtype=float) for x in {name}]."
+    )
+
+
 def check_one_kind(sequences: Sequences, name: str = "X") -> Sequences:
     """Refuse symbols of several kinds, and numbers that are no integers, naming the place."""
     symbols = sequences.steps.tolist()
@@ -121,9 +141,10 @@ def check_one_kind(sequences: Sequences, name: str = "X") -> Sequences:
     for row, symbol in enumerate(symbols):
         if not isinstance(symbol, kind) or isinstance(symbol, bool):
             sequence, step = sequences.locate(row)
+            hint = number_hint([v for v in symbols if isinstance(v, str)] or [""], name)
             raise ValueError(
                 f"{name}, sequence {sequence}, step {step} is {symbol!r} "
                 f"({type(symbol).__name__}), but the first symbol is {symbols[0]!r}: symbols are "
-                "all strings or all integers, and cannot be mixed with numbers."
+                f"all strings or all integers, and cannot be mixed with numbers.{hint}"
             )
     return sequences

@@ -7,7 +7,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from sklseq.data.arrays import as_array, as_container
-from sklseq.data.sequences.checks import check_finite, check_numeric, check_one_kind, place_in
+from sklseq.data.sequences.checks import (
+    check_finite,
+    check_numeric,
+    check_one_kind,
+    number_hint,
+    place_in,
+)
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import is_panel_frame, read_panel_frame
 from sklseq.data.sequences.nested import is_nested, nested_rows
@@ -212,9 +218,13 @@ def _item_array(item: Any, place: str) -> NDArray[Any]:
     if array.dtype.kind in "UST" and array.ndim > 0:
         flat = np.asarray(item, dtype=object).ravel()
         position = next((k for k, v in enumerate(flat) if isinstance(v, (str, bytes))), 0)
+        strings = [v for v in flat if isinstance(v, (str, bytes))]
+        what = "a string among numbers: they cannot be mixed."
+        if array.ndim > 1 and len(strings) == len(flat):
+            what = "a string: a step is one symbol, or numbers."
         raise ValueError(
-            f"{place}, step {position * len(array) // len(flat)} is {flat[position]!r}, a string "
-            "among numbers: they cannot be mixed."
+            f"{place}, step {position * len(array) // len(flat)} is {flat[position]!r}, {what}"
+            f"{number_hint(strings)}"
         )
     return array
 

@@ -115,6 +115,8 @@ def _item_values(values: Any, place: str) -> NDArray[Any]:
 
 def as_labels(values: Any) -> NDArray[Any]:
     """Labels as an array; among strings, None, NaN and numbers stay what they are."""
+    if hasattr(values, "toarray"):
+        raise TypeError("Sparse data was passed for y, but dense data is required: y.toarray().")
     array = as_array(values)
     mixed = array.dtype.kind in "US" and isinstance(values, (list, tuple))
     if mixed and not all(isinstance(value, (str, bytes)) for value in values):
