@@ -1,9 +1,8 @@
 """What torch keeps private or undocumented, in this one place; nn may import this file alone."""
 
-import importlib
 import signal
-import sys
 import threading
+from functools import cache
 from typing import Any
 
 import torch
@@ -44,12 +43,19 @@ def segment_max(values: Tensor, lengths: Tensor) -> Tensor:
     return torch.segment_reduce(values, "max", lengths=lengths, axis=0, unsafe=True)
 
 
+@cache
+def _first_step() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(1, device="cpu"))
+    parameter.grad = torch.zeros_like(parameter)
+    torch.optim.SGD([parameter], lr=0.1).step()
+
+
 def load_what_optimizers_need() -> None:
     """Import what torch imports in the first step of its first optimizer, in seconds.
 
     A half import is left broken for the life of the process, so Ctrl-C waits for its end.
     """
-    if "torch._dynamo.eval_frame" in sys.modules:
+    if _first_step.cache_info().currsize:
         return
     in_main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT) if in_main else None
@@ -57,7 +63,7 @@ def load_what_optimizers_need() -> None:
     if before is not None:
         signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
     try:
-        importlib.import_module("torch._dynamo")
+        _first_step()
     finally:
         if before is not None:
             signal.signal(signal.SIGINT, before)

@@ -9,6 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
+from sklseq.autoencoder._typical_rows import typical_rows
 from sklseq.base import choice, estimator, param, real, same, several
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.randomness import sampling_generator
@@ -128,7 +129,9 @@ class Autoencoder(DenseAutoencoder):
     maps that back; both are trained to minimize the reconstruction loss. Without hidden layers
     this finds the subspace of PCA [2]_. Rows that are unlike the training data are reconstructed
     badly: `score_samples` is the negative loss, and `predict` calls rows below `offset_`
-    outliers. With a `latent_prior` it is a generator, too: `sample` decodes draws from a
+    outliers. Beyond the training data the decoder would go on as it ends: for `reconstruct` and
+    scores, latent representations are held to the range of those of the training rows, see `trim`.
+    With a `latent_prior` it is a generator, too: `sample` decodes draws from a
     distribution that was fitted to the latent representations of the training rows (ex-post
     density estimation [3]_).
 
@@ -155,11 +158,19 @@ class Autoencoder(DenseAutoencoder):
     """
 
     trim: float = param(
-        0.1,
-        "Share of each batch, at most, that is left out of the training loss: the rows of largest "
-        "loss, where it is above twice the median, as that of outliers among the training rows is "
-        "until they are learned by heart; 0 learns from all. Not used by 'lbfgs'.",
+        0.2,
+        "Share of the rows, at most, that are not learned from, as outliers among the training "
+        "rows would be learned by heart; `trim_by` says which. For `reconstruct` and scores, "
+        "latent representations are held to a box that all training rows but this share, at most, "
+        "are in. 0 learns from all rows and has all in the box, and so does 'lbfgs'.",
         real(0, 0.5),
+    )
+    trim_by: str = param(
+        "neighbors",
+        "Rows that `trim` leaves out: 'neighbors' those that are farthest from their nearest "
+        "neighbors, in all of training, where that is above 1.15 times the median; 'loss' those of "
+        "largest loss in each batch, where it is above twice the median.",
+        choice("neighbors", "loss"),
     )
     latent_prior: str | None = same(LatentPriorParameters, "latent_prior")
 
@@ -171,18 +182,47 @@ class Autoencoder(DenseAutoencoder):
         if np.dtype(self._sample_dtype).kind != "f":
             raise ValueError(f"its rows are of {self._sample_dtype!r}.")
 
+    def _latent_settings(self) -> dict[str, Any]:
+        return super()._latent_settings() | {"bounded": True}
+
+    def _training_rows(self, rows: Any) -> Any:
+        if self.solver == "lbfgs" or self.trim_by != "neighbors":
+            return rows
+        assert rows.weight is not None
+        weights = rows.weight.cpu().double().numpy()
+        kept = weights == 0  # what has no weight is nobody's neighbor
+        counted = np.flatnonzero(~kept)
+        values = rows.arrays[0].cpu().double().numpy()[counted]
+        kept[counted] = typical_rows(values, weights[counted], self.trim, self._seed)
+        return rows if kept.all() else rows.subset(np.flatnonzero(kept))
+
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         (x,) = batch.inputs
         losses = module.losses(module(x), x)
-        if self.solver != "lbfgs" and (n_trimmed := int(self.trim * len(x))):
+        n_trimmed = int(self.trim * len(x)) if self.trim_by == "loss" else 0
+        if self.solver != "lbfgs" and n_trimmed:
             losses = losses * _typical(losses.detach(), n_trimmed)
         return mean_loss(losses, batch)
 
     def _finish(self, data: NDArray[Any], targets: Targets) -> None:
+        latent = self._run("encode", data)
+        self._bound(latent, targets.weights)
         super()._finish(data, targets)
         self._sample_dtype = data.dtype.name
-        latent = self._run("encode", data)
         self._latent_distribution = latent_prior_of(self, latent, targets)
+
+    def _bound(self, latent: NDArray[Any], weights: NDArray[np.float64]) -> None:
+        """Let the decoder go no further than where the training rows are."""
+        beyond = 0.0 if self.solver == "lbfgs" else self.trim / (2 * latent.shape[1])
+        counted = weights > 0
+        bounds = np.quantile(
+            latent[counted],
+            [beyond, 1 - beyond],
+            axis=0,
+            weights=weights[counted],
+            method="inverted_cdf",
+        )
+        self.module_.bounds.copy_(torch.from_numpy(bounds))  # type: ignore[operator]
 
     @available_if(_can_sample)
     def sample(self, n_samples: int = 1, random_state: Any = None) -> NDArray[Any]:

@@ -236,6 +236,8 @@ class BaseAutoencoder(
     def reconstruct(self, X: Any) -> NDArray[Any]:
         """Reconstructions of rows: ``inverse_transform(transform(X))``.
 
+        `Autoencoder` holds latent representations to the range of its training rows in between.
+
         Parameters
         ----------
         X : array-like

@@ -5,6 +5,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.decomposition import PCA
@@ -20,6 +23,7 @@ from sklseq.autoencoder import (
     DenoisingAutoencoder,
     SparseAutoencoder,
 )
+from sklseq.autoencoder._typical_rows import typical_rows
 
 ALL = [Autoencoder, ContractiveAutoencoder, DenoisingAutoencoder, SparseAutoencoder]
 each = pytest.mark.parametrize("cls", ALL)
@@ -141,7 +145,10 @@ def test_bce_finds_probabilities():
 @each
 def test_codes_decode_to_reconstructions(cls, wine):
     model = quick(cls).fit(wine)
-    assert_allclose(model.inverse_transform(model.transform(wine)), model.reconstruct(wine), 1e-5)
+    codes = model.transform(wine)
+    if cls is Autoencoder:
+        codes = codes.clip(*model.module_.bounds.numpy())
+    assert_allclose(model.inverse_transform(codes), model.reconstruct(wine), 1e-5)
     error = ((model.reconstruct(wine) - wine) ** 2).mean(axis=1)
     assert_allclose(model.score_samples(wine), -error, rtol=1e-4)
     assert_allclose(model.score(wine), -error.mean(), rtol=1e-4)
@@ -201,7 +208,8 @@ def test_compression(wine):
     assert codes.shape == (178, 4)
     fine = model.compress(wine, n_bits=16)
     assert fine.dtype == np.uint16
-    assert_allclose(model.decompress(fine, n_bits=16), model.reconstruct(wine), atol=1e-2)
+    decoded = model.inverse_transform(model.transform(wine))
+    assert_allclose(model.decompress(fine, n_bits=16), decoded, atol=1e-2)
     report = model.compression_report(wine, bits_per_value=32)
     assert report["bits"] == 32
     assert report["ratio"] == 13
@@ -327,19 +335,115 @@ def test_automatic_contamination_finds_few_or_many():
 
 def test_outliers_among_the_training_rows_are_not_learned_by_heart():
     X, y = load_wine(return_X_y=True)
-    X, areas = scale(X), {0.0: [], 0.1: []}
-    for seed in range(3):
-        rng = np.random.default_rng(seed)
-        normal, strange = (rng.permutation(np.flatnonzero(rows)) for rows in (y != 0, y == 0))
-        train, test = np.r_[normal[:60], strange[:4]], np.r_[normal[60:], strange[4:]]
-        for trim, found in areas.items():
-            scores = Autoencoder(trim=trim, random_state=0).fit(X[train]).score_samples(X[test])
-            found.append(roc_auc_score(y[test] == 0, -scores))
-    assert np.mean(areas[0.1]) > np.mean(areas[0.0]) + 0.05
+    X, strange = scale(X), y == 0
+
+    def area(n_mixed, **trimmed):
+        areas = []
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            normal, others = (rng.permutation(np.flatnonzero(r)) for r in (~strange, strange))
+            train, test = np.r_[normal[:60], others[:n_mixed]], np.r_[normal[60:], others[n_mixed:]]
+            model = Autoencoder(random_state=0, **trimmed).fit(X[train])
+            areas.append(roc_auc_score(strange[test], -model.score_samples(X[test])))
+        return np.mean(areas)
+
+    mixed, untrimmed = area(4), area(4, trim=0.0)
+    assert mixed > untrimmed + 0.05
+    assert mixed > area(0) - 0.05
+    assert area(4, trim_by="loss") > untrimmed + 0.05
+
+
+@pytest.mark.parametrize(
+    ("trim", "more"), [(0.0, {}), (0.1, {}), (0.3, {}), (0.3, {"solver": "lbfgs"})]
+)
+def test_the_decoder_goes_no_further_than_the_training_rows(trim, more, wine):
+    settings = {"n_components": 3, "max_epochs": 5, "random_state": 0}
+    weight = np.r_[np.zeros(30), np.random.default_rng(0).integers(1, 3, len(wine) - 30)]
+    model = Autoencoder(trim=trim, **settings, **more).fit(wine, sample_weight=weight)
+    low, high = model.module_.bounds.numpy()
+    codes = model.transform(wine)
+    within = ((low <= codes) & (codes <= high)).all(axis=1)
+    assert weight[~within].sum() <= (0 if more else trim) * weight.sum()
+    assert_allclose(
+        model.reconstruct(wine[within]), model.inverse_transform(codes[within]), rtol=1e-5
+    )
+    far = 1e9 * np.random.default_rng(1).normal(size=(50, wine.shape[1]))
+    held = model.inverse_transform(model.transform(far).clip(low, high))
+    assert_allclose(model.reconstruct(far), held, rtol=1e-5)
+    assert abs(held).max() < 100
+    for rows in (wine, far):
+        error = ((model.reconstruct(rows) - rows) ** 2).mean(axis=1)
+        assert_allclose(model.score_samples(rows), -error, rtol=1e-4)
+        errors = model.reconstruction_errors(rows).mean(axis=1)
+        assert_allclose(model.score_samples(rows), -errors, rtol=1e-4)
+
+
+def test_partial_fit_takes_the_range_of_its_rows(wine):
+    model = quick(Autoencoder, trim=0.0).fit(wine).partial_fit(wine[:20])
+    codes = model.transform(wine[:20])
+    assert_allclose(model.module_.bounds, [codes.min(axis=0), codes.max(axis=0)])
+
+
+@given(
+    n=st.integers(30, 60),
+    n_far=st.integers(1, 5),
+    d=st.integers(1, 6),
+    size=st.sampled_from([1e-300, 1.0, 1e300]),
+    seed=st.integers(0, 100),
+)
+@examples(max_examples=25, deadline=None)
+def test_rows_far_from_all_others_are_not_typical(n, n_far, d, size, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(size=(n, d))
+    far = rng.choice(n, n_far, replace=False)
+    X[far] += 100 * rng.uniform(1, 2, size=(n_far, 1))
+    typical = typical_rows(X * size, np.ones(n), 0.3, seed)
+    assert not typical[far].any()
+    assert np.sum(~typical) <= 0.3 * n
+    order = rng.permutation(n)
+    np.testing.assert_array_equal(
+        typical_rows(X[order] * size, np.ones(n), 0.3, seed + 1), typical[order]
+    )
+
+
+@pytest.mark.parametrize("X", [np.ones((50, 2)), np.eye(40), np.zeros((3, 2)), np.zeros((1, 1))])
+def test_where_all_rows_are_alike_all_are_typical(X):
+    assert typical_rows(X, np.ones(len(X)), 0.3, 0).all()
+
+
+def test_typical_rows_are_found_among_many():
+    X = np.random.default_rng(0).normal(size=(5000, 4))
+    X[:200] *= 20
+    typical = typical_rows(X, np.ones(5000), 0.3, 0)
+    assert np.mean(typical[:200]) < 0.05 < np.mean(typical[200:])
+
+
+@given(n=st.integers(5, 60), d=st.integers(1, 4), seed=st.integers(0, 100))
+@examples(max_examples=25, deadline=None)
+def test_a_weight_counts_as_so_many_rows_alike(n, d, seed):
+    rng = np.random.default_rng(seed)
+    X, weights = rng.standard_t(2, size=(n, d)), rng.integers(1, 4, n)
+    typical = typical_rows(X, 0.3 * weights, 0.2, 0)
+    repeated = typical_rows(np.repeat(X, weights, axis=0), np.ones(weights.sum()), 0.2, 0)
+    assert_array_equal(np.repeat(typical, weights), repeated)
+    assert weights[~typical].sum() <= 0.2 * weights.sum()
+
+
+def test_rows_without_weight_are_nobodys_neighbors():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    X[:15] = 50.0
+    weight = np.r_[np.zeros(15), np.ones(45)]
+    settings = {"n_components": 1, "batch_size": 60, "max_epochs": 5, "random_state": 0}
+    with_them = Autoencoder(**settings).fit(X, sample_weight=weight)
+    moved = Autoencoder(**settings).fit(np.r_[-X[:15], X[15:]], sample_weight=weight)
+    np.testing.assert_array_equal(with_them.loss_curve_, moved.loss_curve_)
 
 
 def test_all_rows_count_where_none_is_trimmed():
     X = np.random.default_rng(0).normal(size=(60, 4))
     settings = {"max_epochs": 3, "solver": "lbfgs", "random_state": 0}
-    curves = [Autoencoder(trim=t, **settings).fit(X).loss_curve_ for t in (0.0, 0.4)]
-    assert curves[0] == curves[1]
+    first, *others = (
+        Autoencoder(trim=trim, trim_by=by, **settings).fit(X).loss_curve_
+        for trim, by in ((0.0, "loss"), (0.4, "loss"), (0.4, "neighbors"))
+    )
+    assert all(curve == first for curve in others)

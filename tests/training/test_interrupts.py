@@ -1,5 +1,6 @@
 """Ctrl-C at any line: the old state, or the best weights and a warning; nothing else changes."""
 
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -137,3 +138,27 @@ def test_an_interrupt_at_any_line_loses_nothing(model):
             kept = all(value is before[name] for name, value in vars(fitted).items())
             # After the transaction there is nothing left to undo: the new fit is whole.
             assert kept or same(weights(fitted), epochs[-1]), tracer.where
+
+
+def test_nothing_of_torch_is_imported_while_training():
+    """An interrupt within an import would leave half of it for the life of the process."""
+    script = """
+import sys
+import numpy as np
+from skorch.callbacks import Callback
+from sklseq.recurrent import GRUClassifier
+
+class Watcher(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.before = set(sys.modules)
+
+    def on_train_end(self, net, **kwargs):
+        new = set(sys.modules) - self.before
+        print(*sorted(name for name in new if name.startswith("torch")))
+
+GRUClassifier(max_epochs=1, callbacks=[Watcher()]).fit(np.zeros((4, 3)), [0, 1, 0, 1])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout.strip() == ""

@@ -62,7 +62,11 @@ class EncoderDecoder(nn.Module):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Rows through encoder and decoder."""
-        return self.decode(self.encode(x))
+        return self.decode(self.within_bounds(self.encode(x)))
+
+    def within_bounds(self, latent: Tensor) -> Tensor:
+        """Latent representations as they are decoded outside of training."""
+        return latent
 
     def value_losses(self, raw: Tensor, target: Tensor) -> Tensor:
         """Loss of each value, in the shape of the rows."""
@@ -74,11 +78,11 @@ class EncoderDecoder(nn.Module):
 
     def value_errors(self, x: Tensor) -> Tensor:
         """Reconstruction loss of each value of each row."""
-        return self.value_losses(self(x), x)
+        return self.value_losses(self.raw(self.within_bounds(self.encode(x))), x)
 
     def errors(self, x: Tensor) -> Tensor:
         """Reconstruction loss of each row, ``(n,)``."""
-        return self.losses(self(x), x)
+        return self.losses(self.raw(self.within_bounds(self.encode(x))), x)
 
 
 class TiedDecoder(nn.Module):
@@ -120,6 +124,9 @@ class AutoencoderNetwork(EncoderDecoder):
         Key of `ACTIVATIONS`, on the latent representation.
     n_active : int or None, default=None
         Keep this many of the largest activations of each row, see `largest_only`.
+    bounded : bool, default=False
+        Hold latent representations between the two rows of `bounds` for reconstructions and
+        errors. These are the caller's to set; at first they are as far as numbers go.
     loss : {"mse", "bce", "huber"}, default="mse"
     activation, normalization, dropout, residual, init
         As in `FeedForward`.
@@ -127,6 +134,7 @@ class AutoencoderNetwork(EncoderDecoder):
 
     low: Tensor
     high: Tensor
+    bounds: Tensor
 
     def __init__(
         self,
@@ -138,6 +146,7 @@ class AutoencoderNetwork(EncoderDecoder):
         tied_weights: bool = False,
         latent_activation: str = "identity",
         n_active: int | None = None,
+        bounded: bool = False,
         loss: str = "mse",
         activation: str = "relu",
         normalization: str | None = None,
@@ -168,10 +177,20 @@ class AutoencoderNetwork(EncoderDecoder):
         # The range of each feature in the training data, which salt-and-pepper noise jumps to.
         self.register_buffer("low", torch.zeros(n_features))
         self.register_buffer("high", torch.ones(n_features))
+        self.bounded = bounded
+        if bounded:
+            most = torch.finfo(torch.get_default_dtype()).max
+            self.register_buffer("bounds", torch.tensor([[-most], [most]]).repeat(1, n_components))
 
     def encode(self, x: Tensor) -> Tensor:
         latent = self.latent_activation(self.encoder(x))
         return latent if self.n_active is None else largest_only(latent, self.n_active)
+
+    def within_bounds(self, latent: Tensor) -> Tensor:
+        if not self.bounded:
+            return latent
+        low, high = self.bounds
+        return latent.clamp(low, high)
 
     def raw(self, latent: Tensor) -> Tensor:
         return self.decoder(latent, self.encoder) if self.tied else self.decoder(latent)
