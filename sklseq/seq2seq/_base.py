@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
+from sklseq.base.index import check_index
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.base.tables import read_table
 from sklseq.data import Sequences
@@ -254,8 +255,13 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         outputs = SequenceRows(targets.values, targets.lengths, like)
         return PairRows(sources, outputs, targets)
 
-    def _learn_layout(self, outputs: Sequences, layout: OutputLayout, fresh: bool) -> None:
-        """Settle how outputs look, and the longest; ValueError where y has a longer one."""
+    def _learn_layout(
+        self, outputs: Sequences, layout: OutputLayout, fresh: bool, validating: bool
+    ) -> None:
+        """Settle how outputs look, and the longest; ValueError where y has a longer one.
+
+        Outputs to validate by are only looked at.
+        """
         if fresh:
             self._layout = layout
         if self._layout.length is not None and layout != self._layout:
@@ -270,11 +276,25 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
                 f"y, sequence {longest} has {length} steps, more than max_length="
                 f"{self.max_length}: set it higher, or leave the pair out."
             )
-        before: int = 0 if fresh else self.max_length_
-        self.max_length_: int = int(self.max_length or max(before, 2 * length))
+        if not validating:
+            before: int = 0 if fresh else self.max_length_
+            self.max_length_: int = int(self.max_length or max(before, 2 * length))
+        self._least_and_most()
+
+    def _least_and_most(self) -> tuple[int, int]:
+        """Steps of the shortest and of the longest output that may be put out."""
+        if (length := self._layout.length) is not None:
+            return length, length
+        if self.min_length > self.max_length_:
+            raise ValueError(
+                f"min_length={self.min_length} is more than the {self.max_length_} steps of the "
+                "longest output: set it lower, or max_length higher and fit again."
+            )
+        return self.min_length, self.max_length_
 
     def _pairs(self, X: Any, y: Any) -> PairRows:
         """X and given outputs of a fitted estimator, to be scored."""
+        check_index(X, False, y=y)
         data = self._read_fitted(X)
         return self._rows(data, parameter_of(self.module_), self._read_outputs(y, data))
 

@@ -1,5 +1,6 @@
 """Sequences of symbols put out for sequences."""
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -97,7 +98,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         sequences, layout = read_outputs(y, len(data), symbolic=True)
         if fresh:
             self.target_vocabulary_ = as_array_of_symbols(Vocabulary.of(sequences.steps).symbols)
-        self._learn_layout(sequences, layout, fresh)
+        self._learn_layout(sequences, layout, fresh, validating=bool(known))
         return self._outputs(sequences, weights)
 
     def _outputs(self, sequences: Sequences, weights: NDArray[np.float64]) -> Targets:
@@ -105,10 +106,12 @@ class Seq2SeqClassifier(BaseSeq2Seq):
         codes = Vocabulary(self.target_vocabulary_.tolist()).encode(sequences.steps)
         if not codes.all():
             i, step = sequences.locate(place := int(np.argmin(codes)))
-            known = ", ".join(map(repr, self.target_vocabulary_[:5].tolist()))
+            known = list(map(repr, self.target_vocabulary_[:6].tolist()))
+            known[5:] = ["..."] * (len(known) > 5)
             raise ValueError(
-                f"y, sequence {i}, step {step} is the symbol {sequences.steps[place]!r}, which no "
-                f"y of the first fit has ({known}, ...): leave the pair out, or fit on all symbols."
+                f"y, sequence {i}, step {step} is the symbol {sequences.steps[place]!r}, which is "
+                f"not among those of the first fit ({', '.join(known)}): leave the pair out, or "
+                "fit on all symbols."
             )
         values = np.insert(codes, np.cumsum(sequences.lengths), 0)
         n_outputs = len(self.target_vocabulary_) + 1
@@ -162,7 +165,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
             At most `beam_size`, which is what None stands for. The first ones do not depend on it.
         constraint : callable or None, default=None
             ``constraint(i, symbols)`` gives the symbols that may follow in the output for input
-            i after the list of symbols so far, with None among them if it may end there.
+            i after the list of symbols so far, with None among them if it may end there. It is
+            asked of nothing but what it has allowed.
 
         Returns
         -------
@@ -176,10 +180,10 @@ class Seq2SeqClassifier(BaseSeq2Seq):
             If `n_best` is not from 1 to `beam_size`, or no output satisfies the constraint.
         """
         n_best = self.beam_size if n_best is None else n_best
-        if not 1 <= n_best <= self.beam_size:
+        if not isinstance(n_best, Integral) or not 1 <= n_best <= self.beam_size:
             raise ValueError(
-                f"n_best={n_best} must be from 1 to beam_size={self.beam_size}, the number of "
-                "hypotheses that are kept: set beam_size higher."
+                f"n_best={n_best!r} must be a whole number from 1 to beam_size={self.beam_size}, "
+                "the number of hypotheses that are kept: set beam_size higher."
             )
 
         found = self._decoded(self._read_fitted(X), self._beam_search, constraint)
@@ -255,9 +259,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
 
     @property
     def _limits(self) -> Limits:
-        if (length := self._layout.length) is not None:
-            return Limits(length, length)
-        return Limits(self.max_length_, min(self.min_length, self.max_length_))
+        least, most = self._least_and_most()
+        return Limits(most, least)
 
     def score_sequences(self, X: Any, y: Any) -> NDArray[np.float64]:
         """Log-probability of given outputs, in nats.
@@ -310,9 +313,9 @@ class Seq2SeqClassifier(BaseSeq2Seq):
 
 def _check_positive(temperature: float, top_k: int | None, top_p: float | None) -> None:
     """Refuse settings of sampling that leave nothing to draw from."""
-    if not temperature > 0:
-        raise ValueError(f"temperature={temperature!r} must be above 0.")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k={top_k!r} must be at least 1.")
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"temperature={temperature!r} must be above 0, and finite.")
+    if top_k is not None and not (isinstance(top_k, Integral) and top_k >= 1):
+        raise ValueError(f"top_k={top_k!r} must be a whole number of at least 1.")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p={top_p!r} must be above 0 and at most 1.")

@@ -62,7 +62,7 @@ def decoded(
             return search(network, memory, own, numbers)
         except DeadEnd as error:
             raise ValueError(
-                f"Nothing may follow step {error.step} of the output for sequence "
+                f"Nothing may follow the first {error.step} symbols of the output for sequence "
                 f"{numbers[error.row]} of X: let the constraint allow a symbol, or None for the "
                 "end, set beam_size higher, or widen min_length and max_length."
             ) from None
@@ -87,28 +87,36 @@ class _Allowed:
     def __init__(self, constraint: Constraint, numbers: NDArray[np.int64], symbols: NDArray[Any]):
         self.constraint, self.numbers, self.symbols = constraint, numbers, symbols
         self.codes = {symbol: code for code, symbol in enumerate(symbols.tolist(), start=1)}
+        self.before: dict[tuple[int, bytes], set[int]] = {}
 
     def __call__(self, prefixes: Tensor, t: int) -> Tensor:
         width = len(prefixes) // len(self.numbers)
         mask = np.zeros((len(prefixes), len(self.symbols) + 1), dtype=bool)
-        known: dict[Any, list[int]] = {}
+        known: dict[tuple[int, bytes], set[int]] = {}
         for row, prefix in enumerate(prefixes.cpu().numpy()):
             number = int(self.numbers[row // width])
-            if not prefix.all():
-                mask[row] = True  # has ended
+            # The user is asked only of what the user allowed, and not of what fills the beam up.
+            if t and prefix[-1] not in self.before.get((number, prefix[:-1].tobytes()), ()):
                 continue
+            if not prefix.all():
+                continue  # has ended
             key = number, prefix.tobytes()
             if key not in known:
                 known[key] = self._codes_after(number, prefix)
-            mask[row, known[key]] = True
+            mask[row, list(known[key])] = True
+        self.before = known
         return torch.from_numpy(mask).to(prefixes.device)
 
-    def _codes_after(self, number: int, prefix: NDArray[np.int64]) -> list[int]:
-        allowed = self.constraint(number, self.symbols[prefix - 1].tolist())
-        codes = [0 if symbol is None else self.codes.get(symbol, -1) for symbol in allowed]
-        if -1 in codes:
-            raise ValueError(
-                f"constraint allows {list(allowed)[codes.index(-1)]!r} at step {len(prefix)} of "
-                f"the output for sequence {number} of X, which is no symbol of y in fit."
-            )
+    def _codes_after(self, number: int, prefix: NDArray[np.int64]) -> set[int]:
+        place = f"at step {len(prefix)} of the output for sequence {number} of X"
+        given = self.constraint(number, self.symbols[prefix - 1].tolist())
+        if given is None:
+            raise TypeError(f"constraint returned None {place}: give a list, [None] for the end.")
+        codes = set()
+        for symbol in given:
+            if symbol is not None and symbol not in self.codes:
+                raise ValueError(
+                    f"constraint allows {symbol!r} {place}, which is no symbol of y in fit."
+                )
+            codes.add(0 if symbol is None else self.codes[symbol])
         return codes

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.data import Sequences, as_container, as_sequences, read_sequences
+from sklseq.data import Sequences, as_container, as_sequences, number_hint, read_sequences
 
 __all__ = ["OutputLayout", "as_objects", "read_outputs"]
 
@@ -71,6 +71,10 @@ def read_outputs(
     ValueError
         If y is not that; naming the place.
     """
+    if y is None:
+        raise ValueError(f"{name} is None: give an output for each of the {n} inputs.")
+    if hasattr(y, "toarray"):
+        raise TypeError(f"{name} is sparse, which outputs cannot be: give {name}.toarray().")
     if hasattr(y, "columns"):
         raise TypeError(
             f"{name} is a DataFrame, of which it is not clear what a sequence is: give a list with "
@@ -85,6 +89,11 @@ def read_outputs(
             f"{'input' if len(y) < n else 'output'} {min(n, len(y))} has no partner."
         )
     sequences = read_sequences(list(y) if symbolic else y, symbolic=symbolic, name=name)
+    if sequences.symbolic and not symbolic:
+        raise ValueError(
+            f"{name}, sequence 0, step 0 is {sequences.steps[0]!r}, expected a number: symbols are "
+            "put out by Seq2SeqClassifier." + number_hint(sequences.steps, name)
+        )
     return sequences, layout
 
 
@@ -100,9 +109,8 @@ def _with_layout(y: Any) -> tuple[Any, OutputLayout]:
     """The sequences and their layout."""
     if getattr(y, "ndim", 1) > 1:
         array = np.asarray(y)
-        return array if array.ndim > 2 else array[:, :, None], OutputLayout(
-            "array", array.shape[1:]
-        )
+        layout = OutputLayout("array", array.shape[1:], flat=array.ndim == 2)
+        return array if array.ndim > 2 else array[:, :, None], layout
     y = list(y)
     if y and all(isinstance(value, str) for value in y):
         return y, OutputLayout("strings")
@@ -115,6 +123,6 @@ def _whole_numbers(y: NDArray[Any]) -> NDArray[Any]:
     """An array of symbols without the axis of features; whole numbers of any type as integers."""
     if y.shape[2] == 1:
         y = y[:, :, 0]
-    if y.dtype.kind == "f" and np.array_equal(y, np.round(y)):
+    if y.dtype.kind == "f" and np.isfinite(y).all() and np.array_equal(y, np.round(y)):
         return y.astype(np.int64)
     return y.astype(np.int64) if y.dtype.kind == "b" else y

@@ -83,18 +83,20 @@ class Seq2SeqRegressor(BaseSeq2Seq):
             self.target_mean_, self.target_scale_ = weighted_scale(
                 sequences.steps, of_steps[:, None]
             )
-        self._learn_layout(sequences, layout, fresh)
+        self._learn_layout(sequences, layout, fresh, validating=bool(known))
         return self._outputs(sequences, weights)
 
     def _outputs(self, sequences: Sequences, weights: NDArray[np.float64]) -> Targets:
-        n_outputs = len(self.target_mean_)
-        if sequences.steps.shape[1] != n_outputs:
+        self._check_n_outputs(sequences)
+        values = (sequences.steps - self.target_mean_) / self.target_scale_
+        return Targets(weights, values, len(self.target_mean_), lengths=sequences.lengths)
+
+    def _check_n_outputs(self, sequences: Sequences) -> None:
+        if sequences.steps.shape[1] != len(self.target_mean_):
             raise ValueError(
                 f"The steps of y have {sequences.steps.shape[1]} features, but "
-                f"{type(self).__name__} was fitted on {n_outputs}."
+                f"{type(self).__name__} was fitted on {len(self.target_mean_)}."
             )
-        values = (sequences.steps - self.target_mean_) / self.target_scale_
-        return Targets(weights, values, n_outputs, lengths=sequences.lengths)
 
     def _read_outputs(self, y: Any, data: Sequences) -> Targets:
         sequences, _ = read_outputs(y, len(data), symbolic=False)
@@ -126,7 +128,7 @@ class Seq2SeqRegressor(BaseSeq2Seq):
             As in `fit`.
         lengths : array-like of int of shape (n_pairs,) or None, default=None
             Number of steps of each output; None ends it where a step seems the last, within
-            `max_length`.
+            `min_length` and `max_length`.
 
         Returns
         -------
@@ -146,10 +148,10 @@ class Seq2SeqRegressor(BaseSeq2Seq):
     ) -> list[NDArray[np.float64]]:
         """Outputs for each input, of these lengths or such as are learned."""
         network: Any = self.module_
-        longest = self.max_length_ if lengths is None else int(lengths.max())
+        shortest, longest = self._least_and_most() if lengths is None else [int(lengths.max())] * 2
         results: list[Any] = [None] * len(data)
         for places, (values, found) in run_tiles(
-            lambda _, *inputs: network.generate(*inputs, longest, lengths is None),
+            lambda _, *inputs: network.generate(*inputs, longest, shortest),
             network,
             self._rows(data, parameter_of(network)),
             n_threads=self.n_threads,
@@ -179,6 +181,7 @@ class Seq2SeqRegressor(BaseSeq2Seq):
         data = self._read_fitted(X)
         weights = read_weights(sample_weight, self._target_rows(data))
         true, _ = read_outputs(y, len(data), symbolic=False)
+        self._check_n_outputs(true)
         predicted = np.concatenate(self._generated(data, true.lengths))
         return r2_score(
             true.steps,

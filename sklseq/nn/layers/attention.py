@@ -63,7 +63,8 @@ class Attention(nn.Module):
         if kind == "multihead":
             if query_size % n_heads:
                 raise ValueError(
-                    f"n_heads={n_heads} does not divide the decoder's {query_size} units."
+                    f"n_heads={n_heads} does not divide the decoder's {query_size} units. Choose "
+                    f"one of {[n for n in range(1, query_size + 1) if query_size % n == 0]}."
                 )
             self.query = nn.Linear(query_size, query_size)
             self.value = nn.Linear(memory_size, query_size)

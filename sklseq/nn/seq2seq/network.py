@@ -229,8 +229,11 @@ class SymbolNetwork(TransductionNetwork):
 
     @torch.no_grad()
     def own_output(self, features: Tensor) -> Tensor:
-        shares = self.head(features).softmax(dim=1)
-        return torch.multinomial(shares, 1, generator=current_generator())[:, 0]
+        # The first of exponential clocks with these rates; unlike torch.multinomial it takes NaN,
+        # with which training may end, and leaves it to the loss.
+        rates = self.head(features).softmax(dim=1)
+        clocks = torch.empty_like(rates).exponential_(generator=current_generator())
+        return (rates / clocks).argmax(dim=1)
 
     # -- one step after the other ----------------------------------------------------------
 
@@ -265,7 +268,7 @@ class ValueNetwork(TransductionNetwork):
         self.last_head = nn.Linear(self.decoder.output_size, 1)
 
     def generate(
-        self, steps: Tensor, packing: Packing, n_steps: int, stops: bool
+        self, steps: Tensor, packing: Packing, n_steps: int, min_steps: int
     ) -> tuple[Tensor, Tensor]:
         """Values ``(n, n_steps, n_outputs)`` put out for inputs, and the lengths ``(n,)``.
 
@@ -274,9 +277,9 @@ class ValueNetwork(TransductionNetwork):
         steps, packing
             As in `encode`.
         n_steps : int
-            The most steps.
-        stops : bool
-            Whether to end where all have come to a step that seems the last.
+            The most steps. It ends before where all have come to a step that seems the last.
+        min_steps : int
+            Steps before which none is the last; `n_steps` for outputs that all have so many.
         """
         memory = self.encode(steps, packing)
         state = self.decoder.start(memory, 1)
@@ -287,7 +290,7 @@ class ValueNetwork(TransductionNetwork):
             features, state, _ = self.decoder.step(value, state, memory)
             value = self.head(features)
             values.append(value)
-            if stops:
+            if t + 1 >= min_steps:
                 ends = (self.last_head(features)[:, 0] > 0) & (lengths == n_steps)
                 lengths = lengths.masked_fill(ends, t + 1)
                 if (lengths < n_steps).all():
