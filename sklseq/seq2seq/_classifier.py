@@ -53,7 +53,7 @@ class Seq2SeqClassifier(BaseSeq2Seq):
 
     >>> from sklseq.seq2seq import Seq2SeqClassifier
     >>> words = ["abc", "bca", "cab", "ab", "ba", "ca", "ac", "bb", "cc", "a", "b", "c"] * 5
-    >>> model = Seq2SeqClassifier(hidden_size=32, random_state=0)
+    >>> model = Seq2SeqClassifier(hidden_size=32, max_epochs=100, random_state=0)
     >>> model.fit(words, [word[::-1] for word in words]).predict(["abc", "ca"])
     array(['cba', 'ac'], dtype=object)
     """

@@ -73,6 +73,10 @@ def read_outputs(
     """
     if y is None:
         raise ValueError(f"{name} is None: give an output for each of the {n} inputs.")
+    if isinstance(y, (str, bytes)):
+        raise ValueError(
+            f"{name} is one string: give a list with an output for each of {n} inputs."
+        )
     if hasattr(y, "toarray"):
         raise TypeError(f"{name} is sparse, which outputs cannot be: give {name}.toarray().")
     if hasattr(y, "columns"):
@@ -82,7 +86,9 @@ def read_outputs(
         )
     y, layout = _with_layout(as_sequences(as_container(y)))
     if symbolic and layout.kind == "array":
-        y = _whole_numbers(y)
+        y = _integers(y[:, :, 0] if y.shape[2] == 1 else y)
+    elif symbolic and layout.kind == "ragged":
+        y = [_integers(item) if _holds_floats(item) else item for item in y]
     if len(y) != n:
         raise ValueError(
             f"X holds {n} sequences, but {name} {len(y)}: inconsistent numbers of samples; "
@@ -119,10 +125,15 @@ def _with_layout(y: Any) -> tuple[Any, OutputLayout]:
     return y, OutputLayout("ragged", flat=not y or np.ndim(y[0]) < 2)
 
 
-def _whole_numbers(y: NDArray[Any]) -> NDArray[Any]:
-    """An array of symbols without the axis of features; whole numbers of any type as integers."""
-    if y.shape[2] == 1:
-        y = y[:, :, 0]
-    if y.dtype.kind == "f" and np.isfinite(y).all() and np.array_equal(y, np.round(y)):
-        return y.astype(np.int64)
-    return y.astype(np.int64) if y.dtype.kind == "b" else y
+def _holds_floats(item: Any) -> bool:
+    """Whether one sequence of a list is made of numbers that are written as floats, or booleans."""
+    if isinstance(item, np.ndarray):
+        return item.dtype.kind in "fb"
+    return isinstance(item, (list, tuple)) and all(isinstance(v, float | bool) for v in item)
+
+
+def _integers(values: Any) -> Any:
+    """Symbols that are whole numbers of any type as integers; others as they are."""
+    array = np.asarray(values)
+    whole = array.dtype.kind == "f" and np.isfinite(array).all() and (array % 1 == 0).all()
+    return array.astype(np.int64) if whole or array.dtype.kind == "b" else values

@@ -47,7 +47,8 @@ class Seq2SeqRegressor(BaseSeq2Seq):
     >>> from sklseq.seq2seq import Seq2SeqRegressor
     >>> rng = np.random.default_rng(0)
     >>> X = [np.sin(0.5 * np.arange(n) + rng.uniform(0, 6)) for n in rng.integers(8, 15, 60)]
-    >>> model = Seq2SeqRegressor(hidden_size=16, random_state=0).fit(X, [x[::2] for x in X])
+    >>> model = Seq2SeqRegressor(hidden_size=16, max_epochs=250, random_state=0)
+    >>> model = model.fit(X, [x[::2] for x in X])
     >>> [len(p) for p in model.predict(X[:3])] == [len(x[::2]) for x in X[:3]]
     True
     """

@@ -59,7 +59,7 @@ class TableExport:
             }
         if not isinstance(model, (VAE, AAE, FlowModel)):
             if hasattr(model, "sample"):
-                self.why = "its draws are random, or its rows are sequences"
+                self.why = "its results are drawn or searched for, or its rows are sequences"
             return {}
         if model._module_kwargs["n_context"]:
             self.why = "its classes are no column of X; fit a model for each class"
