@@ -19,9 +19,11 @@ from sklseq.metrics._generation import (
     sliced_wasserstein_distance,
 )
 from sklseq.metrics._ngrams import bleu_score, chrf_score
+from sklseq.metrics._perplexity import sequence_perplexity
 from sklseq.metrics._regression import masked_r2_score
 from sklseq.metrics._sample_scorers import SampleScorer
 from sklseq.metrics._steps import StepTargets
+from sklseq.metrics._symbols import as_symbols
 
 step_accuracy = make_scorer(step_accuracy_score)
 sequence_accuracy = make_scorer(sequence_accuracy_score)
@@ -64,6 +66,17 @@ def masked_r2(
     return float(score)
 
 
+def neg_perplexity(estimator: Any, X: Any, y_true: Any, sample_weight: Any = None) -> float:
+    """Minus the `sequence_perplexity` of given outputs, from ``score_sequences``; larger is better.
+
+    The end of each output counts as a symbol. It needs no search, and tells models apart that
+    have few outputs entirely right.
+    """
+    lengths = [len(as_symbols(row, f"Sequence {i} of y")) + 1 for i, row in enumerate(y_true)]
+    log_probabilities = estimator.score_sequences(X, y_true)
+    return -sequence_perplexity(log_probabilities, lengths, sample_weight=sample_weight)
+
+
 def register_scorers() -> None:
     """Make the scorers of this package known to scikit-learn by name.
 
@@ -96,6 +109,7 @@ def register_scorers() -> None:
             "neg_edit_distance_rate": neg_edit_distance_rate,
             "neg_energy_distance": neg_energy_distance,
             "neg_maximum_mean_discrepancy": neg_maximum_mean_discrepancy,
+            "neg_perplexity": neg_perplexity,
             "neg_sliced_wasserstein": neg_sliced_wasserstein,
             "sample_coverage": sample_coverage,
             "sequence_accuracy": sequence_accuracy,

@@ -31,7 +31,7 @@ OF_SAMPLES = [
     "neg_sliced_wasserstein",
     "sample_coverage",
 ]
-OF_SYMBOLS = ["bleu", "chrf", "exact_match", "neg_edit_distance_rate"]
+OF_SYMBOLS = ["bleu", "chrf", "exact_match", "neg_edit_distance_rate", "neg_perplexity"]
 CLASSIFIER_NAMES = NAMES[1:]
 
 
@@ -124,6 +124,22 @@ def test_grid_search_on_sequences_of_symbols(name):
     assert search.best_score_ == (name == "exact_match")
     weighted = get_scorer(name)(Shifter(), X, ["ab", *y[1:]], sample_weight=[1, 0, 0, 0, 0, 0])
     assert weighted == (name == "exact_match")
+
+
+class Uniform(BaseEstimator):
+    """Each of two symbols, and the end, has the same probability."""
+
+    def fit(self, X, y):
+        return self
+
+    def score_sequences(self, X, y):
+        return -np.log(3) * np.array([len(row) + 1 for row in y])
+
+
+def test_perplexity_counts_the_end_of_each_output():
+    for y in (["ab", "b"], [[0, 1], [1]], [np.array(["a", "b"]), np.array(["a"])]):
+        score = get_scorer("neg_perplexity")(Uniform(), ["x", "y"], y)
+        np.testing.assert_allclose(score, -3)
 
 
 def test_several_names_at_once(ragged_data):
