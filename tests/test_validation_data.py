@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklseq.autoencoder import Autoencoder
 from sklseq.parts import validation
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.preprocessing import PerStep
@@ -133,6 +134,13 @@ def test_what_does_not_go_together_is_refused(cls):
             model.fit(X, y, X_val=X)
     with pytest.raises(ValueError, match="sample_weight_val: Sample weights must"):
         model.fit(X, y, **given | {"sample_weight_val": np.zeros(len(X))})
+
+
+def test_columns_named_like_arguments_keep_their_names():
+    frame = pd.DataFrame(table()[0][:, :2], columns=["a", "y"])
+    model = quick(Autoencoder)
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- X\n.* missing:\n- y\n"):
+        model.fit(frame, X_val=frame.rename(columns={"y": "X"}))
 
 
 class Numbered:
@@ -266,8 +274,12 @@ def test_groups_of_steps_are_those_of_sequences():
     of_sequences = np.arange(12) % 4
     of_steps = np.repeat(of_sequences, [len(x) for x in X])
     model = quick(GRURegressor, target="step")
-    fits = [clone(model).fit(X, y, groups=groups) for groups in (of_sequences, of_steps)]
-    assert fits[0].validation_scores_ == fits[1].validation_scores_
+    like_y = [[f"g{group}"] * len(x) for group, x in zip(of_sequences, X, strict=True)]
+    forms = (of_sequences, of_steps, like_y)
+    first, *others = (clone(model).fit(X, y, groups=groups).validation_scores_ for groups in forms)
+    assert all(scores == first for scores in others)
+    with pytest.raises(ValueError, match=r"groups, sequence 0 has \d+ values"):
+        model.fit(X, y, groups=[like_y[0][1:], *like_y[1:]])
     of_steps[1] = 9
     with pytest.raises(ValueError, match="groups changes at sequence 0, step 1"):
         model.fit(X, y, groups=of_steps)

@@ -53,7 +53,8 @@ def _first_step() -> None:
 def load_what_optimizers_need() -> None:
     """Import what torch imports in the first step of its first optimizer, in seconds.
 
-    A half import is left broken for the life of the process, so Ctrl-C waits for its end.
+    A half import is left broken for the life of the process, so Ctrl-C waits for its end, and then
+    does what it would have done: the handler may be the user's own, or ignore it.
     """
     if _first_step.cache_info().currsize:
         return
@@ -68,4 +69,4 @@ def load_what_optimizers_need() -> None:
         if before is not None:
             signal.signal(signal.SIGINT, before)
     if waiting:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)

@@ -186,7 +186,7 @@ class Autoencoder(DenseAutoencoder):
         return super()._latent_settings() | {"bounded": True}
 
     def _training_rows(self, rows: Any) -> Any:
-        if self.solver == "lbfgs" or self.trim_by != "neighbors":
+        if self.solver == "lbfgs" or self.trim_by != "neighbors" or self.trim == 0:
             return rows
         assert rows.weight is not None
         weights = rows.weight.cpu().double().numpy()

@@ -181,6 +181,8 @@ class BaseAutoencoder(
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch on X; `offset_` and `latent_range_` are then those of this X.
 
+        So is the box to which `Autoencoder` holds latent representations: one of few rows is small.
+
         Parameters
         ----------
         X, y, sample_weight

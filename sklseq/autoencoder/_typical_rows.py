@@ -36,6 +36,7 @@ def typical_rows(
     """
     n = len(X)
     X = X / (np.abs(X).max() or 1)  # squares of large values are finite then
+    X -= X.mean(axis=0)  # and far from zero their sums would not tell rows apart
     references = np.arange(n)
     if n > _REFERENCES:
         references = np.random.default_rng(seed).choice(n, _REFERENCES, replace=False)

@@ -87,10 +87,11 @@ def warn_if_unfinished(trainer: Trainer, result: Result) -> None:
     kind = "validation" if result.validation_curve else "training"
     losses = result.validation_curve or result.loss_curve
     if share := still_falling(losses, result.learning_rates):
+        others = " or learning_rate, or lower batch_size for more steps an epoch"
         warnings.warn(
             f"Training reached max_epochs={trainer.max_epochs} before it converged: {share:.0%} of "
             f"the decrease of the {kind} loss came in the second half of training. Raise "
-            "max_epochs or learning_rate, or lower batch_size for more steps an epoch.",
+            f"max_epochs{'' if trainer.solver == 'lbfgs' else others}.",
             ConvergenceWarning,
             stacklevel=2,
         )

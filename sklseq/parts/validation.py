@@ -17,8 +17,8 @@ from sklseq.training.rows.batch import Rows, Targets
 
 __all__ = ["Validation"]
 
-# A name of what is read, but not within quotes, where it is a part of the data.
-_NAME = re.compile(r"(?<![\w'\"])(X|y|sample_weight)(?![\w'\"])")
+# A name of what is read, but not within quotes or scikit-learn's lists, where it is in the data.
+_NAME = re.compile(r"(?<![\w'\"])(?<!\n- )(X|y|sample_weight)(?![\w'\"])")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,8 @@ def _named(name: str) -> Iterator[None]:
 
 def _read_groups(groups: Any, rows: TargetRows) -> NDArray[np.int64]:
     """Number of the group of each whole row; groups of parts must be the same throughout a row."""
-    labels = as_labels(groups)
+    in_wholes = rows.per_part and np.iterable(groups) and all(map(_holds_parts, groups))
+    labels = rows.stacked(groups, "groups") if in_wholes else as_labels(groups)
     per_part = rows.per_part and len(labels) == len(rows) != len(rows.sizes)
     if labels.ndim != 1 or not (per_part or len(labels) == len(rows.sizes)):
         raise ValueError(
@@ -150,3 +151,7 @@ def _read_groups(groups: Any, rows: TargetRows) -> NDArray[np.int64]:
             "whole: give it one group."
         )
     return codes[starts]
+
+
+def _holds_parts(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, (str, bytes))

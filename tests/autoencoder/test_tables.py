@@ -406,6 +406,14 @@ def test_rows_far_from_all_others_are_not_typical(n, n_far, d, size, seed):
     )
 
 
+@pytest.mark.parametrize("d", [2, 30])
+def test_rows_far_from_zero_are_as_typical(d):
+    X = np.random.default_rng(0).standard_t(2, size=(100, d)).round(3)
+    assert_array_equal(
+        typical_rows(X + 1e9, np.ones(100), 0.2, 0), typical_rows(X, np.ones(100), 0.2, 0)
+    )
+
+
 @pytest.mark.parametrize("X", [np.ones((50, 2)), np.eye(40), np.zeros((3, 2)), np.zeros((1, 1))])
 def test_where_all_rows_are_alike_all_are_typical(X):
     assert typical_rows(X, np.ones(len(X)), 0.3, 0).all()

@@ -1,6 +1,7 @@
 """The warning at `max_epochs` comes where a loss was clearly falling, and only there."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sklseq.autoencoder import Autoencoder
 from sklseq.generative import AAE
+from sklseq.parts.epochs import warn_if_unfinished
 from sklseq.recurrent import GRUClassifier
 from sklseq.training.convergence import still_falling
+from sklseq.training.engine import Result
 
 quick = settings(max_examples=60, deadline=None)
 lengths = st.integers(10, 200)
@@ -61,6 +64,16 @@ def test_short_training_is_told():
             fit(Autoencoder, **slow, **more)
         with pytest.raises(ConvergenceWarning, match="reached max_epochs"):
             fit(GRUClassifier, **slow | {"learning_rate": 1e-3}, **more)
+
+
+@pytest.mark.parametrize(("solver", "advice"), [("adam", "learning_rate, or"), ("lbfgs", "")])
+def test_the_advice_holds_for_the_solver(solver, advice):
+    trainer = SimpleNamespace(max_epochs=20, solver=solver, phases=(), epochs_done=0)
+    result = Result(20, [*np.linspace(2, 1, 20)], [], [1.0] * 20, {})
+    with pytest.warns(ConvergenceWarning) as told:
+        warn_if_unfinished(trainer, result)
+    end = str(told[0].message).partition("Raise max_epochs")[2]
+    assert (advice in end) if advice else end == "."
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Ctrl-C at any line: the old state, or the best weights and a warning; nothing else changes."""
 
+import signal
 import subprocess
 import sys
 import warnings
@@ -13,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch.callbacks import Callback
 
 import sklseq
+from sklseq._compat.torch import _first_step, load_what_optimizers_need
 from sklseq.autoencoder import Autoencoder, SequenceAutoencoder
 from sklseq.generative import GAN, VAE
 from sklseq.nn.layers.randomness import current_generator
@@ -162,3 +164,25 @@ GRUClassifier(max_epochs=1, callbacks=[Watcher()]).fit(np.zeros((4, 3)), [0, 1, 
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300
     )
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_an_interrupt_while_torch_imports_goes_to_the_handler_afterwards(ignored, monkeypatch):
+    seen, stepped = [], []
+
+    def step(self):
+        signal.raise_signal(signal.SIGINT)
+        stepped.append(len(seen))
+
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    mine = signal.SIG_IGN if ignored else lambda number, frame: seen.append(number)
+    before = signal.signal(signal.SIGINT, mine)
+    _first_step.cache_clear()
+    try:
+        load_what_optimizers_need()
+        assert signal.getsignal(signal.SIGINT) is mine
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _first_step.cache_clear()
+    assert stepped == [0]
+    assert seen == ([] if ignored else [signal.SIGINT])
