@@ -219,6 +219,15 @@ def test_metadata_is_routed(cls):
     assert by_groups[-1].validation_scores_ == expected.validation_scores_
 
 
+def test_what_is_wrong_with_the_values_of_validation_data_is_not_blamed_on_training():
+    X, y = table()
+    model = quick(GRURegressor)
+    with pytest.raises(ValueError, match="validation data are too large: the validation loss"):
+        model.fit(X, y.astype(float), X_val=X, y_val=np.full(len(X), 1e30))
+    with pytest.raises(ValueError, match="y_val: could not convert"):
+        model.fit(X, y.astype(float), X_val=X[:1], y_val=["a"])
+
+
 # -- sequences and trees -------------------------------------------------------------------
 
 

@@ -181,6 +181,9 @@ class Autoencoder(DenseAutoencoder):
         check_latent_prior(self._latent_distribution, self._module_kwargs["n_components"])
         if np.dtype(self._sample_dtype).kind != "f":
             raise ValueError(f"its rows are of {self._sample_dtype!r}.")
+        low, high = self.module_.bounds  # type: ignore[misc]
+        if (low > high).any():
+            raise ValueError("the bounds of its latent representations are empty.")
 
     def _latent_settings(self) -> dict[str, Any]:
         return super()._latent_settings() | {"bounded": True}

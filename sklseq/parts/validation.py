@@ -103,8 +103,9 @@ class Validation:
             target_rows = model._target_rows(data)
         with _named("sample_weight_val"):
             weights = read_weights(self.sample_weight, target_rows)
-        with _named("X_val"):
+        with _named("X_val" if self.y is None else "y_val"):
             own = model._read_targets(self.y, data, weights, False, training=targets)
+        with _named("X_val"):
             rows = model._rows(data, training.like, own)
         if not len(counted := np.flatnonzero(rows.has_target(own))):
             raise ValueError(f"X_val has no {target_rows.whole} with a target and weight.")

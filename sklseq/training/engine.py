@@ -275,7 +275,7 @@ class _Net(NeuralNet):
                 step = step_fn(batch)
                 loss = step["loss"].item()
                 if not math.isfinite(loss):
-                    raise ValueError(self._divergence(loss, epoch + 1, number + 1))
+                    raise ValueError(self._divergence(loss, epoch + 1, number + 1, training))
                 total, n_rows = total + loss * batch.n_rows, n_rows + batch.n_rows
                 records[-1] |= {f"{prefix}_loss": loss, f"{prefix}_batch_size": batch.n_rows}
                 self.notify("on_batch_end", batch=batch, training=training, **step)
@@ -337,7 +337,12 @@ class _Net(NeuralNet):
         with torch.no_grad():
             return {"loss": self.objective(self.module_, batch), "y_pred": None}
 
-    def _divergence(self, loss: float, epoch: int, batch: int) -> str:
+    def _divergence(self, loss: float, epoch: int, batch: int, training: bool) -> str:
+        if not training:
+            return (
+                "Training diverged, or validation data are too large: the validation loss is "
+                f"{loss} in epoch {epoch}, batch {batch}. {self.trainer._advice()}"
+            )
         sizes = {
             name: p.grad.abs().max().nan_to_num(torch.inf).item()
             for name, p in self.module_.named_parameters()

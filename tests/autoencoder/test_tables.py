@@ -384,6 +384,13 @@ def test_partial_fit_takes_the_range_of_its_rows(wine):
     assert_allclose(model.module_.bounds, [codes.min(axis=0), codes.max(axis=0)])
 
 
+def test_bounds_that_hold_nothing_are_no_stored_state(wine):
+    state = quick(Autoencoder).fit(wine).__getstate__()
+    state["module_"] = state["module_"] | {"bounds": state["module_"]["bounds"][::-1].copy()}
+    with pytest.raises(ValueError, match="bounds of its latent representations are empty"):
+        Autoencoder().__setstate__(state)
+
+
 @given(
     n=st.integers(30, 60),
     n_far=st.integers(1, 5),

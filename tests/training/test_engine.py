@@ -487,7 +487,7 @@ def test_divergence_is_told_where_a_parameter_is_empty():
 
 def test_a_validation_loss_that_is_not_finite_is_divergence():
     validation = make_rows(2)
-    with pytest.raises(ValueError, match="the loss is nan in epoch 2, batch 1"):
+    with pytest.raises(ValueError, match="the validation loss is nan in epoch 2, batch 1"):
         make_trainer().run(make_module(), scripted([1.0, np.nan]), make_rows(), validation)
 
 
