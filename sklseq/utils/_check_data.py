@@ -37,7 +37,8 @@ def targets_for(estimator: Any, X: Any) -> Any:
         if not per_step:
             return np.array([np.mean(x) for x in X])
         return in_container_of(X, lambda x: x[..., 0])
-    if get_tags(estimator).target_tags.required:  # sequences, here of one step
+    # Outputs of one step, for estimators of sequences alone; classes of generators are given.
+    if get_tags(estimator).target_tags.required and "conditional" not in estimator.get_params():
         return np.arange(len(X)) % 2
     return None
 

@@ -11,6 +11,7 @@ import sklearn
 import torch
 from numpy.testing import assert_array_equal
 from sklearn.datasets import make_classification
+from sklearn.utils import get_tags
 
 from sklseq.base.known_state import known_state
 from sklseq.generative import VAE
@@ -95,7 +96,8 @@ def outcome(cls, X, y):
     if hasattr(model, "module_"):
         assert not any(p.is_inference() or p.is_meta for p in model.module_.parameters())
     found = [getattr(model, name)(X) for name in METHODS if hasattr(model, name)]
-    return [*found, model.sample(3, random_state=0)] if hasattr(model, "sample") else found
+    drawn_from = X if get_tags(model).target_tags.required else 3  # outputs for X, or rows
+    return [*found, model.sample(drawn_from, random_state=0)] if hasattr(model, "sample") else found
 
 
 @pytest.mark.filterwarnings("ignore:Posterior collapse")
@@ -170,4 +172,5 @@ def test_a_user_who_ignores_warnings_of_numpy_still_does():
 
 
 def test_wrapping_keeps_signatures():
-    assert list(GRUClassifier.fit.__annotations__) == ["X", "y", "sample_weight", "return"]
+    names = ["X", "y", "sample_weight", "X_val", "y_val", "sample_weight_val", "groups", "return"]
+    assert list(GRUClassifier.fit.__annotations__) == names

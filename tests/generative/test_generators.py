@@ -16,7 +16,9 @@ from sklseq.parts.fit import NeuralEstimator
 from sklseq.utils import all_estimators, check_generator, generator_checks
 
 SAMPLERS = [
-    c for _, c in all_estimators() if issubclass(c, NeuralEstimator) and hasattr(c, "sample")
+    c
+    for _, c in all_estimators()
+    if issubclass(c, NeuralEstimator) and hasattr(c, "sample") and not hasattr(c, "predict_nbest")
 ]
 
 
