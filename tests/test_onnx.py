@@ -74,6 +74,14 @@ def test_classifiers_of_padded_sequences(cls, pooling, bidirectional):
     assert json.loads(exported.metadata_props[0].value) == ["down", "up"]
 
 
+def test_several_labels_have_their_own_probabilities():
+    X, y = rng.normal(size=(8, 5, 2)), rng.integers(0, 2, (8, 3))
+    y[:2] = [[0, 0, 0], [1, 1, 0]]
+    model = GRUClassifier(hidden_size=4, max_epochs=1, random_state=0).fit(X, y)
+    found = run(to_onnx(model, X), X=X, lengths=np.full(8, 5))
+    assert_allclose(found, model.predict_proba(X), atol=1e-5)
+
+
 def test_steps_series_and_outputs():
     X = rng.normal(size=(6, 7, 2)).astype(np.float32)
     lengths = np.full(6, 7)
@@ -109,7 +117,7 @@ def test_what_is_not_exported_is_named():
     small = {"max_epochs": 1, "random_state": 0}
     for model, message in (
         (ESNRegressor().fit(X, np.arange(8.0)), "ESNRegressor has no network of torch"),
-        (GAN(**small).fit(ROWS), "its draws are random"),
+        (GAN(**small).fit(ROWS), "its results are drawn"),
         (VAE(conditional=True, **small).fit(ROWS, np.arange(40) % 2), "for each class"),
         (VAE(**small).fit(np.arange(80).reshape(40, 2) % 7), "array of floats"),
         (RecurrentClassifier(cell="leaky", **small).fit(X, y), "no operator of its cell"),

@@ -150,6 +150,8 @@ def score_labels(
     """Mean accuracy over all targets that have a label, given `predicted` of all targets."""
     true = rows.stacked(y) if rows.per_part else as_labels(y)
     several = is_indicator(true)
+    if predicted.ndim == true.ndim == 2 and true.shape[1] > 1 and not several:
+        raise ValueError("y holds other values than 0 and 1, the labels of each column.")
     if several != (predicted.ndim == 2):
         raise ValueError(other_kind(predicted.ndim == 2, rows))
     if several:

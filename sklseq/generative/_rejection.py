@@ -42,7 +42,13 @@ class _Test:
         else:
             low, high = self.between
             values = column[~absent]
-            there = np.asarray((values >= low) & (values <= high), dtype=bool)
+            try:
+                there = np.asarray((values >= low) & (values <= high), dtype=bool)
+            except TypeError as error:  # a date, or a time zone that the column has not
+                raise ValueError(
+                    f"conditions, column {self.name!r}: {self.between!r} cannot be compared with "
+                    f"its values: give a range such as {tuple(values[:2])!r}."
+                ) from error
         found = np.zeros(len(table), dtype=bool)
         found[~absent] = there
         return found
@@ -174,10 +180,13 @@ def _test(model: Any, name: Any, value: Any, ranges: bool) -> _Test:
         if any(isinstance(end, Number) == of_times for end in value):
             what = "times" if of_times else "numbers"
             raise ValueError(f"{of} holds {what}, and {value!r} is no range of {what}.")
-        if not value[0] <= value[1]:
+        # Times that are written as strings are compared as times alone.
+        if not any(isinstance(end, str) for end in value) and not value[0] <= value[1]:
             raise ValueError(f"{of}: the range {value!r} is empty.")
         return _Test(place, name, between=value)
     value = _plain(value)
+    if np.ndim(value):
+        raise ValueError(f"{of} is to be {value!r:.80}: give one value, or a range, (low, high).")
     if value is None:
         if column is None or column.missing is None:
             raise ValueError(f"{of} is to be missing, but no missing value was seen in fit.")

@@ -147,7 +147,7 @@ def chrf_score(
     74.8
     """
     sacrebleu = _import_sacrebleu("chrf_score")
-    references, predictions = read_pairs(y_true, y_pred, multiple_references)
+    references, predictions = read_pairs(y_true, y_pred, multiple_references, as_texts=True)
     for i, (found, prediction) in enumerate(zip(references, predictions, strict=True)):
         if not all(isinstance(symbol, str) for x in [*found, prediction] for symbol in x):
             raise ValueError(

@@ -53,11 +53,11 @@ def matched_steps(
             f"{place_of(true, int(absent))}: the prediction is None or NaN where y_true has a "
             "label."
         )
-    weights = read_step_weights(sample_weight, true)
+    weights = read_step_weights(sample_weight, true, present)
     return MatchedSteps(
         y_true=labels_of_one_kind(true.steps[present]),
         y_pred=labels_of_one_kind(pred[present]),
-        sample_weight=None if weights is None else weights[present],
+        sample_weight=weights,
         sequence=np.repeat(np.arange(len(true)), true.lengths)[present],
         n_sequences=len(true),
     )
@@ -100,9 +100,11 @@ def place_of(steps: Sequences, position: int) -> str:
 
 
 def read_step_weights(
-    sample_weight: StepTargets | None, y_true: Sequences
+    sample_weight: StepTargets | None, y_true: Sequences, present: Any = slice(None)
 ) -> NDArray[np.float64] | None:
     """The weight of each step: that of its sequence, or its own in the container of `y_true`.
+
+    Weights of other steps than those that are `present` do not matter.
 
     ValueError, if there are too few or too many, one is negative, or all are zero.
     """
@@ -113,7 +115,7 @@ def read_step_weights(
         weights = np.repeat(found.steps, y_true.lengths)
     else:
         weights = stack_steps(sample_weight, y_true, "sample_weight", "y_true")
-    return check_weights(weights.astype(np.float64))
+    return check_weights(weights[present].astype(np.float64))
 
 
 def read_sequence_weights(

@@ -15,12 +15,13 @@ SymbolSequences = ArrayLike | Sequence[Any]
 
 
 def read_pairs(
-    y_true: Any, y_pred: Any, multiple_references: bool
+    y_true: Any, y_pred: Any, multiple_references: bool, as_texts: bool = False
 ) -> tuple[list[list[list[Any]]], list[list[Any]]]:
     """The references of each sequence, one or several, and its prediction, as lists of symbols.
 
     ValueError, naming the sequence, if there are more of one than of the other, if one is no
-    sequence of symbols, or if strings would be compared with numbers.
+    sequence of symbols, or if symbols that never are equal would be compared: strings with numbers,
+    or, unless `as_texts` joins both, words with the characters of a string.
     """
     true, pred = _rows(y_true, "y_true"), _rows(y_pred, "y_pred")
     if len(true) != len(pred):
@@ -38,6 +39,12 @@ def read_pairs(
         for i, row in enumerate(true)
     ]
     for i, (found, prediction) in enumerate(zip(references, predictions, strict=True)):
+        if not as_texts:
+            given = true[i] if multiple_references else [true[i]]
+            for text in given:
+                _refuse_words(prediction, text, f"y_pred, sequence {i}")
+            for reference in found:
+                _refuse_words(reference, pred[i], f"y_true, sequence {i}")
         kinds = {_kind(symbol) for reference in found for symbol in reference}
         others = {_kind(symbol) for symbol in prediction}
         if kinds and others and not kinds & others:
@@ -82,6 +89,17 @@ def _references(row: Any, place: str) -> list[list[Any]]:
     if not references:
         raise ValueError(f"{place} has no reference: give at least one.")
     return [as_symbols(found, f"{place}, reference {k}") for k, found in enumerate(references)]
+
+
+def _refuse_words(symbols: list[Any], text: Any, place: str) -> None:
+    """Refuse words beside a string, whose symbols are its characters."""
+    if not isinstance(text, str):
+        return
+    for word in [s for s in symbols if isinstance(s, str) and len(s) > 1][:1]:
+        raise ValueError(
+            f"{place} has the symbol {word!r:.80}, but is compared with the characters of "
+            f"{text!r:.80}: split both into words, or neither."
+        )
 
 
 def _rows(values: Any, name: str) -> list[Any]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sklseq._compat.sklearn import HasMethods
 from sklseq.base import estimator, param
 from sklseq.data import as_array
+from sklseq.data.limits import first_beyond, largest
 
 __all__ = [
     "EmbeddingParameters",
@@ -161,6 +162,7 @@ def _vector(value: Any, symbol: Any) -> NDArray[np.float64]:
         raise ValueError(
             f"embedding of {symbol!r} has shape {vector.shape}, expected a vector (size,)."
         )
-    if not np.isfinite(vector).all():
-        raise ValueError(f"embedding of {symbol!r} holds NaN or infinity.")
+    if wrong := first_beyond(vector, largest(np.float32), np.float32):
+        _, value, why = wrong
+        raise ValueError(f"embedding of {symbol!r} holds {value}{why}.")
     return vector

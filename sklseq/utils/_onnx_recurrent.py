@@ -165,6 +165,8 @@ class RecurrentExport:
         if network.pooling is None:
             output = graph.add("Transpose", output, perm=[1, 0, 2])
         if isinstance(model, NeuralClassifier):
+            if model._multilabel:
+                return graph.add("Sigmoid", output)
             return graph.add("Softmax", output, axis=-1)
         if not isinstance(model, NeuralRegressor):
             return output

@@ -170,8 +170,12 @@ def test_what_may_not_change_after_a_fit(cls):
         with pytest.raises(ValueError, match=message):
             model.partial_fit(X, wrong)
     assert_array_equal(model.predict_proba(X), before)
-    for wrong in (y[:, 0], y[:, :2]):
-        with pytest.raises(ValueError, match="y "):
+    for wrong, message in (
+        (y[:, 0], "y has one label, but"),
+        (y[:, :2], r"y of shape \(24, 2\) holds labels, but"),
+        (2 * y, "y holds other values than 0 and 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
             model.score(X, wrong)
     with pytest.raises(ValueError, match=r"np.arange\(3\)"):
         quick(cls).partial_fit(X, y, classes=[0, 1])

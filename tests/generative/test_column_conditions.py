@@ -1,5 +1,7 @@
 """Samples whose columns have the values asked for."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,6 +105,10 @@ def test_classes_beside_conditions():
         ({"price": (3, 1)}, "is empty"),
         ({"price": ("a", "b")}, "no range of numbers"),
         ({"day": (1, 2)}, "no range of times"),
+        ({"day": (date(2020, 1, 1), date(2020, 2, 1))}, "column 'day': .* cannot be compared"),
+        ({"day": ("soon", "later")}, "column 'day': .* cannot be compared"),
+        ({"town": ["Oslo", "Rome"]}, "give one value, or a range"),
+        ({"town": np.array(["Oslo", "Rome"])}, "give one value, or a range"),
         ({}, "conditions is empty"),
         (pd.DataFrame({"price": [1.0, 2.0, 3.0]}), "real numbers"),
         (pd.DataFrame({"rooms": [1]}), "conditions has 1 rows, but n_samples=3"),

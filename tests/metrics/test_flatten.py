@@ -73,6 +73,15 @@ TREES = [("and", ("not", "x"), "y"), ("or", "x", "y"), ("x",)]
 LABELS = [(1, (0, 1), None), (1, 1, 1), (0,)]
 
 
+def test_weights_of_steps_without_a_target_do_not_matter():
+    y_true, y_pred = [[0, 1], [1, None]], [[0, 1], [0, 1]]
+    score = step_accuracy_score(y_true, y_pred, sample_weight=[[1, 1], [1, np.nan]])
+    assert score == pytest.approx(2 / 3)
+    for weighted in (flatten_steps, step_accuracy_score):
+        with pytest.raises(ValueError, match="zero throughout"):
+            weighted(y_true, y_pred, sample_weight=[[0, 0], [0, 1]])
+
+
 def test_flat_nodes_are_those_with_a_target():
     model = RecursiveClassifier(target="node", max_epochs=1, random_state=0).fit(TREES, LABELS)
     predicted = model.predict(TREES)

@@ -182,12 +182,19 @@ def test_predictions_may_be_empty():
         ([[0], [1]], [[0], [1, np.nan]], "y_pred, sequence 1, step 1 is nan: a symbol is"),
         ([[0], [1.5]], [[0], [1]], "y_true, sequence 1, step 0 is 1.5"),
         ([[[0]], [[1]]], [[0], [1]], r"y_true, sequence 0, step 0 is \[0\]"),
+        (["the cat"], [["the", "cat"]], "y_pred, sequence 0 has the symbol 'the', but is compared"),
+        ([["the", "cat"]], ["the cat"], "y_true, sequence 0 has the symbol 'the'.*split both"),
         (["a", [3, 4]], ["b", "34"], "Sequence 1 has int symbols in y_true, but str in y_pred"),
     ],
 )
 def test_what_is_no_pair_of_sequences_is_named(metric, y_true, y_pred, message):
     with pytest.raises(ValueError, match=message):
         metric(y_true, y_pred)
+
+
+def test_words_of_one_reference_are_not_several_references():
+    with pytest.raises(ValueError, match="y_pred, sequence 0 has the symbol 'the'"):
+        exact_match_score([["the", "cat"]], [["the", "cat"]], multiple_references=True)
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,7 @@ def test_clones_share_the_mapping_and_searches_take_it():
             "'good' has 2 numbers, but that of 'bad' has 1",
         ),
         ({"good": [1, np.nan]}, "embedding of 'good' holds NaN"),
+        ({"good": [1e300, 1]}, "embedding of 'good' holds 1e.300 .too large for float32"),
         ({"good": 3}, r"embedding of 'good' has shape \(\)"),
         ({"good": "abc"}, "embedding of 'good' is 'abc'"),
         ({"GOOD": [1, 2]}, "a vector of none of the 9 symbols"),

@@ -1,7 +1,7 @@
 """Texts as sequences of tokens."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,8 @@ def _tokens(text: str, split: Callable[[str], Any], place: str) -> list[Any]:
     except Exception as error:
         error.add_note(f"This is the tokenizer's, of {place}, {text!r:.80}.")
         raise
-    if isinstance(found, (str, bytes, Mapping)) or not hasattr(found, "__iter__"):
+    # The order of a set is another one in each process.
+    if isinstance(found, (str, bytes, Mapping, Set)) or not hasattr(found, "__iter__"):
         raise TypeError(
             f"{place}: the tokenizer gives a {type(found).__name__} for {text!r:.80}, and must "
             "give a list of tokens."

@@ -70,6 +70,7 @@ def test_prose_has_several_words():
     [
         (str.lower, TypeError, "X, sequence 1: the tokenizer gives a str for 'b'"),
         (lambda text: {"ids": [1]}, TypeError, "gives a dict"),
+        (set, TypeError, "gives a set"),
         (len, TypeError, "gives a int"),
         (lambda text: [], ValueError, "X, sequence 1 is empty: the tokenizer gives no token"),
         (lambda text: [1.5], TypeError, "gives 1.5, a float: tokens are strings"),
