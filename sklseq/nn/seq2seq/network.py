@@ -65,28 +65,17 @@ n_heads, context, input_feeding, positions, dropout
             None if embedding_size is None else nn.Embedding(n_features, embedding_size, 0)
         )
         self.dropout = Dropout(dropout)
-        size = embedding_size or n_features
         transformer: dict[str, Any] = {
             "n_heads": n_heads,
             "dropout": dropout,
             "positions": positions,
         }
-        self.encoder: Encoder
-        if encoder == "vector":
-            self.encoder = VectorEncoder(size, encoder_hidden_size)
-        elif encoder == "transformer":
-            self.encoder = TransformerEncoder(
-                size, encoder_hidden_size, encoder_num_layers, **transformer
-            )
-        else:
-            self.encoder = RecurrentEncoder(
-                encoder,
-                size,
-                encoder_hidden_size,
-                encoder_num_layers,
-                bidirectional=bidirectional,
-                dropout=dropout,
-            )
+        self.encoder = _encoder(
+            encoder,
+            (embedding_size or n_features, encoder_hidden_size, encoder_num_layers),
+            bidirectional,
+            transformer,
+        )
         sizes = (fed_size, self.encoder.output_size, hidden_size, num_layers)
         self.decoder: Decoder
         if decoder == "transformer":
@@ -183,6 +172,19 @@ n_heads, context, input_feeding, positions, dropout
     def own_output(self, features: Tensor) -> Tensor:
         """An output ``(n, ...)`` for features."""
         raise NotImplementedError
+
+
+def _encoder(
+    name: str, sizes: tuple[int, int, int], bidirectional: bool, transformer: dict[str, Any]
+) -> Encoder:
+    """The encoder of a name, of these sizes of inputs and layers and number of layers."""
+    if name == "vector":
+        return VectorEncoder(*sizes[:2])
+    if name == "transformer":
+        return TransformerEncoder(*sizes, **transformer)
+    return RecurrentEncoder(
+        name, *sizes, bidirectional=bidirectional, dropout=transformer["dropout"]
+    )
 
 
 class SymbolNetwork(TransductionNetwork):
