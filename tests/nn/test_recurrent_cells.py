@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from scipy.special import expit as sigmoid
 
 from sklseq.nn.ragged.packing import Lanes, Packing
-from sklseq.nn.recurrent.cells.registry import make_layer
+from sklseq.nn.recurrent.cells.clockwork import ClockworkState
+from sklseq.nn.recurrent.cells.registry import CELLS, make_layer
+from sklseq.nn.recurrent.cells.torch_layers import TorchLayer
 from sklseq.nn.recurrent.layer import by_part
 
 F, H = 2, 6
@@ -168,3 +170,85 @@ def test_a_cell_computes_its_equation(cell, options, equation, dtype, lengths, g
         parts = last if isinstance(last, tuple) else (last,)
         for part, of_end in zip(parts, end if isinstance(end, tuple) else (end,), strict=True):
             assert_close(part[i], of_end, BOUNDS[dtype])
+
+
+@all_cases
+def test_gradients_are_right(cell, options, equation):
+    layer = make_layer(cell, F, H, options).double()
+    for parameter in layer.parameters():
+        parameter.data.mul_(0.9).add_(0.01)  # away from bounds, where there is no derivative
+    lengths, names = [5, 1, 3], [name for name, _ in layer.named_parameters()]
+    steps = torch.randn(sum(lengths), F, dtype=torch.float64, requires_grad=True)
+    start = random_state(layer, len(lengths), torch.float64)
+    parts = start if isinstance(start, tuple) else (start,)
+    floats = [part.requires_grad_() for part in parts if part.is_floating_point()]
+
+    def function(steps, *tensors):
+        mine = iter(tensors)
+        state = by_part(lambda part: next(mine) if part.is_floating_point() else part, start)
+        weights = dict(zip(names, mine, strict=True))
+        arguments = (steps[packing.to_packed], packing, state)
+        states, last = torch.func.functional_call(layer, weights, arguments)
+        last = last if isinstance(last, tuple) else (last,)
+        return states, *(part for part in last if part.is_floating_point())
+
+    packing = Packing(np.array(lengths))
+    assert torch.autograd.gradcheck(function, (steps, *floats, *layer.parameters()), fast_mode=True)
+
+
+def test_without_options_the_fast_layers_are_as_they_were():
+    for cell, none in (
+        ("lstm", {"peepholes": False, "coupled": False}),
+        ("gru", {"reset": "after"}),
+    ):
+        assert type(make_layer(cell, F, H, none)) is type(make_layer(cell, F, H))
+        assert isinstance(make_layer(cell, F, H, none), TorchLayer)
+
+
+def test_time_constants_are_spread_and_trained_or_not():
+    layer = make_layer("leaky", F, H, {"time_scales": (1, 32)})
+    scales = 1 / layer.weights()[1].detach().numpy()
+    np.testing.assert_allclose(scales, 2.0 ** np.arange(H), rtol=1e-5)
+    names = dict(layer.named_parameters())
+    assert "log_time_constant" in names
+    for options in ({}, {"time_scales": (1, 32)}):
+        fixed = make_layer("leaky", F, H, options | {"learn_leak": False})
+        assert not {"log_time_constant", "leak_rate"} & dict(fixed.named_parameters()).keys()
+
+
+@pytest.mark.parametrize("ages", [None, [0, 0, 0], [4, 4, 4], [1, 4, 6]])
+def test_modules_compute_at_their_ticks_alone(monkeypatch, ages):
+    """What is not due is not computed: products are counted."""
+    layer, lengths, periods = make_layer("clockwork", F, H, {"periods": (1, 4)}), [9, 9, 9], (1, 4)
+    widths, addmm = [], torch.addmm
+    monkeypatch.setattr(
+        torch, "addmm", lambda *args: widths.append(args[2].shape[1]) or addmm(*args)
+    )
+    state = None
+    if ages is not None:
+        state = ClockworkState(torch.zeros(3, H), torch.tensor(ages)[:, None])
+    run(layer, torch.randn(27, F), lengths, state)
+    steps = np.arange(9)[:, None] + (ages or [0])
+    due = [int((steps % period == 0).any(axis=1).sum()) for period in periods]
+    assert len(widths) == sum(due)
+
+
+@pytest.mark.parametrize(
+    ("cell", "options", "message"),
+    [
+        ("clockwork", {"periods": (1, 2, 4, 8)}, "hidden_size=4 or 8"),
+        ("clockwork", {"periods": ()}, "one or more positive integers"),
+        ("clockwork", {"periods": (1, 2.5)}, "positive integers"),
+        ("skip", {"lags": (1, 0)}, "positive integers"),
+        ("skip", {"lags": (2, 2)}, "differ"),
+        ("skip", {"lags": 3}, "does not suit cell='skip'"),
+        ("leaky", {"time_scales": (0.5, 9)}, "at least 1"),
+        ("leaky", {"time_scales": (9, 2)}, "shortest and the longest"),
+        ("gru", {"reset": "never"}, "'after' or 'before'"),
+        ("lstm", {"peepholes": 2}, "peepholes=2"),
+        *((cell, {"no_such_option": 1}, "no_such_option") for cell in CELLS),
+    ],
+)
+def test_options_that_do_not_suit_are_named(cell, options, message):
+    with pytest.raises(ValueError, match=message):
+        make_layer(cell, F, H, options)

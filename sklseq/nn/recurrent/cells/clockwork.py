@@ -85,14 +85,14 @@ class Clockwork(Layer):
         ages = np.zeros(len(packing), dtype=np.int64)
         if state is not None and not state.time.is_meta:
             ages = state.time.squeeze(1).cpu().numpy()
-        ticks = self._ticks(x, packing, ages)
+        ticks, weights = self._ticks(x, packing, ages), self._weights()
         initial = None if state is None else state.hidden
         h = x.new_zeros(packing.batch_sizes[0], self.hidden_size)
         states = []
         for t, n in enumerate(packing.batch_sizes):
             if t in packing.beginnings or n < len(h):
                 h = packing.carried(t, h, initial)
-            h = self._next(h, [tick.get(t) for tick in ticks])
+            h = self._next(h, weights, [tick.get(t) for tick in ticks])
             states.append(h)
         joined = torch.cat(states)
         if not need_last:
@@ -109,7 +109,7 @@ class Clockwork(Layer):
             ticks = state.time % module.period == 0
             drive = self._drive(module, x_t) if ticks.is_meta or bool(ticks.any()) else None
             drives.append(None if drive is None else (drive, ticks))
-        return ClockworkState(self._next(state.hidden, drives), state.time + 1)
+        return ClockworkState(self._next(state.hidden, self._weights(), drives), state.time + 1)
 
     def _drive(self, module: Module, x: Tensor) -> Tensor:
         units = slice(module.first, module.end)
@@ -149,16 +149,19 @@ class Clockwork(Layer):
             )
         return ticks
 
-    def _next(self, h: Tensor, drives: list[tuple[Tensor, Tensor | None] | None]) -> Tensor:
+    def _weights(self) -> list[Tensor]:
+        return [weight.t().contiguous() for weight in self.weight_hh]
+
+    def _next(
+        self, h: Tensor, weights: list[Tensor], drives: list[tuple[Tensor, Tensor | None] | None]
+    ) -> Tensor:
         """The state of all units where these modules, not None, compute theirs."""
         parts, kept = [], 0
-        for module, weight, tick in zip(
-            self.modules_by_period, self.weight_hh, drives, strict=True
-        ):
+        for module, weight, tick in zip(self.modules_by_period, weights, drives, strict=True):
             if tick is None:
                 continue
             (drive, mask), (_, first, end) = tick, module
-            new = torch.tanh(torch.addmm(drive, h[:, first:] if first else h, weight.t()))
+            new = torch.tanh(torch.addmm(drive, h[:, first:] if first else h, weight))
             if mask is not None:
                 new = torch.where(mask, new, h[:, first:end])
             if kept < first:

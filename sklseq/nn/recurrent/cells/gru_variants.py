@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from sklseq.nn.recurrent.cells.options import one_of
-from sklseq.nn.recurrent.cells.recurrence import Recurrence, uniform
+from sklseq.nn.recurrent.cells.recurrence import Recurrence, sigmoid, uniform
 from sklseq.nn.recurrent.cells.torch_layers import GRU
 from sklseq.nn.recurrent.layer import Layer, State
 
@@ -34,7 +34,7 @@ class GRUResetBefore(Recurrence):
 
     def next(self, drive: Tensor, state: State, *weights: Tensor) -> State:
         of_gates, of_new = drive.split([2 * self.hidden_size, self.hidden_size], dim=1)
-        r, z = torch.sigmoid(torch.addmm(of_gates, state, weights[0])).chunk(2, dim=1)
+        r, z = map(sigmoid, torch.addmm(of_gates, state, weights[0]).chunk(2, dim=1))
         new = torch.tanh(torch.addmm(of_new, r * state, weights[1]))
         return torch.lerp(new, state, z)
 
@@ -65,7 +65,7 @@ class Minimal(Recurrence):
 
     def next(self, drive: Tensor, state: State, *weights: Tensor) -> State:
         of_gate, of_new = drive.chunk(2, dim=1)
-        f = torch.sigmoid(torch.addmm(of_gate, state, weights[0]))
+        f = sigmoid(torch.addmm(of_gate, state, weights[0]))
         new = torch.tanh(torch.addmm(of_new, f * state, weights[1]))
         return torch.lerp(state, new, f)
 
@@ -107,9 +107,9 @@ class GRUShared(_WithGlobalGates):
     def next(self, drive: Tensor, state: State, *weights: Tensor) -> State:
         of_new, of_gates = drive.split([self.hidden_size, self.hidden_size + 1], dim=1)
         candidate, gates = weights
-        z, r = torch.sigmoid(torch.addmm(of_gates, state, gates)).split([self.hidden_size, 1], 1)
-        new = torch.tanh(torch.addmm(of_new, r * state, candidate))
-        return torch.lerp(new, state, z)
+        z, r = torch.addmm(of_gates, state, gates).split([self.hidden_size, 1], dim=1)
+        new = torch.tanh(torch.addmm(of_new, sigmoid(r) * state, candidate))
+        return torch.lerp(new, state, sigmoid(z))
 
 
 class GRUGlobalLocal(_WithGlobalGates):
@@ -134,7 +134,10 @@ class GRUGlobalLocal(_WithGlobalGates):
     def next(self, drive: Tensor, state: State, *weights: Tensor) -> State:
         size, (candidate, gates) = self.hidden_size, weights
         of_new, of_gates = drive.split([size, 2 * size + 2], dim=1)
-        all_gates = torch.sigmoid(torch.addmm(of_gates, state, gates))
-        r, z, of_r, of_z = all_gates.split([size, size, 1, 1], dim=1)
-        new = torch.tanh(torch.addmm(of_new, r * of_r * state, candidate))
-        return torch.lerp(new, state, z * of_z)
+        local, of_all = torch.addmm(of_gates, state, gates).split([2 * size, 2], dim=1)
+        (r, z), (r_of_all, z_of_all) = (
+            sigmoid(local).chunk(2, dim=1),
+            sigmoid(of_all).chunk(2, dim=1),
+        )
+        new = torch.tanh(torch.addmm(of_new, r * r_of_all * state, candidate))
+        return torch.lerp(new, state, z * z_of_all)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from sklseq.nn.recurrent.cells.options import one_of
-from sklseq.nn.recurrent.cells.recurrence import Recurrence, uniform
+from sklseq.nn.recurrent.cells.recurrence import Recurrence, sigmoid, uniform
 from sklseq.nn.recurrent.cells.torch_layers import LSTM, LSTMState
 from sklseq.nn.recurrent.layer import Layer, State
 
@@ -32,7 +32,6 @@ class LSTMVariant(Recurrence):
     def __init__(
         self, input_size: int, hidden_size: int, peepholes: bool = False, coupled: bool = False
     ):
-        self.coupled = coupled
         self.gates = ("keep", "new", "output") if coupled else ("take", "keep", "new", "output")
         super().__init__(input_size, hidden_size)
         n = len(self.gates) - 1
@@ -43,20 +42,19 @@ class LSTMVariant(Recurrence):
         return LSTMState(zeros, zeros)
 
     def weights(self) -> tuple[Tensor, ...]:
-        peepholes = () if self.peephole is None else self.peephole.unbind()
-        return self.weight_hh.t(), *peepholes
+        return self.weight_hh.t(), *(() if self.peephole is None else self.peephole.unbind())
 
     def next(self, drive: Tensor, state: State, *weights: Tensor) -> State:
         (h, c), (weight, *peepholes) = state, weights
         *gates, new, o = torch.addmm(drive, h, weight).split(self.hidden_size, dim=1)
         if peepholes:
-            gates = [torch.addcmul(a, p, c) for a, p in zip(gates, peepholes, strict=False)]
-        *i, f = (torch.sigmoid(gate) for gate in gates)
+            gates = [a + p * c for a, p in zip(gates, peepholes, strict=False)]
+        *i, f = map(sigmoid, gates)
         new = torch.tanh(new)
-        c = torch.lerp(new, c, f) if self.coupled else torch.addcmul(f * c, i[0], new)
+        c = f * c + i[0] * new if i else torch.lerp(new, c, f)
         if peepholes:
-            o = torch.addcmul(o, peepholes[-1], c)
-        return LSTMState(torch.sigmoid(o) * torch.tanh(c), c)
+            o = o + peepholes[-1] * c
+        return LSTMState(sigmoid(o) * torch.tanh(c), c)
 
 
 def make_lstm(

@@ -5,18 +5,28 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, pad
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.layer import Layer, State, by_part, output_of
 
-__all__ = ["Recurrence", "uniform"]
+__all__ = ["Recurrence", "sigmoid", "uniform"]
 
 
 def uniform(hidden_size: int, *shape: int) -> nn.Parameter:
     """A parameter drawn as those of torch's recurrent layers are."""
     bound = 1 / math.sqrt(hidden_size)
     return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """Of rows ``(n, size)``, each of which is rounded in the same way in inference.
+
+    Torch computes the last few numbers of a tensor in one piece in another way than the others.
+    """
+    if x.is_contiguous() and not torch.is_grad_enabled():
+        x = pad(x, (0, 1))[:, :-1]
+    return torch.sigmoid(x)
 
 
 class Recurrence(Layer):
@@ -64,7 +74,8 @@ class Recurrence(Layer):
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True
     ) -> tuple[Tensor, State | None]:
         drives = packing.map(self.drive, x).split(packing.batch_sizes)
-        weights, now = tuple(self.weights()), self.start(drives[0])
+        weights = [weight.contiguous() for weight in self.weights()]
+        now = self.start(drives[0])
         endings, place = packing.endings if need_last else ({}, None)
         outputs, ended = [], []
         for t, drive in enumerate(drives):
