@@ -158,6 +158,12 @@ class Packing:
         index[self._packed_of_stacked] = self._position(self._owner, mirrored)
         return self._index(index)
 
+    def packed(self, values: NDArray[Any], free: Any) -> NDArray[Any]:
+        """Values of stacked steps in packed order, and this one for what is free in lanes."""
+        packed = np.full(self._sizes.sum(), free, dtype=values.dtype)
+        packed[self._packed_of_stacked] = values
+        return packed
+
     @cached_property
     def previous(self) -> Tensor:
         """Packed position of the step before, for all steps but the first; not with lanes."""
@@ -199,6 +205,17 @@ class Packing:
             strict=True,
         )
         return dict(zip((times * grid).tolist(), both, strict=True))
+
+    @cached_property
+    def endings(self) -> tuple[dict[int, Tensor], Tensor]:
+        """Steps at which sequences end: their rows; and the place of each sequence among all."""
+        position = self._position(slice(None), np.maximum(self.lengths - 1, 0))
+        times = np.searchsorted(self._offsets, position, "right") - 1
+        order = np.argsort(times, kind="stable")
+        found, first = np.unique(times[order], return_index=True)
+        rows = self._index((position - self._offsets[times])[order])
+        parts = rows.tensor_split(first[1:].tolist())
+        return dict(zip(found.tolist(), parts, strict=True)), self._index(_inverse(order))
 
     def carried(self, time: int, before: Tensor, initial: Tensor | None) -> Tensor:
         """Rows of a state as they enter step number `time` in packed order.
