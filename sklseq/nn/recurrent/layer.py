@@ -1,7 +1,7 @@
 """The contract of all recurrent layers: one layer in one direction, with a state in and out."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from torch import Tensor, nn
 
@@ -20,6 +20,8 @@ class Layer(nn.Module):
     """A recurrent layer ``(input_size, hidden_size, **cell_options)`` over packed steps."""
 
     hidden_size: int
+    parallel: ClassVar[bool] = False
+    """Whether the steps of a sequence are computed at once."""
 
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True

@@ -7,12 +7,22 @@ from torch import nn
 
 from sklseq.nn.recurrent.cells.any_cell import AnyCell
 from sklseq.nn.recurrent.cells.leaky import Leaky
+from sklseq.nn.recurrent.cells.linear import MinGRU, MinLSTM
+from sklseq.nn.recurrent.cells.lru import LRU
 from sklseq.nn.recurrent.cells.torch_layers import GRU, LSTM, RNN
 from sklseq.nn.recurrent.layer import Layer
 
 __all__ = ["CELLS", "make_layer"]
 
-CELLS: dict[str, Callable[..., Layer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU, "leaky": Leaky}
+CELLS: dict[str, Callable[..., Layer]] = {
+    "rnn": RNN,
+    "lstm": LSTM,
+    "gru": GRU,
+    "leaky": Leaky,
+    "mingru": MinGRU,
+    "minlstm": MinLSTM,
+    "lru": LRU,
+}
 
 
 def make_layer(
