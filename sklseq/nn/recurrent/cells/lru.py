@@ -37,8 +37,8 @@ class LRU(Layer):
     ``u(t) = gelu(Re(C h(t)) + D x(t))``, and the layer puts out the gated
     ``y(t) = u(t) * sigmoid(V u(t) + c)`` of `hidden_size`, as many as there are eigenvalues. (The
     block of Orvieto et al. 2023, Resurrecting recurrent neural networks for long sequences, section
-    3.1, with the gate of Smith et al. 2023, Simplified state space layers for sequence modeling,
-    appendix G.1; without its normalization and skip.) The state is a named tuple of y and h.
+    3.1, with the gate of Smith et al. 2023, Simplified state space layers for sequence modeling;
+    without its normalization and skip.) The state is a named tuple of y and h.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class LRU(Layer):
         ``a(t) = tanh(A x(t) + d)`` and ``g(t) = sqrt(1 - a(t)^2)``, and a trained h(0). A sign that
         the input can turn is what states of a linear recurrence need to count modulo two (Grazzi
         et al. 2025, Unlocking state-tracking in linear RNNs through negative eigenvalues, theorem
-        1); with the same eigenvalues at all steps, or only positive ones, they cannot.
+        1): eigenvalues that are never negative cannot, those inside the circle at all steps forget.
     r_min, r_max : float, default=0 and 1
         Modulus of the eigenvalues in the beginning: complex ones are spread evenly over the ring
         between the two, signed ones have both signs. Near 1 states remember long.
