@@ -37,12 +37,12 @@ def measured(name: str, model: Any, chosen: np.ndarray) -> None:
 
 
 print("| model | accuracy | fit, s | predictions a second |\n|---|---|---|---|")
-for covariance in ("diagonal", "full"):
+for covariance in ("diag", "full"):
     hmm = HMMClassifier(
         variant=variants.GaussianMixtureHMM,
         model_kwargs={
             "n_states": 5,
-            "n_components": 3 if covariance == "diagonal" else 1,
+            "n_components": 3 if covariance == "diag" else 1,
             "covariance": covariance,
             "topology": "left-right",
             "random_state": 0,

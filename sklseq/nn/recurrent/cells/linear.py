@@ -37,7 +37,7 @@ class ScannedLayer(Layer):
     """
 
     parallel = True
-    n_gates: int
+    gates: tuple[str, ...]
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class ScannedLayer(Layer):
     ):
         super().__init__()
         self.hidden_size = hidden_size
-        bound, size = 1 / math.sqrt(hidden_size), (self.n_gates + 1) * hidden_size
+        bound, size = 1 / math.sqrt(hidden_size), len(self.gates) * hidden_size
         self.weight = nn.Parameter(torch.empty(size, input_size).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(size).uniform_(-bound, bound))
         if time_scales is not None:
@@ -99,7 +99,7 @@ class MinGRU(ScannedLayer):
         As in `ScannedLayer`.
     """
 
-    n_gates = 1
+    gates = ("take", "new")
 
     def _begin_with(self, log_ratio: Tensor) -> None:
         self.bias.data[: self.hidden_size] = -log_ratio
@@ -123,7 +123,7 @@ class MinLSTM(ScannedLayer):
         As in `ScannedLayer`.
     """
 
-    n_gates = 2
+    gates = ("keep", "take", "new")
 
     def _begin_with(self, log_ratio: Tensor) -> None:
         # f / (f + i) of these two is sigmoid(log_ratio).
