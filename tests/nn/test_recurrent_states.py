@@ -32,7 +32,12 @@ class Scaled(nn.Module):
         return self.inner(self.scale * x, state)
 
 
-ALL = [(name, {}) for name in CELLS] + [(nn.GRUCell, {}), (Scaled, {"scale": 0.5})]
+ALL = [(name, {}) for name in CELLS] + [
+    ("rnn", {"activation": "relu"}),
+    ("deep_transition", {"layer_sizes": (4, 2), "shortcut": True}),
+    (nn.GRUCell, {}),
+    (Scaled, {"scale": 0.5}),
+]
 all_cells = pytest.mark.parametrize(("cell", "options"), ALL, ids=str)
 
 

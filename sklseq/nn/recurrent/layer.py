@@ -20,6 +20,12 @@ class Layer(nn.Module):
     """A recurrent layer ``(input_size, hidden_size, **cell_options)`` over packed steps."""
 
     hidden_size: int
+    gates: tuple[str, ...] = ()
+    """What each block of rows of the weights is for.
+
+    "keep" is a gate that keeps the old state where it is 1, "take" one that lets the new one in;
+    any other word will do for other blocks. See `initialization`.
+    """
 
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True

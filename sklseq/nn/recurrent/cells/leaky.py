@@ -24,6 +24,8 @@ class Leaky(Layer):
     input_size, hidden_size : int
     """
 
+    gates = ("new",)
+
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__()
         self.hidden_size = hidden_size

@@ -6,13 +6,20 @@ from typing import Any
 from torch import nn
 
 from sklseq.nn.recurrent.cells.any_cell import AnyCell
+from sklseq.nn.recurrent.cells.deep_transition import DeepTransition
 from sklseq.nn.recurrent.cells.leaky import Leaky
 from sklseq.nn.recurrent.cells.torch_layers import GRU, LSTM, RNN
 from sklseq.nn.recurrent.layer import Layer
 
 __all__ = ["CELLS", "make_layer"]
 
-CELLS: dict[str, Callable[..., Layer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU, "leaky": Leaky}
+CELLS: dict[str, Callable[..., Layer]] = {
+    "rnn": RNN,
+    "lstm": LSTM,
+    "gru": GRU,
+    "leaky": Leaky,
+    "deep_transition": DeepTransition,
+}
 
 
 def make_layer(
