@@ -110,6 +110,6 @@ def start_weights(model: Any, module: nn.Module, n_steps: int) -> None:
     words = np.random.SeedSequence(model._seed, spawn_key=(1,)).generate_state(1, np.uint64)
     generator.manual_seed(int(words[0] >> 1))
     if model.init is not None:
-        initialize_recurrent(module, model.init, generator, model.spectral_radius)
+        initialize_recurrent(module, model.cell, model.init, generator, model.spectral_radius)
     if model.forget_bias is not None:
-        set_forget_bias(module, model.forget_bias, n_steps, generator)
+        set_forget_bias(module, model.cell, model.forget_bias, n_steps, generator)

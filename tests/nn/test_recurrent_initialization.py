@@ -37,7 +37,7 @@ def with_gates():
 @torch.no_grad()
 def started(cell, init, seed=0, **options):
     layer = make_layer(cell, F, H, options).double()
-    initialize_recurrent(layer, init, generator(seed))
+    initialize_recurrent(layer, cell, init, generator(seed))
     return layer
 
 
@@ -64,7 +64,7 @@ def test_each_gate_is_orthogonal(cell):
 def test_each_gate_has_the_spectral_radius(cell):
     layer = make_layer(cell, F, H).double()
     with torch.no_grad():
-        initialize_recurrent(layer, "esn", generator(), 1.25)
+        initialize_recurrent(layer, cell, "esn", generator(), 1.25)
     for block in recurrent_blocks(layer):
         assert np.abs(np.linalg.eigvals(block.numpy())).max() == pytest.approx(1.25)
 
@@ -100,7 +100,7 @@ def test_the_start_does_not_depend_on_the_type_of_the_weights():
     double = RecurrentStack("lstm", F, 4, 2, bidirectional=True).double()
     with torch.no_grad():
         for one in (stack, double):
-            initialize_recurrent(one, "orthogonal", generator())
+            initialize_recurrent(one, "lstm", "orthogonal", generator())
     for a, b in zip(stack.parameters(), double.parameters(), strict=True):
         torch.testing.assert_close(a.double(), b, rtol=0, atol=1e-7)
 
@@ -147,9 +147,9 @@ def test_a_cell_without_the_weights_or_gates_is_refused_by_name():
     with pytest.raises(ValueError, match="cell Plain has no recurrent weights"):
         started(Plain, "orthogonal")
     with pytest.raises(ValueError, match="cell 'rnn' has no gate that keeps"):
-        set_forget_bias(make_layer("rnn", F, H), 1.0, 10, generator())
+        set_forget_bias(make_layer("rnn", F, H), "rnn", 1.0, 10, generator())
     with pytest.raises(ValueError, match="cell GRUCell has no gate that keeps"):
-        set_forget_bias(make_layer(nn.GRUCell, F, H), 1.0, 10, generator())
+        set_forget_bias(make_layer(nn.GRUCell, F, H), nn.GRUCell, 1.0, 10, generator())
 
 
 def summed_biases(layer):
@@ -164,7 +164,7 @@ def test_a_number_is_the_bias_of_the_gates_that_keep(cell):
     layer = make_layer(cell, F, H).double()
     before = summed_biases(layer)
     with torch.no_grad():
-        set_forget_bias(layer, 1.5, 10, generator())
+        set_forget_bias(layer, cell, 1.5, 10, generator())
     after = summed_biases(layer)
     if "keep" in after:
         assert (after.pop("keep") == 1.5).all()
@@ -178,7 +178,7 @@ def test_chrono_biases_spread_time_scales_over_the_longest_sequence(cell):
     T, units = 500, 4000
     layer = make_layer(cell, 1, units).double()
     with torch.no_grad():
-        set_forget_bias(layer, "chrono", T, generator())
+        set_forget_bias(layer, cell, "chrono", T, generator())
     biases = summed_biases(layer)
     kept = biases["keep"] if "keep" in biases else -biases["take"]
     u = np.sort(kept.exp().numpy())
@@ -195,7 +195,7 @@ def test_units_with_chrono_biases_forget_as_slowly_as_they_should():
     layer = make_layer("lstm", 1, 5).double()
     for parameter in layer.parameters():
         parameter.zero_()
-    set_forget_bias(layer, "chrono", 100, generator())
+    set_forget_bias(layer, "lstm", "chrono", 100, generator())
     u = summed_biases(layer)["keep"].exp()
     state = layer.step(torch.zeros(1, 1).double())
     state = state._replace(cell=torch.ones(1, 5).double())

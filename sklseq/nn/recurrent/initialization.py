@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Generator, Tensor, nn
 
-from sklseq.nn.recurrent.cells.any_cell import AnyCell
-from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.layer import Layer
 
 __all__ = ["RECURRENT_INITS", "initialize_recurrent", "set_forget_bias"]
@@ -60,13 +58,15 @@ RECURRENT_INITS: dict[str, tuple[_Draw, _Draw]] = {
 
 
 def initialize_recurrent(
-    module: nn.Module, init: str, generator: Generator, radius: float = 0.9
+    module: nn.Module, cell: str | type, init: str, generator: Generator, radius: float = 0.9
 ) -> None:
-    """_Draw the weights of all recurrent layers anew, gate by gate; their biases become zero.
+    """Draw the weights of all recurrent layers anew, gate by gate; their biases become zero.
 
     Parameters
     ----------
     module : Module
+    cell : str or type
+        What an error calls the cell of the layers.
     init : {"xavier", "he", "orthogonal", "identity", "esn"}
         Of the weights of the state: Glorot & Bengio (2010), equation 16; He et al. (2015),
         equation 10; Saxe et al. (2014); the identity, with input weights of deviation 0.001
@@ -98,19 +98,21 @@ def initialize_recurrent(
                 parameter.zero_()
         if not found:
             raise ValueError(
-                f"init={init!r}: {_name(layer)} has no recurrent weights 'weight_hh' to "
+                f"init={init!r}: {_name(cell)} has no recurrent weights 'weight_hh' to "
                 "initialize. Set init=None, which leaves the start to the cell."
             )
 
 
 def set_forget_bias(
-    module: nn.Module, bias: float | str, n_steps: int, generator: Generator
+    module: nn.Module, cell: str | type, bias: float | str, n_steps: int, generator: Generator
 ) -> None:
     """Set the bias of the gates that keep the state, in all recurrent layers.
 
     Parameters
     ----------
     module : Module
+    cell : str or type
+        What an error calls the cell of the layers.
     bias : float or "chrono"
         A number is the bias of the gates that keep (Gers et al. 2000; Jozefowicz et al. 2015); of
         a layer that has none, its negative is that of the gates that take the new in. "chrono"
@@ -129,7 +131,7 @@ def set_forget_bias(
     for layer in _layers(module):
         if not {"keep", "take"} & set(layer.gates):
             raise ValueError(
-                f"forget_bias={bias!r}: {_name(layer)} has no gate that keeps its state. Set "
+                f"forget_bias={bias!r}: {_name(cell)} has no gate that keeps its state. Set "
                 "forget_bias=None, or take cell='lstm' or 'gru'."
             )
         if isinstance(bias, str):
@@ -149,7 +151,7 @@ def set_forget_bias(
                     block.copy_(torch.zeros_like(value) if found else value)
             found = True
         if not found:
-            raise ValueError(f"forget_bias={bias!r}: {_name(layer)} has no bias. Set it to None.")
+            raise ValueError(f"forget_bias={bias!r}: {_name(cell)} has no bias. Set it to None.")
 
 
 def _layers(module: nn.Module) -> Iterator[Layer]:
@@ -162,7 +164,5 @@ def _n_blocks(layer: Layer, weights: Tensor) -> int:
     return 1 if rest or (layer.gates and n > len(layer.gates)) else n
 
 
-def _name(layer: Layer) -> str:
-    if isinstance(layer, AnyCell):
-        return f"cell {type(layer.cell).__name__}"
-    return f"cell {next(name for name, cell in CELLS.items() if cell is type(layer))!r}"
+def _name(cell: str | type) -> str:
+    return f"cell {cell!r}" if isinstance(cell, str) else f"cell {cell.__name__}"
