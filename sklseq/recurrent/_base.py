@@ -32,6 +32,11 @@ from sklseq.parts.steps_or_symbols import (
     steps_as_read_by,
 )
 from sklseq.parts.validation import Validation
+from sklseq.recurrent._architecture import (
+    ArchitectureParameters,
+    architecture_of,
+    start_weights,
+)
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -70,6 +75,14 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         "boolean",
     )
     dropout: float = param(0.0, "Share of each layer's outputs dropped in training.", real(0, 1))
+    skip_connections: str | None = same(ArchitectureParameters, "skip_connections")
+    normalization: str | None = same(ArchitectureParameters, "normalization")
+    input_layer_sizes: Any = same(ArchitectureParameters, "input_layer_sizes")
+    output_layer_sizes: Any = same(ArchitectureParameters, "output_layer_sizes")
+    feedforward_activation: str = same(ArchitectureParameters, "feedforward_activation")
+    init: str | None = same(ArchitectureParameters, "init")
+    spectral_radius: float = same(ArchitectureParameters, "spectral_radius")
+    forget_bias: Any = same(ArchitectureParameters, "forget_bias")
     pooling: str = param(
         "last",
         "Summary of a sequence's states: the 'last' state (of each direction), their "
@@ -203,6 +216,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "bidirectional": self.bidirectional,
             "dropout": self.dropout,
             "pooling": None if self._per_step else self.pooling,
+            **architecture_of(self),
         }
 
     def _vector_size(self) -> int:
@@ -215,6 +229,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         return module
 
     def _initialize(self, module: Any, rows: SequenceRows) -> None:
+        start_weights(self, module, int(rows.lengths.max()))
         left_out = self.__dict__.pop("_vectors_left_out", False)
         if self.embedding is not None:
             start_from(self.embedding, self.vocabulary_, module.embedding.weight)

@@ -167,9 +167,10 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         Returns
         -------
         ndarray of shape (n_sequences, n_features_out)
-            ``n_features_out`` is `hidden_size`, twice that if bidirectional. With
-            ``target="step"``: ``(n_sequences, n_steps, n_features_out)``, ``(n_steps,
-            n_features_out)`` for one series, or an object array of them for ragged X.
+            ``n_features_out`` is `hidden_size`, twice that if bidirectional, as often as there are
+            layers with ``skip_connections="dense"``. With ``target="step"``:
+            ``(n_sequences, n_steps, n_features_out)``, ``(n_steps, n_features_out)`` for one
+            series, or an object array of them for ragged X.
         """
         sequences = self._read_fitted(X)
         states = self._run("features", sequences, per_part=self._per_step)
