@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
-from sklseq.nn.recurrent.layer import State
+from sklseq.nn.ragged.pooling import AttentionPooling, joined_means, max_pool, mean_pool
+from sklseq.nn.recurrent.carried import Carried
+from sklseq.nn.recurrent.layer import State, output_of
 from sklseq.nn.recurrent.stack import RecurrentStack
 
 __all__ = ["NeighborNetwork", "RecurrentNetwork"]
@@ -63,7 +65,7 @@ class RecurrentNetwork(nn.Module):
         )
         self.head = nn.Linear(self.stack.output_size, n_outputs)
 
-    def forward(self, steps: Tensor, packing: Packing) -> Tensor:
+    def forward(self, steps: Tensor, packing: Packing, carried: Carried | None = None) -> Tensor:
         """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling.
 
         Parameters
@@ -71,15 +73,36 @@ class RecurrentNetwork(nn.Module):
         steps : Tensor of shape (sum of lengths, n_features) or, of symbols, (sum of lengths,)
         packing : Packing
             Of the n sequences.
+        carried : Carried or None, default=None
+            Given, these are further steps of sequences of which it holds the states; it holds
+            those after them then. Pooled outputs are those of all steps so far.
         """
-        x = self.embedded(steps).index_select(0, packing.to_packed)
-        states, _ = self.stack(x, packing, need_last=False)
-        features = self.pooled(states, packing)
+        if carried is None:
+            x = self.embedded(steps).index_select(0, packing.to_packed)
+            states, _ = self.stack(x, packing, need_last=False)
+        else:
+            states = self.read_on(steps, packing, carried)
+        features = self.pooled(states, packing, carried)
         return packing.map(self.head, features) if self.pooling is None else self.head(features)
 
-    def features(self, steps: Tensor, packing: Packing) -> Tensor:
+    def features(self, steps: Tensor, packing: Packing, carried: Carried | None = None) -> Tensor:
         """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled."""
-        return self.pooled(self.states(steps, packing, need_last=False)[0], packing)
+        if carried is None:
+            states, _ = self.states(steps, packing, need_last=False)
+        else:
+            states = self.read_on(steps, packing, carried)
+        return self.pooled(states, packing, carried)
+
+    def read_on(self, steps: Tensor, packing: Packing, carried: Carried) -> Tensor:
+        """States in packed order of further steps of sequences."""
+        one_step = len(packing.batch_sizes) == 1 and packing.lanes is None
+        if one_step and not self.training:  # of a stream: a fraction of what a layer's kernel takes
+            after = self.stack.step(self.embedded(steps), carried.state)
+            states = output_of(after[-1])
+        else:
+            states, after = self.states(steps, packing, carried.state, not carried.ends)
+        carried.keep(None if carried.ends else after)
+        return states
 
     def states(
         self,
@@ -92,20 +115,45 @@ class RecurrentNetwork(nn.Module):
         x = self.embedded(steps).index_select(0, packing.to_packed)
         return self.stack(x, packing, state, need_last=need_last)
 
+    @property
+    def reads_on(self) -> bool:
+        """Whether it can read sequences part by part: backward it cannot."""
+        return not self.stack.backward_layers
+
     def embedded(self, steps: Tensor) -> Tensor:
         """Vectors of steps: their features, or what is learned for their symbols."""
         return steps if self.embedding is None else self.embedding(steps)
 
-    def pooled(self, states: Tensor, packing: Packing) -> Tensor:
-        """States of all steps, stacked, or one vector for each sequence."""
+    def pooled(self, states: Tensor, packing: Packing, carried: Carried | None = None) -> Tensor:
+        """States of all steps, stacked, or one vector for each sequence.
+
+        With `carried` it is that of all steps so far.
+        """
         if self.pooling == "last":
             return self.stack.ends(states, packing)
         stacked = states.index_select(0, packing.to_stacked)
         if self.pooling is None:
             return stacked
+        if carried is not None:
+            carried.summary = self._summary(stacked, packing, carried.summary)
+            return carried.summary[0]
         if self.attention is not None:
             return self.attention(stacked, packing)
         return (mean_pool if self.pooling == "mean" else max_pool)(stacked, packing)
+
+    def _summary(
+        self, stacked: Tensor, packing: Packing, before: tuple[Tensor, ...] | None
+    ) -> tuple[Tensor, ...]:
+        """What is pooled of all steps so far, and what it takes to go on with it."""
+        if self.pooling == "max":
+            largest = max_pool(stacked, packing)
+            return (largest if before is None else torch.maximum(before[0], largest),)
+        if self.attention is not None:
+            mean, log_weight = self.attention.weighted(stacked, packing)
+        else:
+            mean = mean_pool(stacked, packing)
+            log_weight = torch.from_numpy(packing.lengths).to(mean)[:, None].log()
+        return (mean, log_weight) if before is None else joined_means(before, (mean, log_weight))
 
 
 class NeighborNetwork(RecurrentNetwork):
@@ -129,10 +177,13 @@ class NeighborNetwork(RecurrentNetwork):
         self.backward_head = nn.Linear(size, n_outputs) if self.stack.backward_layers else None
 
     def forward(  # type: ignore[override]
-        self, steps: Tensor, packing: Packing
+        self, steps: Tensor, packing: Packing, carried: Carried | None = None
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        states, _ = self.states(steps, packing, need_last=False)
+        if carried is None:
+            states, _ = self.states(steps, packing, need_last=False)
+        else:
+            states = self.read_on(steps, packing, carried)
         stacked = states.index_select(0, packing.to_stacked)
         size = self.head.in_features
         predicted = [self.head(stacked[:, :size])]
