@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import AttentionPooling, joined_means, max_pool, mean_pool
 from sklseq.nn.recurrent.carried import Carried
-from sklseq.nn.recurrent.layer import State, output_of
+from sklseq.nn.recurrent.layer import State, by_part, output_of
 from sklseq.nn.recurrent.stack import RecurrentStack
 
 __all__ = ["NeighborNetwork", "RecurrentNetwork"]
@@ -135,8 +135,9 @@ class RecurrentNetwork(nn.Module):
         if self.pooling is None:
             return stacked
         if carried is not None:
-            carried.summary = self._summary(stacked, packing, carried.summary)
-            return carried.summary[0]
+            summary = self._summary(stacked, packing, carried.summary)
+            carried.summary = by_part(Tensor.detach, summary)
+            return summary[0]
         if self.attention is not None:
             return self.attention(stacked, packing)
         return (mean_pool if self.pooling == "mean" else max_pool)(stacked, packing)
