@@ -1,4 +1,9 @@
-"""Training on series that are too long to be gone through at once."""
+"""Training on series that are too long to be gone through at once.
+
+Truncated backpropagation through time: Williams and Peng (1990), An efficient gradient-based
+algorithm for on-line training of recurrent network trajectories, Neural Computation 2; with
+segments that do not overlap, Sutskever (2013), Training recurrent neural networks, section 2.8.6.
+"""
 
 from typing import Any
 
