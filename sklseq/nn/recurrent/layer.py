@@ -1,7 +1,7 @@
 """The contract of all recurrent layers: one layer in one direction, with a state in and out."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from torch import Tensor, nn
 
@@ -27,6 +27,8 @@ class Layer(nn.Module):
     "keep" is a gate that keeps the old state where it is 1, "take" one that lets the new one in;
     any other word will do for other blocks. See `initialization`.
     """
+    parallel: ClassVar[bool] = False
+    """Whether the steps of a sequence are computed at once."""
 
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True
