@@ -61,8 +61,8 @@ class CellParameters:
         "'gru_global_local' (each a product of one for all units and one for each); of several "
         "time scales, 'leaky' (a time constant for each unit), 'clockwork' (modules of different "
         "periods), 'skip' (states of several steps back); 'deep_transition' (layers from state to "
-        "state); computed for all steps at once, 'mingru', 'minlstm', 'lru'. Or a class whose instances "
-        "``cell(input_size, hidden_size)`` map ``(x_t, state)`` to the next state, as "
+        "state); computed for all steps at once, 'mingru', 'minlstm', 'lru'. Or a class whose "
+        "instances ``cell(input_size, hidden_size)`` map ``(x_t, state)`` to the next state, as "
         "`torch.nn.GRUCell` does.",
         choice(*CELLS),
         type,
