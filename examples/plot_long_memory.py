@@ -2,11 +2,11 @@
 A long memory depends on the start
 ==================================
 
-The copying memory task: a symbol is shown, a pause of 200 steps follows, and then the symbol is asked
-for. A network can only learn from the error at the end what it still knows of the beginning: if the
-state has faded by then, there is nothing to learn from. `forget_bias` and `init` say how weights
-start: with memories of all lengths up to that of the sequences (Tallec and Ollivier 2018, Can
-recurrent neural networks warp time?), or as a rotation, which keeps what is in the state.
+The copying memory task: a symbol is shown, a pause of 200 steps follows, and then the symbol is
+asked for. A network can only learn from the error at the end what it still knows of the beginning:
+if the state has faded by then, there is nothing to learn from. `forget_bias` and `init` say how
+weights start: with memories of all lengths up to that of the sequences (Tallec and Ollivier 2018,
+Can recurrent neural networks warp time?), or as a rotation, which keeps what is in the state.
 """
 
 import matplotlib.pyplot as plt

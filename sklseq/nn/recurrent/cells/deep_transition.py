@@ -42,8 +42,8 @@ class DeepTransition(Layer):
         sizes = [hidden_size] if layer_sizes is None else [*layer_sizes]
         if not sizes or min(sizes) < 1:
             raise ValueError(
-                f"layer_sizes={layer_sizes!r} of the cell 'deep_transition' are not the units of one "
-                "layer at least; without one between two states take cell='rnn'."
+                f"layer_sizes={layer_sizes!r} of the cell 'deep_transition' are not the units of "
+                "one layer at least; without one between two states take cell='rnn'."
             )
         self.hidden_size = hidden_size
         self.weight_ih = _uniform(hidden_size, sizes[0], input_size)
