@@ -9,8 +9,11 @@ weights start: with memories of all lengths up to that of the sequences (Tallec 
 Can recurrent neural networks warp time?), or as a rotation, which keeps what is in the state.
 """
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from sklseq.datasets import make_copying_memory
 from sklseq.recurrent import RecurrentClassifier
@@ -23,6 +26,7 @@ print(X[0][:5], "...", X[0][-5:], "->", y[0])
 # %%
 # Symbols start as unit vectors, and the blank as zero, so that the pause does not fill the state.
 
+warnings.simplefilter("ignore", ConvergenceWarning)  # twelve epochs show what there is to see
 vectors = {k: 0.5 * np.eye(n_symbols + 2)[k] * (k != n_symbols) for k in range(n_symbols + 2)}
 starts = {
     "LSTM": {"cell": "lstm"},
