@@ -84,7 +84,9 @@ class RecurrentExport:
         if hasattr(model, "vocabulary_"):
             self.why = "it reads symbols; fit it on one-hot steps"
         elif not isinstance(layer, TorchLayer):
-            self.why = "ONNX has no operator of its cell; take 'rnn', 'gru' or 'lstm'"
+            settings = {name: model._module_kwargs.get(name) for name in ("cell", "cell_options")}
+            named = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value)
+            self.why = f"ONNX has no operator of {named}; take cell='rnn', 'gru' or 'lstm' as it is"
         elif between:
             self.why = f"{', '.join(between)} are not written between ONNX's recurrent operators"
         elif model._float_type(fresh=False) != "float32":
