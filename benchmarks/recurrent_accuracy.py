@@ -133,7 +133,7 @@ def digits(chosen: list[str]) -> None:
         "SVC, flat": (SVC(), flat),
         "LogisticRegression, flat": (LogisticRegression(max_iter=1000), flat),
     }
-    for name in ("gru", "lstm", "gru, chrono", "rnn, orthogonal", "irnn"):
+    for name in ("gru", "lstm", "rnn, orthogonal", "rnn, orthogonal, layer norm", "irnn"):
         # Without gates a rate of 0.01 is too large.
         own = {"learning_rate": 1e-3} if "rnn" in name else {}
         model = RecurrentClassifier(max_epochs=30, random_state=0, **setting | MODELS[name] | own)
