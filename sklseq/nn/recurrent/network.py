@@ -112,7 +112,11 @@ class RecurrentNetwork(nn.Module):
             Given, these are further steps of sequences of which it holds the states; it holds
             those after them then. Pooled outputs are those of all steps so far.
         """
-        states = self.read_on(steps, packing, carried)
+        if carried is None:
+            x = self.read(self.embedded(steps).index_select(0, packing.to_packed), packing)
+            states, _ = self.stack(x, packing, need_last=False)
+        else:
+            states = self.read_on(steps, packing, carried)
         features = self.pooled(states, packing, carried)
         return packing.map(self.head, features) if self.pooling is None else self.head(features)
 
