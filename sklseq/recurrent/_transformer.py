@@ -17,7 +17,7 @@ from sklseq.nn.recurrent.network import NeighborNetwork
 from sklseq.parts.scaled_steps import scaled_steps
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
-from sklseq.training.rows.batch import Batch, Targets
+from sklseq.training.rows.batch import Batch, Targets, mean_loss
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["RecurrentTransformer"]
@@ -65,6 +65,9 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
 
     @staticmethod
     def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        if len(batch.inputs) > 2:  # a segment, whose targets are the steps that follow
+            (predicted,) = module(*batch.inputs)
+            return mean_loss(_losses(predicted, batch.target), batch)
         ends = np.cumsum(batch.inputs[1].lengths)
         has_next = np.ones(ends[-1], dtype=bool)
         has_next[ends - 1] = False
@@ -154,7 +157,15 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
         if data.steps.ndim == 2:
             data = scaled_steps(self, data, like)
-        return SequenceRows(data.steps, data.lengths, like, targets, per_step=True)
+        return SequenceRows(
+            data.steps,
+            data.lengths,
+            like,
+            targets,
+            per_step=True,
+            segment_steps=self.tbptt_steps,
+            following=True,
+        )
 
     def transform(self, X: Any) -> NDArray[Any]:
         """States of the network.
