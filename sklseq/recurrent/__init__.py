@@ -12,6 +12,7 @@ from sklseq.recurrent._regressors import (
     RecurrentRegressor,
     RNNRegressor,
 )
+from sklseq.recurrent._renet import ReNetClassifier, ReNetRegressor
 from sklseq.recurrent._transformer import RecurrentTransformer
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "LSTMRegressor",
     "RNNClassifier",
     "RNNRegressor",
+    "ReNetClassifier",
+    "ReNetRegressor",
     "RecurrentClassifier",
     "RecurrentRegressor",
     "RecurrentTransformer",
