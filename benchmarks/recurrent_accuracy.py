@@ -1,10 +1,11 @@
 """How well recurrent estimators do on known tasks, in one command.
 
-    python benchmarks/recurrent_accuracy.py [vowels] [select] [digits] [adding]
+    python benchmarks/recurrent_accuracy.py [vowels] [select] [digits] [renet] [adding]
 
 * vowels (the default): Japanese Vowels, official split, 5 seeds, and the vote of the 5;
 * select: how the setting for it was chosen, by cross-validation on the training utterances;
 * digits: scikit-learn's digits read pixel by pixel in a fixed random order, 5-fold;
+* renet: scikit-learn's digits as images, 5-fold;
 * adding: the adding problem with 200 steps.
 """
 
@@ -29,7 +30,7 @@ from skorch.callbacks import Callback
 
 from sklseq.datasets import load_japanese_vowels, make_adding_problem
 from sklseq.preprocessing import PerStep
-from sklseq.recurrent import RecurrentClassifier, RecurrentRegressor
+from sklseq.recurrent import RecurrentClassifier, RecurrentRegressor, ReNetClassifier
 
 CELLS = ("rnn", "gru", "lstm")
 SEEDS = range(5)
@@ -140,6 +141,20 @@ def digits() -> None:
         print(f"| {name} | {each} | {scores.mean():.4f} | {seconds:.1f} |", flush=True)
 
 
+def renet() -> None:
+    """Digits as images of 8x8 pixels; 5-fold accuracy of the defaults."""
+    X, y = load_digits(return_X_y=True)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    print("\nDigits as images\n\n| model | folds | mean | s a fit |\n|---|---|---|---|")
+    models = {"SVC, flat": SVC(), "ReNet": ReNetClassifier(image_shape=(8, 8), random_state=0)}
+    for name, model in models.items():
+        start = time.process_time()
+        scores = cross_val_score(model, X / 16, y, cv=folds)
+        seconds = (time.process_time() - start) / 5
+        each = " ".join(f"{s:.4f}" for s in scores)
+        print(f"| {name} | {each} | {scores.mean():.4f} | {seconds:.1f} |", flush=True)
+
+
 class TestError(Callback):
     """Prints the test error after each epoch; nothing is chosen by it."""
 
@@ -180,6 +195,7 @@ TASKS: dict[str, Callable[[], None]] = {
     "vowels": vowels,
     "select": select,
     "digits": digits,
+    "renet": renet,
     "adding": adding,
 }
 

@@ -86,7 +86,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
             values = super()._read(X, fresh)
             shape: tuple[int, ...] = (1, values.shape[1])
         else:
-            values = read_image_array(X, self._float_type(fresh), type(self).__name__)
+            values = read_image_array(X, type(self).__name__, self._float_type(fresh))
             shape = values.shape[1:]
             if fresh:
                 self.n_features_in_ = int(np.prod(shape))

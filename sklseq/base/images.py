@@ -41,7 +41,7 @@ def read_images(
     Parameters
     ----------
     model : Estimator
-        With ``_float_type(fresh)``, the type that computes.
+        Which scales the channels of images in the type of X.
     X : array-like
     reset : bool
     image_shape : tuple of int or None, default=None
@@ -53,7 +53,7 @@ def read_images(
         Naming the image, and the place in it, at fault.
     """
     X = as_sequences(X)
-    name, dtype = type(model).__name__, model._float_type(reset)
+    name = type(model).__name__
     if is_nested(X):
         X, _ = nested_rows(X, "X")
     if hasattr(X, "toarray"):
@@ -64,15 +64,15 @@ def read_images(
                 f"X is a table, but {name} was fitted on images: give X.reshape(n_images, height, "
                 "width[, channels])."
             )
-        table = read_table(model, X, reset=reset)
+        table = read_table(model, X, reset=reset, scaled=True)
         shape: tuple[int, ...] = (1, table.shape[1])
         if image_shape is not None:
             shape = check_image_shape(image_shape, table.shape[1])
         images = _stacked(table.reshape(len(table), *shape), "table")
     elif hasattr(X, "ndim") and X.ndim > 2:
-        images = _stacked(read_image_array(X, dtype, name), "dense")
+        images = _stacked(read_image_array(X, name), "dense")
     else:
-        images = _read_each(list(X), dtype)
+        images = _read_each(list(X))
     n_channels = images.pixels.shape[1]
     if reset:
         model._fitted_layout, model._n_channels = images.layout, n_channels
@@ -87,16 +87,16 @@ def read_images(
     return images
 
 
-def read_image_array(X: Any, dtype: DTypeLike, name: str) -> NDArray[Any]:
+def read_image_array(X: Any, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
     """Validate an array of images, of float32 or float64.
 
     Parameters
     ----------
     X : array of shape (n_images, height, width) or (n_images, height, width, channels)
-    dtype : dtype
-        Type that computes.
     name : str
         Of the estimator.
+    dtype : dtype or None, default=None
+        Type that computes; None for that of X.
     """
     refuse_times(X)
     images = check_array(
@@ -163,7 +163,7 @@ def _stacked(images: NDArray[Any], layout: Any) -> Images:
     return Images(images.reshape(n * height * width, n_channels), heights, widths, layout)
 
 
-def _read_each(items: list[Any], dtype: DTypeLike) -> Images:
+def _read_each(items: list[Any]) -> Images:
     """Images that are arrays of their own."""
     arrays = [_read_one(i, item) for i, item in enumerate(items)]
     n_channels = [array.shape[2] for array in arrays]
@@ -176,7 +176,7 @@ def _read_each(items: list[Any], dtype: DTypeLike) -> Images:
     pixels = np.concatenate([array.reshape(-1, n_channels[0]) for array in arrays])
     heights, widths = np.array([array.shape[:2] for array in arrays], dtype=np.int64).T
     images = Images(pixels, heights, widths)
-    _check_finite(images, dtype)
+    _check_finite(images)
     return images
 
 
@@ -198,9 +198,10 @@ def _read_one(i: int, item: Any) -> NDArray[Any]:
     return numbers.reshape(height, width, n_channels)
 
 
-def _check_finite(images: Images, dtype: DTypeLike) -> None:
-    """Refuse NaN, infinity and numbers too large to be squared, naming the first."""
-    limit = largest(dtype, squared=True)
+def _check_finite(images: Images, dtype: DTypeLike | None = None) -> None:
+    """Refuse NaN, infinity and, in a type that computes, numbers too large to be squared."""
+    limit = largest(dtype or images.pixels.dtype, squared=dtype is not None)
+    dtype = dtype or images.pixels.dtype
     if (beyond := first_beyond(images.pixels, limit, dtype)) is None:
         return
     (pixel, channel), what, why = beyond

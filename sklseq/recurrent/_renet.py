@@ -66,11 +66,12 @@ class BaseReNet(NeuralEstimator):
     )
     dropout: float = same(BaseRecurrent, "dropout")
     pooling: str = param(
-        "mean",
+        "auto",
         "Summary of the states at all patches: their 'mean' or 'max', 'attention' with learned "
-        "weights, or 'flatten' for all of them side by side, where all images have one size. Not "
-        "used with target='pixel'.",
-        choice(*IMAGE_POOLINGS),
+        "weights, or 'flatten' for all of them side by side, where all images have one size. "
+        "'auto' takes 'flatten' where those of the first fit do, else 'mean'. Not used with "
+        "target='pixel'.",
+        choice("auto", *IMAGE_POOLINGS),
     )
     image_shape: tuple | None = param(
         None,
@@ -172,10 +173,8 @@ class BaseReNet(NeuralEstimator):
     def _read(self, X: Any, fresh: bool) -> Images:
         images = read_images(self, X, reset=fresh, image_shape=self.image_shape)
         if fresh:
-            self.image_shape_, pooling = images.shape, None if self._per_step else self.pooling
-        else:
-            pooling = self._module_kwargs["pooling"]
-        if pooling == "flatten":
+            self.image_shape_ = images.shape
+        if (self._pooling() if fresh else self._module_kwargs["pooling"]) == "flatten":
             images.refuse_sizes_other_than(
                 self.image_shape_, "pooling='flatten' needs images of one size, 'mean' does not."
             )
@@ -213,9 +212,7 @@ class BaseReNet(NeuralEstimator):
         learn_scale(self, data.pixels, data.sizes, weights, "image")
 
     def _settings(self, data: Images, targets: Targets) -> dict[str, Any]:
-        pooling = None if self._per_step else self.pooling
-        patch_size = self._patch_size()
-        shape = self.image_shape_
+        pooling, patch_size, shape = self._pooling(), self._patch_size(), self.image_shape_
         return {
             "n_channels": self._n_channels,
             "n_outputs": targets.n_outputs,
@@ -228,6 +225,13 @@ class BaseReNet(NeuralEstimator):
             "pooling": pooling,
             "n_patches": _n_patches(shape, patch_size) if pooling == "flatten" and shape else None,
         }
+
+    def _pooling(self) -> str | None:
+        if self._per_step:
+            return None
+        if self.pooling == "auto":
+            return "mean" if self.image_shape_ is None else "flatten"
+        return self.pooling
 
     def _patch_size(self) -> tuple[int, int]:
         if isinstance(self.patch_size, Integral):

@@ -1,12 +1,13 @@
 """The one form of images of many sizes: stacked pixels, heights and widths."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.data.arrays import as_container
+from sklseq.data.arrays import as_array, as_container
 from sklseq.data.sequences.targets import as_labels, read_steps
 
 __all__ = ["Images"]
@@ -140,8 +141,8 @@ class Images:
             Naming the first image whose values have another shape.
         """
         values = as_container(values)
-        if hasattr(values, "columns"):
-            values = values.to_numpy()
+        if hasattr(values, "columns") or isinstance(values, Mapping):
+            values = as_array(values)
         shape = (len(self), *map(int, (self.heights[0], self.widths[0])))
         if self.layout != "ragged" and getattr(values, "shape", ())[:3] == shape:
             return as_labels(values).reshape(-1, *values.shape[3:])
