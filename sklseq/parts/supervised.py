@@ -167,7 +167,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         return expit(logits) if self._multilabel else softmax(logits, axis=1)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Mean accuracy of ``predict(X)``; of all labeled steps, nodes or pixels, if these are rows.
+        """Mean accuracy of ``predict(X)``; over labeled steps, nodes or pixels, if these are rows.
 
         Of several labels for each target, all that are known must be right (subset accuracy).
 
