@@ -40,7 +40,7 @@ X_test, y_test = zip(*[draw(rng) for _ in range(40)], strict=True)
 # Images are a list of arrays, and so are the labels of their pixels, which may be strings. With
 # ``patch_size=1`` each pixel is a step of its own; larger patches make fewer steps.
 
-model = ReNetClassifier(target="pixel", patch_size=1, hidden_size=24, max_epochs=20, random_state=0)
+model = ReNetClassifier(target="pixel", patch_size=1, hidden_size=24, max_epochs=40, random_state=0)
 model.fit(X, y)
 print(f"pixels right on new images: {model.score(X_test, y_test):.1%}")
 
