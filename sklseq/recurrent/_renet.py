@@ -30,7 +30,7 @@ from sklseq.parts.scaled_steps import (
 from sklseq.parts.supervised import NeuralClassifier, NeuralRegressor
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
-from sklseq.training.rows.batch import Targets
+from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.images import ImageRows
 
 __all__ = ["BaseReNet", "ReNetClassifier", "ReNetRegressor"]
@@ -243,8 +243,8 @@ class BaseReNet(NeuralEstimator):
             )
         return size[0], size[1]
 
-    def _n_epochs(self, n_rows: int) -> int:
-        return n_epochs(self, n_rows, _STEPS)
+    def _n_epochs(self, rows: Rows) -> int:
+        return n_epochs(self, rows, _STEPS)
 
     def _rows(self, data: Images, like: Tensor, targets: Targets | None = None) -> ImageRows:
         values = scaled(self, data.pixels, like)
