@@ -79,8 +79,8 @@ class RecurrentNetwork(nn.Module):
             bidirectional,
             dropout,
             cell_options,
-            skip_connections,
-            normalization,
+            skip_connections=skip_connections,
+            normalization=normalization,
         )
         self._output = (tuple(output_layer_sizes), *rest)
         self.pooling = pooling
