@@ -14,6 +14,16 @@ from sklseq.data import Sequences
 from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
+from sklseq.parts.context import (
+    CONTEXT_ATTRIBUTES,
+    CONTEXT_STORED,
+    ContextParameters,
+    check_context_learned,
+    context_settings,
+    learn_context_scale,
+    scaled_context,
+    with_context,
+)
 from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.pretrained import (
@@ -99,6 +109,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         False, "Whether strings and symbols are converted to lowercase, before all else.", "boolean"
     )
 
+    context_as: str = same(ContextParameters, "context_as")
+
     # Chosen by benchmarks/defaults.py.
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)
     lr_schedule: str | None = other_default(NeuralEstimator, "lr_schedule", "cosine")
@@ -111,13 +123,21 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         choice("auto"),
     )
 
-    _attributes = SCALE_ATTRIBUTES | {
-        "vocabulary_": attribute(
-            "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
-        )
-    }
+    _attributes = (
+        SCALE_ATTRIBUTES
+        | {
+            "vocabulary_": attribute(
+                "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
+            )
+        }
+        | CONTEXT_ATTRIBUTES
+    )
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
-    _stored = SCALE_STORED | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
+    _stored = (
+        SCALE_STORED
+        | CONTEXT_STORED
+        | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
+    )
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
 
@@ -137,6 +157,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         y_val: Any = None,
         sample_weight_val: Any = None,
         groups: Any = None,
+        context: Any = None,
+        context_val: Any = None,
     ) -> Self:
         """Train the network.
 
@@ -155,6 +177,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             {{validation}}
         groups : array-like of shape (n_sequences,) or None, default=None
             {{groups}}
+        context : array-like of shape (n_sequences, n_context_features) or None, default=None
+            {{context}}
+        context_val : as context, or None, default=None
+            The context of `X_val`.
 
         Returns
         -------
@@ -165,8 +191,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         ValueError
             {{unchanged}}
         """
-        validation = Validation(X_val, y_val, sample_weight_val, groups)
-        return self._fit(X, y, sample_weight, validation=validation)
+        validation = Validation(X_val, y_val, sample_weight_val, groups, context_val)
+        return self._fit(X, y, sample_weight, validation=validation, context=context)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -174,6 +200,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         settings = (self.embedding_size, self.embedding, self.tokenizer)
         symbolic = any(setting is not None for setting in settings)
         return read_steps_or_symbols(self, X, fresh, symbolic, self.tokenizer, self.lowercase)
+
+    def _with_context(self, data: Sequences, context: Any, X: Any, fresh: bool) -> Sequences:
+        return with_context(self, data, context, X, fresh)
 
     def _read_fitted(self, X: Any) -> Sequences:
         sequences = super()._read_fitted(X)
@@ -184,11 +213,13 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _check_learned(self) -> None:
         super()._check_learned()
         check_steps_learned(self)
+        check_context_learned(self)
 
     # -- training --------------------------------------------------------------------------
 
     def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
         learn_scale_of_steps(self, data, weights)
+        learn_context_scale(self, data, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         symbolic = data.steps.ndim == 1
@@ -203,7 +234,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "bidirectional": self.bidirectional,
             "dropout": self.dropout,
             "pooling": None if self._per_step else self.pooling,
-        }
+        } | context_settings(self, data)
 
     def _vector_size(self) -> int:
         size = vector_size(self.embedding, self.vocabulary_, self.embedding_size)
@@ -225,8 +256,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         return n_epochs(self, n_rows, _STEPS)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        context = scaled_context(self, data, like)
         data = steps_as_read_by(self, data, like)
-        return SequenceRows(data.steps, data.lengths, like, targets, self._per_step)
+        return SequenceRows(data.steps, data.lengths, like, targets, self._per_step, context)
 
     # -- copies and text -------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from sklseq.base import estimator, same
 from sklseq.parts.supervised import NeuralClassifier
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
+from sklseq.recurrent._methods import CLASSIFIER_METHODS
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
 
@@ -37,6 +38,8 @@ class RecurrentClassifier(NeuralClassifier, BaseRecurrent):
     cell: Any = same(CellParameters, "cell")
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
 
+    partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
+
 
 @estimator
 class RNNClassifier(NeuralClassifier, BaseRecurrent):
@@ -56,6 +59,7 @@ class RNNClassifier(NeuralClassifier, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "rnn"
+    partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
 
 
 @estimator
@@ -78,6 +82,7 @@ class LSTMClassifier(NeuralClassifier, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "lstm"
+    partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
 
 
 @estimator
@@ -103,3 +108,4 @@ class GRUClassifier(NeuralClassifier, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "gru"
+    partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS

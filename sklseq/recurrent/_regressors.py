@@ -8,6 +8,7 @@ from sklseq.base import estimator, same
 from sklseq.data import Sequences
 from sklseq.parts.supervised import NeuralRegressor
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
+from sklseq.recurrent._methods import REGRESSOR_METHODS
 from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
@@ -40,6 +41,8 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
 
     cell: Any = same(CellParameters, "cell")
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
+
+    partial_fit, predict, score = REGRESSOR_METHODS
 
     @classmethod
     def from_reservoir(cls, esn: Any, **params: Any) -> Self:
@@ -137,6 +140,7 @@ class RNNRegressor(NeuralRegressor, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "rnn"
+    partial_fit, predict, score = REGRESSOR_METHODS
 
 
 @estimator
@@ -160,6 +164,7 @@ class LSTMRegressor(NeuralRegressor, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "lstm"
+    partial_fit, predict, score = REGRESSOR_METHODS
 
 
 @estimator
@@ -184,3 +189,4 @@ class GRURegressor(NeuralRegressor, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "gru"
+    partial_fit, predict, score = REGRESSOR_METHODS

@@ -16,7 +16,7 @@ from sklseq.base.tables import read_table
 from sklseq.data import Sequences
 from sklseq.nn.layers.attention import ATTENTIONS
 from sklseq.nn.recurrent.cells.registry import CELLS
-from sklseq.nn.seq2seq.recurrent import CONTEXTS
+from sklseq.nn.recurrent.first_states import CONTEXTS
 from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, SCALE_STORED

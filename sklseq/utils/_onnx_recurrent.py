@@ -80,6 +80,8 @@ class RecurrentExport:
         layer = self.network.stack.forward_layers[0]
         if hasattr(model, "vocabulary_"):
             self.why = "it reads symbols; fit it on one-hot steps"
+        elif hasattr(model, "context_mean_"):
+            self.why = "it takes context; append that to the features of all steps, and fit on X"
         elif not isinstance(layer, TorchLayer):
             self.why = "ONNX has no operator of its cell; take 'rnn', 'gru' or 'lstm'"
         elif model._float_type(fresh=False) != "float32":

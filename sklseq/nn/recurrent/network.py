@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
+from sklseq.nn.recurrent.first_states import FirstStates
 from sklseq.nn.recurrent.layer import State
 from sklseq.nn.recurrent.stack import RecurrentStack
 
@@ -28,6 +31,11 @@ class RecurrentNetwork(nn.Module):
         As in `RecurrentStack`.
     pooling : {"last", "mean", "max", "attention"} or None, default="last"
         None gives an output for each step.
+    n_context : int, default=0
+        Features of a whole sequence, which its layers take beside the steps.
+    context_as : {"steps", "state", "both"}, default="steps"
+        As what: further inputs of all steps; the states that all layers, backward ones too, begin
+        with (see `FirstStates`); or both.
     """
 
     def __init__(
@@ -43,14 +51,18 @@ class RecurrentNetwork(nn.Module):
         dropout: float = 0.0,
         pooling: str | None = "last",
         cell_options: dict[str, Any] | None = None,
+        n_context: int = 0,
+        context_as: str = "steps",
     ):
         super().__init__()
         self.embedding = (
             None if embedding_size is None else nn.Embedding(n_features, embedding_size, 0)
         )
+        self.context_at_steps = n_context > 0 and context_as in ("steps", "both")
+        size = (embedding_size or n_features) + n_context * self.context_at_steps
         self.stack = RecurrentStack(
             cell,
-            embedding_size or n_features,
+            size,
             hidden_size,
             num_layers,
             bidirectional,
@@ -62,8 +74,18 @@ class RecurrentNetwork(nn.Module):
             AttentionPooling(self.stack.output_size) if pooling == "attention" else None
         )
         self.head = nn.Linear(self.stack.output_size, n_outputs)
+        self.first_states = None
+        if n_context > 0 and context_as in ("state", "both"):
+            self.first_states = FirstStates(n_context, self._example_states(size))
 
-    def forward(self, steps: Tensor, packing: Packing) -> Tensor:
+    def _example_states(self, size: int) -> list[State]:
+        """What states of all layers are like, forward and then backward."""
+        x = torch.zeros(1, size)
+        with torch.no_grad():
+            _, last = self.stack(x, Packing(np.ones(1, dtype=np.int64), x.device))
+        return last * (2 if self.stack.backward_layers else 1)
+
+    def forward(self, steps: Tensor, packing: Packing, context: Tensor | None = None) -> Tensor:
         """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling.
 
         Parameters
@@ -71,15 +93,18 @@ class RecurrentNetwork(nn.Module):
         steps : Tensor of shape (sum of lengths, n_features) or, of symbols, (sum of lengths,)
         packing : Packing
             Of the n sequences.
+        context : Tensor of shape (n, n_context) or None, default=None
+            Features of each sequence as a whole, for a network that takes some.
         """
-        x = self.embedded(steps).index_select(0, packing.to_packed)
-        states, _ = self.stack(x, packing, need_last=False)
+        x, *first = self._inputs(steps, packing, context)
+        states, _ = self.stack(x.index_select(0, packing.to_packed), packing, *first)
         features = self.pooled(states, packing)
         return packing.map(self.head, features) if self.pooling is None else self.head(features)
 
-    def features(self, steps: Tensor, packing: Packing) -> Tensor:
+    def features(self, steps: Tensor, packing: Packing, context: Tensor | None = None) -> Tensor:
         """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled."""
-        return self.pooled(self.states(steps, packing, need_last=False)[0], packing)
+        states, _ = self.states(steps, packing, need_last=False, context=context)
+        return self.pooled(states, packing)
 
     def states(
         self,
@@ -87,10 +112,29 @@ class RecurrentNetwork(nn.Module):
         packing: Packing,
         state: Sequence[State] | None = None,
         need_last: bool = True,
+        context: Tensor | None = None,
     ) -> tuple[Tensor, list[State | None]]:
-        """States in packed order, and those after the last steps; see `RecurrentStack.forward`."""
-        x = self.embedded(steps).index_select(0, packing.to_packed)
-        return self.stack(x, packing, state, need_last=need_last)
+        """States in packed order, and those after the last steps; see `RecurrentStack.forward`.
+
+        A state that is given takes the place of what is made of the context.
+        """
+        x, first, _, backward = self._inputs(steps, packing, context)
+        x = x.index_select(0, packing.to_packed)
+        if state is None:
+            return self.stack(x, packing, first, need_last, backward)
+        return self.stack(x, packing, state, need_last)
+
+    def _inputs(
+        self, steps: Tensor, packing: Packing, context: Tensor | None
+    ) -> tuple[Tensor, list[State] | None, bool, list[State] | None]:
+        """Stacked steps as the stack reads them, and then its arguments after the packing."""
+        x = self.embedded(steps)
+        if context is not None and self.context_at_steps:
+            x = torch.cat([x, context.index_select(0, packing.sequence_of_step)], dim=1)
+        if context is None or self.first_states is None:
+            return x, None, False, None
+        states, n_layers = self.first_states(context), len(self.stack.forward_layers)
+        return x, states[:n_layers], False, states[n_layers:] or None
 
     def embedded(self, steps: Tensor) -> Tensor:
         """Vectors of steps: their features, or what is learned for their symbols."""
@@ -129,10 +173,10 @@ class NeighborNetwork(RecurrentNetwork):
         self.backward_head = nn.Linear(size, n_outputs) if self.stack.backward_layers else None
 
     def forward(  # type: ignore[override]
-        self, steps: Tensor, packing: Packing
+        self, steps: Tensor, packing: Packing, context: Tensor | None = None
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        states, _ = self.states(steps, packing, need_last=False)
+        states, _ = self.states(steps, packing, need_last=False, context=context)
         stacked = states.index_select(0, packing.to_stacked)
         size = self.head.in_features
         predicted = [self.head(stacked[:, :size])]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.recurrent.kernels.dispatch import lanes_for
@@ -35,6 +36,8 @@ class SequenceRows(Rows):
     targets : Targets or None, default=None
     per_step : bool, default=False
         Whether targets belong to steps.
+    context : ndarray or Tensor of shape (n_sequences, n_context) or None, default=None
+        What the module takes of each sequence as a whole.
     """
 
     def __init__(
@@ -44,9 +47,10 @@ class SequenceRows(Rows):
         like: Tensor,
         targets: Targets | None = None,
         per_step: bool = False,
+        context: NDArray[Any] | Tensor | None = None,
     ):
         self.steps, self.lengths, self.per_part = as_tensor(steps, like), lengths, per_step
-        self.like = like
+        self.like, self.context = like, None if context is None else as_tensor(context, like)
         self._starts = np.cumsum(lengths) - lengths
         self._set_targets(like, targets)
 
@@ -55,16 +59,21 @@ class SequenceRows(Rows):
 
     def inputs(
         self, rows: NDArray[np.int64], lanes: Lanes | None = None, n_rows: int = 0
-    ) -> tuple[Tensor, Packing]:
-        """Stacked steps of these rows and their packing, filled up to `n_rows` with empty ones."""
-        lengths = self.lengths[rows]
-        if n_rows > len(rows):
-            lengths = np.append(lengths, np.zeros(n_rows - len(rows), dtype=np.int64))
-        return self._steps_of(rows), Packing(lengths, self.steps.device, lanes)
+    ) -> tuple[Any, ...]:
+        """Stacked steps of these rows, their packing, and their context where there is one.
+
+        They are filled up to `n_rows` with empty ones.
+        """
+        lengths, free = self.lengths[rows], max(n_rows - len(rows), 0)
+        if free:
+            lengths = np.append(lengths, np.zeros(free, dtype=np.int64))
+        inputs = self._steps_of(rows), Packing(lengths, self.steps.device, lanes)
+        if self.context is None:
+            return inputs
+        return *inputs, pad(_taken(self.context, rows), (0, 0, 0, free))
 
     def _steps_of(self, rows: NDArray[np.int64]) -> Tensor:
-        index = torch.from_numpy(self.step_index(rows)).to(self.steps.device, non_blocking=True)
-        return self.steps.index_select(0, index)
+        return _taken(self.steps, self.step_index(rows))
 
     def step_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of all steps of these rows among the stacked steps."""
@@ -90,7 +99,9 @@ class SequenceRows(Rows):
 
     def part(self, rows: NDArray[np.int64]) -> Self:
         """These rows without targets."""
-        return type(self)(self._steps_of(rows), self.lengths[rows], self.like, None, self.per_part)
+        context = None if self.context is None else _taken(self.context, rows)
+        lengths = self.lengths[rows]
+        return type(self)(self._steps_of(rows), lengths, self.like, None, self.per_part, context)
 
     def split_end(self, targets: Targets, share: float) -> tuple[Self, Self] | None:
         """A single series with targets for its steps, cut where `share` of them is left.
@@ -106,7 +117,8 @@ class SequenceRows(Rows):
             )
         cut = known[-int(np.clip(round(share * len(known)), 1, len(known) - 1))]
         lengths = np.array([cut, len(self.steps) - cut])
-        both = type(self)(self.steps, lengths, self.like, None, True)
+        context = None if self.context is None else self.context.expand(2, -1)
+        both = type(self)(self.steps, lengths, self.like, None, True, context)
         both.target, both.weight = self.target, self.weight
         return both.subset(np.array([0])), both.subset(np.array([1]))
 
@@ -145,3 +157,7 @@ class SequenceRows(Rows):
             *_, (_, end) = group
             yield lanes, order[start:end]
             start = end
+
+
+def _taken(values: Tensor, index: NDArray[np.int64]) -> Tensor:
+    return values.index_select(0, torch.from_numpy(index).to(values.device, non_blocking=True))
