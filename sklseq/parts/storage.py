@@ -211,11 +211,11 @@ def check_same_settings(name: str, wanted: dict[str, Any], fitted: dict[str, Any
     ValueError
         Naming those that differ.
     """
-    changed = [k for k, v in wanted.items() if _differ(v, fitted[k])]
+    changed = [k for k, v in wanted.items() if _differ(v, fitted.get(k))]
     if changed:
         raise ValueError(
             f"The fitted {name} cannot be trained further: "
-            + ", ".join(f"{k} was {fitted[k]!r}, now {wanted[k]!r}" for k in changed)
+            + ", ".join(f"{k} was {fitted.get(k)!r}, now {wanted[k]!r}" for k in changed)
             + ". Set it back, or fit anew with warm_start=False."
         )
 

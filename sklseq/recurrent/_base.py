@@ -13,7 +13,6 @@ from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences
 from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
-from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.parts.context import (
     CONTEXT_ATTRIBUTES,
     CONTEXT_STORED,
@@ -41,7 +40,9 @@ from sklseq.parts.steps_or_symbols import (
     read_steps_or_symbols,
     steps_as_read_by,
 )
+from sklseq.parts.teacher_forcing import set_length_of_training
 from sklseq.parts.validation import Validation
+from sklseq.recurrent._feedback import FEEDBACK_CELL, feedback_settings, recurrent_network
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -57,9 +58,10 @@ class CellParameters:
 
     cell: Any = param(
         "gru",
-        "Name of the recurrent cell, or a class whose instances ``cell(input_size, hidden_size)`` "
+        "Name of the recurrent cell; 'jordan' has target='step' and one layer, whose outputs feed "
+        "back (Jordan 1986). Or a class whose instances ``cell(input_size, hidden_size)`` "
         "map ``(x_t, state)`` to the next state, as `torch.nn.GRUCell` does.",
-        choice(*CELLS),
+        choice(*CELLS, FEEDBACK_CELL),
         type,
     )
     cell_options: dict[str, Any] | None = param(
@@ -132,7 +134,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         }
         | CONTEXT_ATTRIBUTES
     )
-    _network: ClassVar[type[nn.Module]] = RecurrentNetwork
+    _network: ClassVar[Any] = staticmethod(recurrent_network)
     _stored = (
         SCALE_STORED
         | CONTEXT_STORED
@@ -223,7 +225,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         symbolic = data.steps.ndim == 1
-        return {
+        settings = {
             "n_features": len(self.vocabulary_) + 1 if symbolic else data.steps.shape[1],
             "n_outputs": targets.n_outputs,
             "embedding_size": self._vector_size() if symbolic else None,
@@ -234,7 +236,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "bidirectional": self.bidirectional,
             "dropout": self.dropout,
             "pooling": None if self._per_step else self.pooling,
-        } | context_settings(self, data)
+        }
+        if self.cell == FEEDBACK_CELL:
+            settings = feedback_settings(self, settings)
+        return settings | context_settings(self, data)
 
     def _vector_size(self) -> int:
         size = vector_size(self.embedding, self.vocabulary_, self.embedding_size)
@@ -251,6 +256,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             start_from(self.embedding, self.vocabulary_, module.embedding.weight)
         elif left_out and module.embedding is not None:
             warn_of_left_out(type(self).__name__)
+        if getattr(module, "feeds_back", False):
+            set_length_of_training(self, module, rows)
 
     def _n_epochs(self, n_rows: int) -> int:
         return n_epochs(self, n_rows, _STEPS)

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from sklseq.base import estimator, same
 from sklseq.parts.supervised import NeuralClassifier
+from sklseq.parts.teacher_forcing import TeacherForcingParameters
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.recurrent._methods import CLASSIFIER_METHODS
 
@@ -37,6 +38,8 @@ class RecurrentClassifier(NeuralClassifier, BaseRecurrent):
 
     cell: Any = same(CellParameters, "cell")
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
+    teacher_forcing: float = same(TeacherForcingParameters, "teacher_forcing")
+    teacher_forcing_schedule: str = same(TeacherForcingParameters, "teacher_forcing_schedule")
 
     partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
 

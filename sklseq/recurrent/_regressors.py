@@ -7,6 +7,7 @@ import numpy as np
 from sklseq.base import estimator, same
 from sklseq.data import Sequences
 from sklseq.parts.supervised import NeuralRegressor
+from sklseq.parts.teacher_forcing import TeacherForcingParameters
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.recurrent._methods import REGRESSOR_METHODS
 from sklseq.training.rows.batch import Targets
@@ -41,6 +42,8 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
 
     cell: Any = same(CellParameters, "cell")
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
+    teacher_forcing: float = same(TeacherForcingParameters, "teacher_forcing")
+    teacher_forcing_schedule: str = same(TeacherForcingParameters, "teacher_forcing_schedule")
 
     partial_fit, predict, score = REGRESSOR_METHODS
 

@@ -77,6 +77,9 @@ class RecurrentExport:
 
     def _known(self) -> list[str]:
         model = self.estimator
+        if getattr(self.network, "feeds_back", False):
+            self.why = "its outputs feed back; take the cell 'rnn', 'gru' or 'lstm'"
+            return []
         layer = self.network.stack.forward_layers[0]
         if hasattr(model, "vocabulary_"):
             self.why = "it reads symbols; fit it on one-hot steps"
