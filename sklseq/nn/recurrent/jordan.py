@@ -131,18 +131,19 @@ class JordanNetwork(nn.Module):
         waits = ~known.all(dim=1).cpu().numpy()
         if not waits.any():
             return self._next(drive, before)
-        outputs: list[Tensor] = []
         rounds = _rounds(waits)
-        for i, rows in enumerate(rounds):
-            index = self._index(rows, drive)
-            fed = before.index_select(0, index)
+        order, sizes = np.concatenate(rounds), [len(rows) for rows in rounds]
+        # Taken once, not round by round: each gradient would be as large as all steps.
+        index = self._index(order, drive)
+        parts = [x.index_select(0, index).split(sizes) for x in (drive, before, known)]
+        outputs: list[Tensor] = []
+        for i, (drive_of, fed, known_of) in enumerate(zip(*parts, strict=True)):
             if i:
-                places = self._index(np.searchsorted(rounds[i - 1], rows - 1), drive)
+                places = self._index(np.searchsorted(rounds[i - 1], rounds[i] - 1), drive)
                 own = self.fed_back(outputs[-1]).index_select(0, places)
-                fed = torch.where(known.index_select(0, index), fed, own)
-            outputs.append(self._next(drive.index_select(0, index), fed))
-        inverse = np.argsort(np.concatenate(rounds))
-        return torch.cat(outputs).index_select(0, self._index(inverse, drive))
+                fed = torch.where(known_of, fed, own)
+            outputs.append(self._next(drive_of, fed))
+        return torch.cat(outputs).index_select(0, self._index(np.argsort(order), drive))
 
     @staticmethod
     def _index(index: NDArray[Any], like: Tensor) -> Tensor:
