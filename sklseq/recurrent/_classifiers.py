@@ -23,6 +23,8 @@ class RecurrentClassifier(NeuralClassifier, BaseRecurrent):
     .. [1] Elman (1990). "Finding structure in time". Cognitive Science 14.
     .. [2] Hochreiter and Schmidhuber (1997). "Long short-term memory". Neural Computation 9.
     .. [3] Cho et al. (2014). "Learning phrase representations using RNN encoder-decoder".
+    .. [4] Jordan (1986). "Attractor dynamics and parallelism in a connectionist sequential
+       machine". Conference of the Cognitive Science Society.
 
     Examples
     --------

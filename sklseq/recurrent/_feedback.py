@@ -1,16 +1,26 @@
 """Recurrent estimators whose outputs feed back: the cell of Jordan (1986)."""
 
+from dataclasses import fields
 from typing import Any
 
 from torch import nn
 
 from sklseq.nn.recurrent.jordan import JordanNetwork
 from sklseq.nn.recurrent.network import RecurrentNetwork
+from sklseq.parts.context import ContextParameters
+from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.supervised import NeuralClassifier, NeuralRegressor
 
 __all__ = ["FEEDBACK_CELL", "feedback_settings", "recurrent_network"]
 
 FEEDBACK_CELL = "jordan"
+# Parameters that such a network takes, or that are not for it whatever the cell: those of training,
+# of reading X and y, and of a layer.
+_TAKEN = {f.name for cls in (NeuralEstimator, ContextParameters) for f in fields(cls)} | {
+    *("target", "class_weight", "teacher_forcing", "teacher_forcing_schedule"),
+    *("embedding_size", "embedding", "embedding_trainable", "tokenizer", "lowercase"),
+    *("cell", "hidden_size", "dropout", "pooling"),
+}
 
 
 def recurrent_network(*, cell: Any, **settings: Any) -> nn.Module:
@@ -49,10 +59,12 @@ def feedback_settings(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
             f"{name} has one layer, which is fed the outputs, but num_layers={model.num_layers}: "
             "set num_layers=1, or take another cell."
         )
-    if model.cell_options:
-        raise ValueError(
-            f"{name} has no options, but cell_options={model.cell_options!r}: leave them out."
-        )
+    for field in fields(model):
+        if field.name not in _TAKEN and (value := getattr(model, field.name)) != field.default:
+            raise ValueError(
+                f"{name} has none of what {field.name}={value!r} asks for: leave it at "
+                f"{field.default!r}, or take another cell."
+            )
     output = "values"
     if isinstance(model, NeuralClassifier):
         output = "labels" if model._multilabel else "classes"
