@@ -81,8 +81,10 @@ class RecurrentNetwork(nn.Module):
     def _example_states(self, size: int) -> list[State]:
         """What states of all layers are like, forward and then backward."""
         x = torch.zeros(1, size)
+        self.stack.eval()
         with torch.no_grad():
             _, last = self.stack(x, Packing(np.ones(1, dtype=np.int64), x.device))
+        self.stack.train()
         return last * (2 if self.stack.backward_layers else 1)
 
     def forward(self, steps: Tensor, packing: Packing, context: Tensor | None = None) -> Tensor:
