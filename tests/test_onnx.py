@@ -13,6 +13,7 @@ from sklseq.recurrent import (
     LSTMClassifier,
     LSTMRegressor,
     RecurrentClassifier,
+    RecurrentRegressor,
     RecurrentTransformer,
     RNNRegressor,
 )
@@ -86,8 +87,9 @@ def test_steps_series_and_outputs():
     X = rng.normal(size=(6, 7, 2)).astype(np.float32)
     lengths = np.full(6, 7)
     y = X.cumsum(axis=1)
-    for cls, target in ((RNNRegressor, y[..., 0]), (LSTMRegressor, y)):
-        model = cls(target="step", hidden_size=4, max_epochs=1, random_state=0).fit(X, target)
+    relu = RecurrentRegressor(cell="rnn", cell_options={"activation": "relu"}, init="identity")
+    for model, target in ((relu, y), (RNNRegressor(), y[..., 0]), (LSTMRegressor(), y)):
+        model.set_params(target="step", hidden_size=4, max_epochs=1, random_state=0).fit(X, target)
         assert_allclose(
             run(to_onnx(model, X[:2]), X=X, lengths=lengths), model.predict(X), atol=1e-5
         )
@@ -120,9 +122,15 @@ def test_what_is_not_exported_is_named():
         (GAN(**small).fit(ROWS), "its results are drawn"),
         (VAE(conditional=True, **small).fit(ROWS, np.arange(40) % 2), "for each class"),
         (VAE(**small).fit(np.arange(80).reshape(40, 2) % 7), "array of floats"),
-        (RecurrentClassifier(cell="leaky", **small).fit(X, y), "no operator of its cell"),
+        (RecurrentClassifier(cell="leaky", **small).fit(X, y), "no operator of cell='leaky'"),
+        (
+            RecurrentClassifier(cell="gru", cell_options={"reset": "before"}, **small).fit(X, y),
+            "cell='gru', cell_options={'reset': 'before'}",
+        ),
         (GRUClassifier(dtype="float64", **small).fit(X, y), "float32 alone"),
         (GRUClassifier(**small).fit(["ab", "ba"] * 4, y), "symbols"),
+        (GRUClassifier(normalization="layer", **small).fit(X, y), "normalization"),
+        (GRUClassifier(output_layer_sizes=(3,), **small).fit(X, y), "output_layer_sizes"),
     ):
         with pytest.raises(TypeError, match=message):
             to_onnx(model, X)

@@ -70,7 +70,7 @@ def forced_probability(model: Any, module: Any, batch: Batch) -> float:
 
 def set_length_of_training(model: Any, module: Any, rows: Rows) -> None:
     """Tell a new module for how many rows the schedule runs."""
-    module.all_rows.fill_(len(rows) * model._n_epochs(len(rows)))
+    module.all_rows.fill_(len(rows) * model._n_epochs(rows))
 
 
 def training_inputs(model: Any, module: Any, batch: Batch) -> tuple[Any, ...]:
@@ -81,13 +81,13 @@ def training_inputs(model: Any, module: Any, batch: Batch) -> tuple[Any, ...]:
     """
     if not getattr(module, "feeds_back", False):
         return batch.inputs
-    steps, packing, context = (*batch.inputs, None)[:3]
+    inputs = (*batch.inputs, None, None)[:4]
     known = (batch.weight != 0).reshape(len(batch.weight), -1)
     if (probability := forced_probability(model, module, batch)) < 1:
         draws = torch.rand(len(known), 1, generator=current_generator(), device=known.device)
         known = known & (draws < probability)
     true = module.as_fed(batch.target)
-    return steps, packing, context, true, known.expand_as(true)
+    return *inputs, true, known.expand_as(true)
 
 
 def _inverse_sigmoid(progress: float) -> float:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
@@ -40,10 +41,17 @@ from sklseq.parts.steps_or_symbols import (
     read_steps_or_symbols,
     steps_as_read_by,
 )
+from sklseq.parts.streaming import Stream
 from sklseq.parts.teacher_forcing import set_length_of_training
 from sklseq.parts.validation import Validation
+from sklseq.recurrent._architecture import (
+    ArchitectureParameters,
+    architecture_of,
+    start_weights,
+)
 from sklseq.recurrent._feedback import FEEDBACK_CELL, feedback_settings, recurrent_network
-from sklseq.training.rows.batch import Targets
+from sklseq.recurrent._long_series import LongSeriesParameters, check_truncation
+from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["BaseRecurrent", "CellParameters"]
@@ -82,6 +90,14 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         "boolean",
     )
     dropout: float = param(0.0, "Share of each layer's outputs dropped in training.", real(0, 1))
+    skip_connections: str | None = same(ArchitectureParameters, "skip_connections")
+    normalization: str | None = same(ArchitectureParameters, "normalization")
+    input_layer_sizes: Any = same(ArchitectureParameters, "input_layer_sizes")
+    output_layer_sizes: Any = same(ArchitectureParameters, "output_layer_sizes")
+    feedforward_activation: str = same(ArchitectureParameters, "feedforward_activation")
+    init: str | None = same(ArchitectureParameters, "init")
+    spectral_radius: float = same(ArchitectureParameters, "spectral_radius")
+    forget_bias: Any = same(ArchitectureParameters, "forget_bias")
     pooling: str = param(
         "last",
         "Summary of a sequence's states: the 'last' state (of each direction), their "
@@ -112,6 +128,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     )
 
     context_as: str = same(ContextParameters, "context_as")
+    tbptt_steps: int | None = same(LongSeriesParameters, "tbptt_steps")
 
     # Chosen by benchmarks/defaults.py.
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)
@@ -196,6 +213,43 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         validation = Validation(X_val, y_val, sample_weight_val, groups, context_val)
         return self._fit(X, y, sample_weight, validation=validation, context=context)
 
+    def stream(self, n_sequences: int | None = None, *, context: Any = None) -> Stream:
+        """An object that reads sequences as they come, chunk by chunk.
+
+        Parameters
+        ----------
+        n_sequences : int or None, default=None
+            Sequences to read side by side; None reads one.
+        context : array-like of shape (n_sequences, n_context_features) or None, default=None
+            As in `fit`; of one sequence also of shape (n_context_features,).
+
+        Returns
+        -------
+        Stream
+            With the methods `predict`, `predict_proba` or `transform` of this estimator, whose
+            results for chunks are those for the whole sequences, to rounding.
+
+        Raises
+        ------
+        ValueError
+            If the network reads sequences from their end, too (``bidirectional=True``).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklseq.recurrent import GRURegressor
+        >>> X = np.random.default_rng(0).uniform(size=(300, 1))
+        >>> model = GRURegressor(target="step", max_epochs=5, random_state=0)
+        >>> model.fit(X, X.cumsum() / 150)
+        GRURegressor(max_epochs=5, random_state=0, target='step')
+        >>> stream = model.stream()
+        >>> chunks = [stream.predict(chunk) for chunk in (X[:7], X[7:8], X[8:])]
+        >>> bool(np.allclose(np.concatenate(chunks), model.predict(X)))
+        True
+        """
+        check_is_fitted(self)
+        return Stream(self, n_sequences, context)
+
     # -- reading ---------------------------------------------------------------------------
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
@@ -224,6 +278,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         learn_context_scale(self, data, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
+        check_truncation(self)
         symbolic = data.steps.ndim == 1
         settings = {
             "n_features": len(self.vocabulary_) + 1 if symbolic else data.steps.shape[1],
@@ -236,6 +291,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "bidirectional": self.bidirectional,
             "dropout": self.dropout,
             "pooling": None if self._per_step else self.pooling,
+            **architecture_of(self),
         }
         if self.cell == FEEDBACK_CELL:
             settings = feedback_settings(self, settings)
@@ -251,6 +307,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         return module
 
     def _initialize(self, module: Any, rows: SequenceRows) -> None:
+        start_weights(self, module, int(rows.lengths.max()))
         left_out = self.__dict__.pop("_vectors_left_out", False)
         if self.embedding is not None:
             start_from(self.embedding, self.vocabulary_, module.embedding.weight)
@@ -259,13 +316,21 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         if getattr(module, "feeds_back", False):
             set_length_of_training(self, module, rows)
 
-    def _n_epochs(self, n_rows: int) -> int:
-        return n_epochs(self, n_rows, _STEPS)
+    def _n_epochs(self, rows: Rows) -> int:
+        return n_epochs(self, rows, _STEPS)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
         context = scaled_context(self, data, like)
         data = steps_as_read_by(self, data, like)
-        return SequenceRows(data.steps, data.lengths, like, targets, self._per_step, context)
+        return SequenceRows(
+            data.steps,
+            data.lengths,
+            like,
+            targets,
+            self._per_step,
+            context,
+            segment_steps=self.tbptt_steps,
+        )
 
     # -- copies and text -------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from sklseq.base import estimator, same
 from sklseq.data import Sequences
 from sklseq.parts.supervised import NeuralRegressor
 from sklseq.parts.teacher_forcing import TeacherForcingParameters
+from sklseq.recurrent._architecture import plain_architecture
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.recurrent._methods import REGRESSOR_METHODS
 from sklseq.training.rows.batch import Targets
@@ -95,7 +96,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
                 f"from_reservoir needs a fitted ESNRegressor with a ridge readout, got {esn!r}."
             )
         equivalent, weights = esn.recurrent_equivalent()
-        equivalent["warm_start"] = True
+        equivalent |= plain_architecture() | {"warm_start": True}
         other = [name for name, value in equivalent.items() if params.get(name, value) != value]
         if other:
             given, settled = (

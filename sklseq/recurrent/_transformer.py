@@ -18,7 +18,7 @@ from sklseq.parts.context import scaled_context
 from sklseq.parts.scaled_steps import scaled_steps
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
-from sklseq.training.rows.batch import Batch, Targets
+from sklseq.training.rows.batch import Batch, Targets, mean_loss
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["RecurrentTransformer"]
@@ -66,6 +66,9 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
 
     @staticmethod
     def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        if len(batch.inputs) > 3:  # a segment, whose targets are the steps that follow
+            (predicted,) = module(*batch.inputs)
+            return mean_loss(_losses(predicted, batch.target), batch)
         ends = np.cumsum(batch.inputs[1].lengths)
         has_next = np.ones(ends[-1], dtype=bool)
         has_next[ends - 1] = False
@@ -164,7 +167,16 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         context = scaled_context(self, data, like)
         if data.steps.ndim == 2:
             data = scaled_steps(self, data, like)
-        return SequenceRows(data.steps, data.lengths, like, targets, True, context)
+        return SequenceRows(
+            data.steps,
+            data.lengths,
+            like,
+            targets,
+            True,
+            context,
+            segment_steps=self.tbptt_steps,
+            following=True,
+        )
 
     def fit_transform(
         self, X: Any, y: Any = None, *, context: Any = None, **fit_params: Any
@@ -198,9 +210,10 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         Returns
         -------
         ndarray of shape (n_sequences, n_features_out)
-            ``n_features_out`` is `hidden_size`, twice that if bidirectional. With
-            ``target="step"``: ``(n_sequences, n_steps, n_features_out)``, ``(n_steps,
-            n_features_out)`` for one series, or an object array of them for ragged X.
+            ``n_features_out`` is `hidden_size`, twice that if bidirectional, as often as there are
+            layers with ``skip_connections="dense"``. With ``target="step"``:
+            ``(n_sequences, n_steps, n_features_out)``, ``(n_steps, n_features_out)`` for one
+            series, or an object array of them for ragged X.
         """
         sequences = self._with_context(self._read_fitted(X), context, X, False)
         states = self._run("features", sequences, per_part=self._per_step)

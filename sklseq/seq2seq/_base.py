@@ -33,7 +33,7 @@ from sklseq.parts.teacher_forcing import (
 from sklseq.parts.validation import Validation
 from sklseq.seq2seq._outputs import OutputLayout
 from sklseq.training.placement import parameter_of
-from sklseq.training.rows.batch import Targets
+from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.pairs import PairRows
 from sklseq.training.rows.sequences import SequenceRows
 from sklseq.training.run import run_tiles
@@ -234,8 +234,8 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
             "encoder_num_layers": self.encoder_num_layers or self.num_layers,
         } | {name: getattr(self, name) for name in names}
 
-    def _n_epochs(self, n_rows: int) -> int:
-        return n_epochs(self, n_rows, _STEPS)
+    def _n_epochs(self, rows: Rows) -> int:
+        return n_epochs(self, rows, _STEPS)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> PairRows:
         data = steps_as_read_by(self, data, like)

@@ -130,6 +130,30 @@ def test_predictions_are_the_same_alone_and_in_company(
         assert_array_equal(alone[0], together[i])
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+@each_way
+def test_context_combines_with_depth(context_as, bidirectional):
+    X, y, context = data()
+    model = LSTMClassifier(
+        context_as=context_as,
+        bidirectional=bidirectional,
+        num_layers=2,
+        skip_connections="dense",
+        normalization="batch",
+        input_layer_sizes=(3,),
+        output_layer_sizes=(3,),
+        dropout=0.2,
+        **quick,
+    ).fit(X, y, context=context)
+    together = model.predict_proba(X, context=context)
+    for i in range(3):
+        assert_array_equal(model.predict_proba([X[i]], context=context[[i]])[0], together[i])
+    if not bidirectional:
+        chunks = model.stream(context=context[0])
+        found = [chunks.predict_proba(x[None]) for x in X[0]][-1]
+        assert_allclose(found, together[0], rtol=1e-4)
+
+
 def test_one_series_has_one_row_of_context():
     rng = np.random.default_rng(0)
     X, context = rng.normal(size=(30, 2)), np.array([3.0, 4.0])
@@ -187,6 +211,27 @@ def test_a_transformer_takes_context():
     assert states.shape == (len(X), 8)
     assert_array_equal(states, model.transform(X, context=context))
     assert (states != model.transform(X, context=context[::-1])).any()
+
+
+@each_way
+def test_streams_and_segments_begin_with_their_context(context_as):
+    rng = np.random.default_rng(0)
+    X, context = rng.normal(size=(5, 12, 2)), rng.normal(size=(5, 3))
+    y = X[:, :, 0].cumsum(axis=1)
+    params = quick | {"dtype": "float64", "target": "step", "context_as": context_as}
+    model = GRURegressor(**params, tbptt_steps=5).fit(X, y, context=context)
+    whole = model.predict(X, context=context)
+    stream = model.stream(5, context=context)
+    parts = [stream.predict(X[:, :7]), stream.copy().predict(X[:, 7:])]
+    assert_allclose(np.hstack(parts), whole, rtol=1e-9)
+    anew = stream.reset([2]).predict(X[:, :7])
+    assert_allclose(anew[2], whole[2, :7], rtol=1e-9)
+    one = pickle.loads(pickle.dumps(model.stream(context=context[1])))
+    assert_allclose(np.concatenate([one.predict(x[None]) for x in X[1]]), whole[1], rtol=1e-9)
+    with pytest.raises(ValueError, match="context is missing"):
+        model.stream(5)
+    with pytest.raises(ValueError, match="context has 4 rows for 5 sequences"):
+        model.stream(5, context=context[:4])
 
 
 # -- scikit-learn's tools ------------------------------------------------------------------

@@ -64,7 +64,7 @@ def test_a_batch_is_the_loop_over_one_sequence(output, lengths, share, seed):
     known = torch.rand(len(x), 3, generator=rng) < share
     packing = Packing(np.array(lengths))
     parts = [part.split(lengths) for part in (x, true, known)]
-    free, forced = module(x, packing), module(x, packing, None, true, known)
+    free, forced = module(x, packing), module(x, packing, None, None, true, known)
     for found, expected in (
         (free, [loop(module, part) for part in parts[0]]),
         (forced, [loop(module, *of_one) for of_one in zip(*parts, strict=True)]),
@@ -85,14 +85,14 @@ def test_forced_steps_do_not_wait_for_each_other(monkeypatch):
     monkeypatch.setattr(module, "_next", lambda *of: calls.append(len(of[0])) or ask(*of))
     x, packing = torch.randn(30, 2).double(), Packing(np.array([12, 8, 10]))
     known = torch.ones(30, 3, dtype=torch.bool)
-    module(x, packing, None, torch.zeros(30, 3).double(), known)
+    module(x, packing, None, None, torch.zeros(30, 3).double(), known)
     assert calls == [30]  # one product for all of them
     calls.clear()
     module(x, packing)
     assert len(calls) == 12  # one for each step
     calls.clear()
     known[[3, 4, 15]] = False  # two steps in a row, and one
-    module(x, packing, None, torch.zeros(30, 3).double(), known)
+    module(x, packing, None, None, torch.zeros(30, 3).double(), known)
     assert calls == [27, 2, 1]
 
 
@@ -187,6 +187,17 @@ def test_predictions_are_the_same_alone_in_company_and_stored(kind):
             assert_array_equal(getattr(same, method)([X[i]], **alone)[0], together[i])
 
 
+@pytest.mark.parametrize("cls", [RecurrentClassifier, RecurrentRegressor])
+def test_a_stream_feeds_back_across_its_chunks(cls):
+    X, y = parity(3, 40)
+    model = cls(hidden_size=4, max_epochs=2, dtype="float64", **jordan).fit(X, y)
+    stream = model.stream()
+    chunks = [stream.predict(x) for x in np.split(X[0], [2, 3])]
+    assert_allclose(np.concatenate(chunks), model.predict(X[:1])[0], rtol=1e-9)
+    with pytest.raises(ValueError, match=r"cell='jordan'.*tbptt_steps=3.*leave it at None"):
+        model.set_params(tbptt_steps=3).fit(X, y)
+
+
 def test_a_damaged_state_is_refused_or_works():
     X, y = parity(8)
     context = np.arange(16.0).reshape(8, 2)
@@ -226,6 +237,8 @@ def test_values_without_weight_do_not_matter():
 
 
 REFUSED = {
+    "skip_connections='dense'.*leave it at None": {"skip_connections": "dense"},
+    "output_layer_sizes.*another cell": {"output_layer_sizes": (3,)},
     "target='step'": {"target": "sequence"},
     "bidirectional=False": {"bidirectional": True},
     "num_layers=1": {"num_layers": 2},

@@ -34,21 +34,32 @@ class FirstStates(nn.Module):
 
     def forward(self, vectors: Tensor) -> list[State]:
         """A state for each layer, from vectors ``(n_sequences, input_size)``."""
-        parts = iter(torch.tanh(self.linear(vectors)).split(self._sizes, dim=1))
-        return [by_part(lambda _: next(parts), state) for state in self._like]
+        return _states(self._like, torch.tanh(self.linear(vectors)), self._sizes)
 
 
 def zero_states(like: Sequence[State], vectors: Tensor) -> list[State]:
     """States of these kinds that are zero, for as many sequences as there are vectors."""
-    n = len(vectors)
-    return [by_part(lambda part: vectors.new_zeros(n, part.shape[1]), state) for state in like]
+    sizes = _sizes(like)
+    return _states(like, vectors.new_zeros(len(vectors), sum(sizes)), sizes)
+
+
+def _states(like: Sequence[State], values: Tensor, sizes: list[int]) -> list[State]:
+    parts = iter(values.split(sizes, dim=1))
+
+    def part_of(one: Tensor) -> Tensor:
+        part = next(parts)  # of what is counted, nothing
+        if one.is_floating_point():
+            return part
+        return part.new_zeros((len(part), one.shape[1]), dtype=one.dtype)
+
+    return [by_part(part_of, state) for state in like]
 
 
 def _sizes(states: Sequence[State]) -> list[int]:
     sizes: list[int] = []
 
     def note(part: Tensor) -> Tensor:
-        sizes.append(part.shape[1])
+        sizes.append(part.shape[1] if part.is_floating_point() else 0)
         return part
 
     for state in states:

@@ -10,6 +10,7 @@ from torch.nn.functional import one_hot
 
 from sklseq.nn.layers.randomness import Dropout
 from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.recurrent.carried import Carried
 from sklseq.nn.recurrent.first_states import FirstStates
 
 __all__ = ["JordanNetwork"]
@@ -41,7 +42,7 @@ class JordanNetwork(nn.Module):
     """
 
     pooling = None
-    feeds_back = True
+    feeds_back = reads_on = True
     rows_seen: Tensor
     all_rows: Tensor
 
@@ -79,6 +80,7 @@ class JordanNetwork(nn.Module):
         steps: Tensor,
         packing: Packing,
         context: Tensor | None = None,
+        carried: Carried | None = None,
         true: Tensor | None = None,
         known: Tensor | None = None,
     ) -> Tensor:
@@ -86,8 +88,8 @@ class JordanNetwork(nn.Module):
 
         Parameters
         ----------
-        steps, packing, context
-            As in `RecurrentNetwork.forward`.
+        steps, packing, context, carried
+            As in `RecurrentNetwork.forward`; what is carried is what is fed to the next step.
         true : Tensor of shape (sum of lengths, n_outputs) or None, default=None
             Outputs that are fed instead of the network's own; None feeds its own alone.
         known : Tensor of bool of the shape of `true` or None, default=None
@@ -100,7 +102,13 @@ class JordanNetwork(nn.Module):
         if context is not None and self.first_states is not None:
             (first,) = self.first_states(context)
         if true is None or known is None:
-            return self._free_running(drive, packing, first)
+            if carried is not None and carried.state is not None:
+                (first,) = carried.state
+            outputs = self._free_running(drive, packing, first)
+            if carried is not None:
+                ends = torch.from_numpy(np.cumsum(packing.lengths) - 1).to(outputs.device)
+                carried.keep([self.fed_back(outputs.index_select(0, ends))])
+            return outputs
         before = true.roll(1, dims=0).masked_fill(packing.is_first[:, None], 0)
         if first is not None:
             own_first = first.index_select(0, packing.sequence_of_step)

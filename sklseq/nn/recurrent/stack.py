@@ -6,12 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklseq.nn.layers.feedforward import NORMALIZATIONS
 from sklseq.nn.layers.randomness import Dropout
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.cells.registry import make_layer
 from sklseq.nn.recurrent.layer import State, output_of
 
-__all__ = ["RecurrentStack"]
+__all__ = ["SKIPS", "RecurrentStack"]
+
+SKIPS = ("residual", "dense")
 
 
 class RecurrentStack(nn.Module):
@@ -19,6 +22,11 @@ class RecurrentStack(nn.Module):
 
     The backward direction is a layer of its own over each sequence reversed by its own length,
     so it starts at the last real step and never sees what comes after.
+
+    Batch normalization takes mean and variance over all real steps of a batch, whatever their
+    number in their sequence (Laurent et al. 2016, section 4.1, "sequence-wise"): statistics for
+    each step number (Cooijmans et al. 2017) would be of one value each in a single series, and of
+    few at the last steps of ragged sequences.
 
     Parameters
     ----------
@@ -31,6 +39,14 @@ class RecurrentStack(nn.Module):
         On the output of every layer.
     cell_options : dict or None, default=None
         More arguments of the cell.
+    skip_connections : {"residual", "dense"} or None, default=None
+        With "residual" layers add their input to their output, from the second one on, whose
+        sizes are the same (Wu et al. 2016, section 3.1). With "dense" a layer reads the input and
+        the outputs of all layers below, and the output has those of all layers (Graves 2013,
+        section 2).
+    normalization : {"batch", "layer"} or None, default=None
+        Of the states of each layer and direction before they are handed on (Ba et al. 2016, for
+        "layer").
     """
 
     def __init__(
@@ -42,11 +58,18 @@ class RecurrentStack(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         cell_options: dict[str, Any] | None = None,
+        skip_connections: str | None = None,
+        normalization: str | None = None,
     ):
         super().__init__()
-        directions = 2 if bidirectional else 1
-        self.hidden_size, self.output_size = hidden_size, directions * hidden_size
-        sizes = [input_size] + [self.output_size] * (num_layers - 1)
+        self.hidden_size, width = hidden_size, (2 if bidirectional else 1) * hidden_size
+        self.input_size, self.skip_connections = input_size, skip_connections
+        if skip_connections == "dense":
+            sizes = [input_size + n * width for n in range(num_layers)]
+            self.output_size = num_layers * width
+        else:
+            sizes = [input_size] + [width] * (num_layers - 1)
+            self.output_size = width
         self.forward_layers = nn.ModuleList(
             make_layer(cell, size, hidden_size, cell_options) for size in sizes
         )
@@ -55,6 +78,13 @@ class RecurrentStack(nn.Module):
             for size in (sizes if bidirectional else [])
         )
         self.dropout = Dropout(dropout)
+        norms: list[type[nn.Module]] = []
+        if normalization is not None:
+            norms = [NORMALIZATIONS[normalization]] * num_layers
+        self.norms = nn.ModuleList(norm(hidden_size) for norm in norms)
+        self.backward_norms = nn.ModuleList(
+            norm(hidden_size) for norm in (norms if bidirectional else [])
+        )
 
     def forward(
         self,
@@ -64,7 +94,7 @@ class RecurrentStack(nn.Module):
         need_last: bool = True,
         backward_state: Sequence[State] | None = None,
     ) -> tuple[Tensor, list[State | None]]:
-        """States of the last layer at all steps, and states of all layers after the last step.
+        """Output at all steps, and states of all layers after the last step.
 
         Parameters
         ----------
@@ -89,19 +119,29 @@ class RecurrentStack(nn.Module):
         for i, before in enumerate(self._states_given(state, backward_state is not None)):
             states, after = self.forward_layers[i](x, packing, before, need_last)
             last.append(after)
+            if self.norms:
+                states = packing.map(self.norms[i], states)
             if self.backward_layers:
                 backward = x.index_select(0, packing.reverse)
                 mirrored, _ = self.backward_layers[i](
                     backward, packing, from_end[i], need_last=False
                 )
+                if self.norms:
+                    mirrored = packing.map(self.backward_norms[i], mirrored)
                 states = torch.cat([states, mirrored.index_select(0, packing.reverse)], dim=1)
-            x = self.dropout(states)
-        return x, last
+            x = self._handed_on(i, x, self.dropout(states))
+        return self._output(x), last
 
     def step(self, x_t: Tensor, state: Sequence[State] | None = None) -> list[State]:
-        """States of all layers after one step ``x_t`` of shape ``(n, input_size)``.
+        """States of all layers after one step ``x_t`` of shape ``(n, input_size)``."""
+        return self.advance(x_t, state)[1]
 
-        The output of the stack is that of its last layer, `output_of` the last state.
+    def advance(
+        self, x_t: Tensor, state: Sequence[State] | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """Output ``(n, output_size)`` of one step, and states of all layers after it.
+
+        Without normalization and skip connections the output is that of the last state.
         """
         if self.backward_layers:
             raise ValueError(
@@ -109,11 +149,23 @@ class RecurrentStack(nn.Module):
                 "bidirectional=False."
             )
         after: list[State] = []
-        layer: Any
-        for layer, before in zip(self.forward_layers, self._states_given(state), strict=True):
+        for i, before in enumerate(self._states_given(state)):
+            layer: Any = self.forward_layers[i]
             after.append(layer.step(x_t, before))
-            x_t = self.dropout(output_of(after[-1]))
-        return after
+            states = output_of(after[-1])
+            if self.norms:
+                states = self.norms[i](states)
+            x_t = self._handed_on(i, x_t, self.dropout(states))
+        return self._output(x_t), after
+
+    def _handed_on(self, i: int, below: Tensor, states: Tensor) -> Tensor:
+        """What the layer above layer i reads, of what layer i has read and gives."""
+        if self.skip_connections == "dense":
+            return torch.cat([below, states], dim=1)
+        return below + states if self.skip_connections == "residual" and i else states
+
+    def _output(self, x: Tensor) -> Tensor:
+        return x[:, self.input_size :] if self.skip_connections == "dense" else x
 
     def ends(self, states: Tensor, packing: Packing) -> Tensor:
         """Of each sequence the states that have read it whole, ``(n, output_size)``.
@@ -123,9 +175,14 @@ class RecurrentStack(nn.Module):
         last = states.index_select(0, packing.last)
         if not self.backward_layers:
             return last
-        size = self.hidden_size
         first = states.index_select(0, packing.reverse.index_select(0, packing.last))
-        return torch.cat([last[:, :size], first[:, size:]], dim=1)
+        both = self.split(last)[0], self.split(first)[1]
+        return torch.stack(both, dim=2).flatten(1)
+
+    def split(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Forward and backward parts of the output, ``(n, n_layers_in_it, hidden_size)`` each."""
+        parts = states.unflatten(1, (-1, 2, self.hidden_size))
+        return parts[:, :, 0], parts[:, :, 1]
 
     def _states_given(
         self, state: Sequence[State] | None, both: bool = False

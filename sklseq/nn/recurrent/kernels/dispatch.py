@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.recurrent.kernels import cpu, lanes, lstm
 from sklseq.nn.recurrent.kernels.cuda import cudnn
+from sklseq.nn.recurrent.layer import Layer
 
-__all__ = ["kernel_for", "lanes_for"]
+__all__ = ["kernel_for", "lanes_for", "widest"]
 
 LayerKernel = Callable[..., tuple[Tensor, Any]]
 
@@ -47,6 +48,8 @@ def _has_one_dnn(dtype: torch.dtype) -> bool:
 _MAX_NUMBERS = 1 << 25
 # Products have whole dozens of rows, or one: MKL's kernels for AVX2 take six rows at a time, those
 # for SSE twelve, and round the rows that are left over in their own way.
+# Layers that are parallel over time make no calls for steps side by side.
+_IN_A_ROW = Lanes(1, 1)
 
 
 def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | None]:
@@ -59,6 +62,9 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
     parameters = list(module.parameters())
     if parameters[0].device.type != "cpu":
         return [None] * len(lengths)
+    layers = [m for m in module.modules() if isinstance(m, Layer)]
+    if layers and all(layer.parallel for layer in layers):
+        return [_IN_A_ROW] * len(lengths)
     rnns = [m for m in module.modules() if isinstance(m, nn.RNNBase)]
     units = max((m.hidden_size for m in rnns), default=0)
     one_dnn = _has_one_dnn(parameters[0].dtype) and any(isinstance(m, nn.LSTM) for m in rnns)
@@ -75,10 +81,14 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
     if getattr(module, "first_states", None) is not None:
         # Of long short-term memory a given state comes in at the beginning of a call alone.
         shapes = [s._replace(grid=s.block, gap=0) if s.gap else s for s in shapes]
-    widest = max(max(p.shape, default=1) for p in parameters)
-    fitting = _MAX_NUMBERS // widest // np.maximum(lengths, 1)
+    fitting = _MAX_NUMBERS // widest(module) // np.maximum(lengths, 1)
     fewer = (8, 4, 2, 1) if one_dnn else (48, 24, 12, 1)
     return [
         lanes if lanes.rows <= n else lanes._replace(rows=next((r for r in fewer if r <= n), 1))
         for lanes, n in zip(shapes, fitting.tolist(), strict=True)
     ]
+
+
+def widest(module: nn.Module) -> int:
+    """Numbers of a step in the widest activation, about."""
+    return max(max(p.shape, default=1) for p in module.parameters())
