@@ -66,9 +66,16 @@ class CellParameters:
 
     cell: Any = param(
         "gru",
-        "Name of the recurrent cell; 'jordan' has target='step' and one layer, whose outputs feed "
-        "back (Jordan 1986). Or a class whose instances ``cell(input_size, hidden_size)`` "
-        "map ``(x_t, state)`` to the next state, as `torch.nn.GRUCell` does.",
+        "The recurrent cell; those with names are in the user guide, with their options: 'rnn' "
+        "(tanh units), 'lstm' (long short-term memory), 'gru' (gated recurrent unit); with fewer "
+        "gates, 'minimal' (one), 'gru_shared' (one reset gate for all units), "
+        "'gru_global_local' (each a product of one for all units and one for each); of several "
+        "time scales, 'leaky' (a time constant for each unit), 'clockwork' (modules of different "
+        "periods), 'skip' (states of several steps back); 'deep_transition' (layers from state to "
+        "state); computed for all steps at once, 'mingru', 'minlstm', 'lru'; 'jordan', with "
+        "target='step', feeds back outputs and no states. Or a class whose instances "
+        "``cell(input_size, hidden_size)`` map ``(x_t, state)`` to the next state, as "
+        "`torch.nn.GRUCell` does.",
         choice(*CELLS, FEEDBACK_CELL),
         type,
     )
