@@ -31,6 +31,9 @@ _PARAGRAPHS = {
     "alone.",
     "groups": "Group of each row, sequence, image or tree of X; of steps the same throughout a "
     "sequence. `early_stopping` holds out `validation_fraction` of the groups, as wholes.",
+    "context": "What is known of each sequence as a whole, such as an age or a place; a DataFrame, "
+    "too. Numbers are centered and scaled inside; `context_as` says how they reach the network. Of "
+    "one series also of shape (n_context_features,). To be given wherever X is, once `fit` had it.",
     "unchanged": "If X, y or a parameter is not valid, or training diverges; the estimator is then "
     "as it was before.",
 }

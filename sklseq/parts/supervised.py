@@ -24,6 +24,7 @@ from sklseq.base.targets import (
     weighted_scale,
 )
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.teacher_forcing import training_inputs
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
 
 __all__ = ["NeuralClassifier", "NeuralRegressor"]
@@ -95,9 +96,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         n_classes = len(labels.classes)
         return Targets(labels.weights, labels.codes, n_classes, stratify, labels.class_weight)
 
-    @staticmethod
-    def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        logits = module(*batch.inputs)
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        logits = module(*training_inputs(self, module, batch))
         several = batch.target.ndim == 2
         loss = binary_cross_entropy_with_logits if several else cross_entropy
         return mean_loss(loss(logits, batch.target, reduction="none"), batch)
@@ -242,9 +242,9 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
             )
         return Targets(weights, (values - self.target_mean_) / self.target_scale_, n_outputs)
 
-    @staticmethod
-    def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        return mean_loss((module(*batch.inputs) - batch.target).square(), batch)
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        outputs = module(*training_inputs(self, module, batch))
+        return mean_loss((outputs - batch.target).square(), batch)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted values.
