@@ -31,7 +31,7 @@ def run_on(
     Parameters
     ----------
     function : callable
-        A method of a module that takes steps, packing and `Carried`.
+        A method of a module that takes steps, packing, context and `Carried`.
     rows : SequenceRows
         Some may have length 0, not all: their outputs are any numbers.
     carried : Carried or None
@@ -47,7 +47,8 @@ def run_on(
     lengths, n, n_begun = rows.lengths, len(rows), np.count_nonzero(begun)
     if n_begun in (0, n) and len(rows.steps) <= at_once and np.count_nonzero(lengths) == n:
         part = _copied(carried) if n_begun else Carried()
-        return function(rows.steps, _packing(lengths, rows.steps), part).cpu().numpy(), part
+        given = rows.steps, _packing(lengths, rows.steps), rows.context, part
+        return function(*given).cpu().numpy(), part
     outputs: NDArray[Any] | None = None
     for group in (np.flatnonzero((lengths > 0) & begun), np.flatnonzero((lengths > 0) & ~begun)):
         if not len(group):
@@ -58,7 +59,8 @@ def run_on(
                 part = part.take(rows.index(segment.kept))
             members = group[segment.rows]
             places, steps = rows.segment(members, segment)
-            output = function(steps, _packing(segment.lengths, steps), part).cpu().numpy()
+            packing = _packing(segment.lengths, steps)
+            output = function(steps, packing, rows.context_of(members), part).cpu().numpy()
             if outputs is None:
                 size = len(rows.steps) if per_part else n
                 outputs = np.zeros((size, *output.shape[1:]), output.dtype)
