@@ -58,15 +58,23 @@ class Stream:
         if n_sequences is not None and not (whole and n_sequences >= 1):
             raise ValueError(f"n_sequences={n_sequences!r} is not None or an int of at least 1.")
         module = model.module_
-        if not module.reads_on:
+        if not getattr(module, "reads_on", False):
             raise ValueError(
                 f"This {type(model).__name__} reads sequences from their end, too "
                 "(bidirectional=True), so that a result depends on all that is to come: there is "
                 "no stream. Fit with bidirectional=False."
             )
+        gaps = getattr(model, "missing", "error"), getattr(model, "time_feature", None)
+        if gaps != ("error", None):
+            raise ValueError(
+                f"missing={gaps[0]!r} and time_feature={gaps[1]!r} read from the steps before when "
+                "a value was last observed, which a stream does not keep. Fit with "
+                "missing='error' and time_feature=None, for example on imputed values."
+            )
         # A shallow copy: fits of the estimator replace what it has learned.
         self._model, self._one = copy(model), n_sequences is None
         self._pooled = module.pooling is not None
+        self._predicted = "_labels" if is_classifier(model) else "_unscaled"
         self._symbolic = hasattr(model, "vocabulary_")
         named = hasattr(model, "feature_names_in_")
         # Features of arrays that there is nothing to ask about but whether they are finite.
@@ -99,9 +107,7 @@ class Stream:
             Of shape ``(n_steps,)`` or ``(n_steps, n_outputs)``; for several sequences in the
             container of X. With ``target="sequence"`` one result, or ``(n_sequences, ...)``.
         """
-        model = self._model
-        result_of = model._labels if is_classifier(model) else model._unscaled
-        return self._read_on(X, "forward", result_of)
+        return self._read_on(X, "forward", getattr(self._model, self._predicted))
 
     @available_if(_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
@@ -295,10 +301,10 @@ class Stream:
     def _read(self, X: Any) -> Sequences:
         """Chunks as the estimator reads sequences; those without steps have length 0."""
         if self._one:
-            if type(X) is np.ndarray and X.ndim == 2 and self._plain == X.shape[1]:
-                steps = X.astype(np.float64, copy=False)
-                if len(X) and X.dtype.kind in "fiu" and np.isfinite(steps).all():
-                    return Sequences(steps, np.array([len(X)]))
+            plain = type(X) is np.ndarray and X.ndim == 2 and X.shape[1] == self._plain
+            if plain and len(X) and X.dtype.kind in "fiu":
+                # Whether its numbers are finite is asked once they are scaled.
+                return Sequences(X.astype(np.float64, copy=False), np.array([len(X)]))
             return self._model._read_fitted([self._as_chunk(X)])
         X = as_sequences(X)
         if hasattr(X, "columns") or (isinstance(X, np.ndarray) and X.ndim == 3):

@@ -112,11 +112,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         Returns
         -------
         ndarray of shape (n_rows, n_classes)
-            With ``target="step"``: ``(n_sequences, n_steps, n_classes)``, ``(n_steps,
-            n_classes)`` for one series, or an object array of them for ragged X. With
-            ``target="node"`` an object array: for each tree the probabilities of its nodes,
-            nested as in `predict`. Where y has several labels for each target, they are
-            independent of each other, and do not sum to one.
+            With ``target="step"``: ``(n_sequences, n_steps, n_classes)``, ``(n_steps, n_classes)``
+            for one series, or an object array of them for ragged X; with ``target="pixel"`` as y of
+            `fit` with a last axis. With ``target="node"`` an object array: for each tree the
+            probabilities of its nodes, nested as in `predict`. Where y has several labels for each
+            target, they are independent of each other, and do not sum to one.
         """
         data = self._read_fitted(X)
         return self._restore(data, self._probabilities(self._run("forward", data)))
@@ -149,11 +149,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         Returns
         -------
         ndarray of shape (n_rows,)
-            With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series,
-            or an object array of them for ragged X. With ``target="node"`` an object array: for
-            each tree nested tuples ``(label, child, ...)`` in its shape; for parent arrays and
-            sequences an array of labels. Where y has several labels for each target, a last axis
-            of zeros and ones is added, ``(n_rows, n_classes)``.
+            With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series, or an
+            object array of them for ragged X; with ``target="pixel"`` as y of `fit`. With
+            ``target="node"`` an object array: for each tree nested tuples ``(label, child, ...)``
+            in its shape; for parent arrays and sequences an array of labels. Where y has several
+            labels for each target, a last axis of zeros and ones is added, ``(n_rows, n_classes)``.
         """
         data = self._read_fitted(X)
         return self._restore(data, self._labels(self._run("forward", data)))
@@ -167,7 +167,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         return expit(logits) if self._multilabel else softmax(logits, axis=1)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Mean accuracy of ``predict(X)``; over all labeled steps or nodes, if these are rows.
+        """Mean accuracy of ``predict(X)``; over labeled steps, nodes or pixels, if these are rows.
 
         Of several labels for each target, all that are known must be right (subset accuracy).
 
@@ -256,11 +256,11 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         Returns
         -------
         ndarray of shape (n_rows,) or (n_rows, n_outputs)
-            With ``target="step"``: ``(n_sequences, n_steps)`` or ``(n_sequences, n_steps,
-            n_outputs)``, without the first axis for one series, or an object array of them for
-            ragged X. With ``target="node"`` an object array: for each tree nested tuples
-            ``(value, child, ...)`` in its shape; for parent arrays and sequences an array of
-            values.
+            With ``target="step"``: ``(n_sequences, n_steps)`` or
+            ``(n_sequences, n_steps, n_outputs)``, without the first axis for one series, or an
+            object array of them for ragged X; with ``target="pixel"`` as y of `fit`. With
+            ``target="node"`` an object array: for each tree nested tuples ``(value, child, ...)``
+            in its shape; for parent arrays and sequences an array of values.
         """
         data = self._read_fitted(X)
         return self._restore(data, self._unscaled(self._run("forward", data)))
