@@ -235,7 +235,7 @@ WRONG = {
     "output_layer_sizes": 3,
     "feedforward_activation": "sine",
     "init": "ones",
-    "spectral_radius": 0,
+    "spectral_radius": -1,
     "forget_bias": "long",
     "tbptt_steps": 0,
     "image_shape": 8,
