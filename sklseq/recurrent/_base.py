@@ -32,6 +32,8 @@ from sklseq.parts.steps_or_symbols import (
     steps_as_read_by,
 )
 from sklseq.parts.validation import Validation
+from sklseq.recurrent._regularization import RegularizationParameters, with_penalties
+from sklseq.training.engine import Objective
 from sklseq.training.rows.batch import Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -70,6 +72,14 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         "boolean",
     )
     dropout: float = param(0.0, "Share of each layer's outputs dropped in training.", real(0, 1))
+    dropout_mask: str = same(RegularizationParameters, "dropout_mask")
+    recurrent_dropout: float = same(RegularizationParameters, "recurrent_dropout")
+    zoneout: float = same(RegularizationParameters, "zoneout")
+    activation_penalty: float = same(RegularizationParameters, "activation_penalty")
+    temporal_activation_penalty: float = same(
+        RegularizationParameters, "temporal_activation_penalty"
+    )
+    flow_regularizer: float = same(RegularizationParameters, "flow_regularizer")
     pooling: str = param(
         "last",
         "Summary of a sequence's states: the 'last' state (of each direction), their "
@@ -202,6 +212,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "num_layers": self.num_layers,
             "bidirectional": self.bidirectional,
             "dropout": self.dropout,
+            "dropout_mask": self.dropout_mask,
+            "recurrent_dropout": self.recurrent_dropout,
+            "zoneout": self.zoneout,
             "pooling": None if self._per_step else self.pooling,
         }
 
@@ -220,6 +233,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             start_from(self.embedding, self.vocabulary_, module.embedding.weight)
         elif left_out and module.embedding is not None:
             warn_of_left_out(type(self).__name__)
+
+    def _training_objective(self) -> Objective:
+        return with_penalties(self, self._objective)
 
     def _n_epochs(self, n_rows: int) -> int:
         return n_epochs(self, n_rows, _STEPS)

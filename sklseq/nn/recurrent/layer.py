@@ -48,6 +48,20 @@ class Layer(nn.Module):
         """The state after one step ``x_t`` of shape ``(n, input_size)`` of each sequence."""
         raise NotImplementedError
 
+    def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
+        """As `step`, but the recurrent weights read something else than the state's output.
+
+        What a state passes on without weights stays its own. A layer that cannot tell the two
+        apart leaves this out.
+
+        Parameters
+        ----------
+        x_t : Tensor of shape (n, input_size)
+        state : State
+        read : Tensor of shape (n, hidden_size)
+        """
+        raise NotImplementedError
+
 
 def output_of(state: State) -> Tensor:
     """What the layer above reads."""

@@ -25,6 +25,7 @@ class RecurrentNetwork(nn.Module):
         Steps are symbols, embedded with this size; index 0, the unknown symbol, is the zero
         vector and stays so.
     cell, hidden_size, num_layers, bidirectional, dropout, cell_options
+    dropout_mask, recurrent_dropout, zoneout
         As in `RecurrentStack`.
     pooling : {"last", "mean", "max", "attention"} or None, default="last"
         None gives an output for each step.
@@ -43,6 +44,9 @@ class RecurrentNetwork(nn.Module):
         dropout: float = 0.0,
         pooling: str | None = "last",
         cell_options: dict[str, Any] | None = None,
+        dropout_mask: str = "step",
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
     ):
         super().__init__()
         self.embedding = (
@@ -56,6 +60,9 @@ class RecurrentNetwork(nn.Module):
             bidirectional,
             dropout,
             cell_options,
+            dropout_mask,
+            recurrent_dropout,
+            zoneout,
         )
         self.pooling = pooling
         self.attention = (

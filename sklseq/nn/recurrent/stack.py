@@ -1,6 +1,7 @@
 """Recurrent layers over packed steps, stacked and in both directions."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from sklseq.nn.layers.randomness import Dropout
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.cells.registry import make_layer
 from sklseq.nn.recurrent.layer import State, output_of
+from sklseq.nn.recurrent.noise import SequenceDropout, StateNoise
+from sklseq.nn.recurrent.penalties import Record
 
 __all__ = ["RecurrentStack"]
 
@@ -31,6 +34,10 @@ class RecurrentStack(nn.Module):
         On the output of every layer.
     cell_options : dict or None, default=None
         More arguments of the cell.
+    dropout_mask : {"step", "sequence"}, default="step"
+        Whether outputs are dropped anew at each step, or the same ones throughout a sequence.
+    recurrent_dropout, zoneout : float, default=0
+        See `StateNoise`.
     """
 
     def __init__(
@@ -42,6 +49,9 @@ class RecurrentStack(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         cell_options: dict[str, Any] | None = None,
+        dropout_mask: str = "step",
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
     ):
         super().__init__()
         directions = 2 if bidirectional else 1
@@ -54,7 +64,12 @@ class RecurrentStack(nn.Module):
             make_layer(cell, size, hidden_size, cell_options)
             for size in (sizes if bidirectional else [])
         )
-        self.dropout = Dropout(dropout)
+        self.per_step = dropout_mask == "step"
+        self.dropout = Dropout(dropout) if self.per_step else SequenceDropout(dropout)
+        self.noise = StateNoise(recurrent_dropout, zoneout)
+        for layer in self.forward_layers:
+            self.noise.check(layer, cell)
+        self.record: Record | None = None
 
     def forward(
         self,
@@ -82,14 +97,24 @@ class RecurrentStack(nn.Module):
             Of the forward direction.
         """
         last = []
+        transitions = None if self.record is None else self.record.transitions
+        stepwise = self.noise.acts or transitions is not None
         for i, before in enumerate(self._states_given(state)):
-            states, after = self.forward_layers[i](x, packing, before, need_last)
+            layer: Any = self.forward_layers[i]
+            if stepwise:
+                layer = partial(self.noise, layer, transitions=transitions)
+            states, after = layer(x, packing, before, need_last)
             last.append(after)
             if self.backward_layers:
+                layer = self.backward_layers[i]
+                if stepwise:
+                    layer = partial(self.noise, layer, transitions=transitions)
                 backward = x.index_select(0, packing.reverse)
-                mirrored, _ = self.backward_layers[i](backward, packing, need_last=False)
+                mirrored, _ = layer(backward, packing, need_last=False)
                 states = torch.cat([states, mirrored.index_select(0, packing.reverse)], dim=1)
-            x = self.dropout(states)
+            x = self.dropout(states) if self.per_step else self.dropout(states, packing)
+        if self.record is not None:
+            self.record.packing, self.record.states, self.record.outputs = packing, states, x
         return x, last
 
     def step(self, x_t: Tensor, state: Sequence[State] | None = None) -> list[State]:
@@ -105,7 +130,7 @@ class RecurrentStack(nn.Module):
         after: list[State] = []
         layer: Any
         for layer, before in zip(self.forward_layers, self._states_given(state), strict=True):
-            after.append(layer.step(x_t, before))
+            after.append(self.noise.step(layer, x_t, before))
             x_t = self.dropout(output_of(after[-1]))
         return after
 

@@ -49,6 +49,10 @@ class Leaky(Layer):
         h = x_t.new_zeros(len(x_t), self.hidden_size) if state is None else state
         return self._next(self._drive(x_t), h, self.leak_rate.clamp(0, 1))
 
+    def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
+        new = torch.tanh(torch.addmm(self._drive(x_t), read, self.weight_hh.T))
+        return torch.lerp(state, new, self.leak_rate.clamp(0, 1))
+
     def _drive(self, x: Tensor) -> Tensor:
         return linear(x, self.weight_ih, self.bias)
 
