@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import Tags
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
@@ -16,6 +17,13 @@ from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.missing_steps import (
+    INTERVAL_ATTRIBUTES,
+    INTERVAL_STORED,
+    GapParameters,
+    n_inputs,
+    read_with_gaps,
+)
 from sklseq.parts.pretrained import (
     EmbeddingParameters,
     set_trainable,
@@ -108,6 +116,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     lowercase: bool = param(
         False, "Whether strings and symbols are converted to lowercase, before all else.", "boolean"
     )
+    missing: str = same(GapParameters, "missing")
+    time_feature: Any = same(GapParameters, "time_feature")
 
     # Chosen by benchmarks/defaults.py.
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)
@@ -121,13 +131,21 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         choice("auto"),
     )
 
-    _attributes = SCALE_ATTRIBUTES | {
-        "vocabulary_": attribute(
-            "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
-        )
-    }
+    _attributes = (
+        SCALE_ATTRIBUTES
+        | INTERVAL_ATTRIBUTES
+        | {
+            "vocabulary_": attribute(
+                "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
+            )
+        }
+    )
     _network: ClassVar[type[nn.Module]] = RecurrentNetwork
-    _stored = SCALE_STORED | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
+    _stored = (
+        SCALE_STORED
+        | INTERVAL_STORED
+        | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
+    )
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
 
@@ -178,12 +196,23 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         validation = Validation(X_val, y_val, sample_weight_val, groups)
         return self._fit(X, y, sample_weight, validation=validation)
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing == "mask"
+        return tags
+
     # -- reading ---------------------------------------------------------------------------
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
         settings = (self.embedding_size, self.embedding, self.tokenizer)
         symbolic = any(setting is not None for setting in settings)
-        return read_steps_or_symbols(self, X, fresh, symbolic, self.tokenizer, self.lowercase)
+
+        def read(X: Any, allow_nan: bool) -> Sequences:
+            return read_steps_or_symbols(
+                self, X, fresh, symbolic, self.tokenizer, self.lowercase, allow_nan
+            )
+
+        return read_with_gaps(self, X, fresh, read)
 
     def _read_fitted(self, X: Any) -> Sequences:
         sequences = super()._read_fitted(X)
@@ -203,7 +232,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         symbolic = data.steps.ndim == 1
         return {
-            "n_features": len(self.vocabulary_) + 1 if symbolic else data.steps.shape[1],
+            "n_features": (
+                len(self.vocabulary_) + 1 if symbolic else n_inputs(self, data.steps.shape[1])
+            ),
             "n_outputs": targets.n_outputs,
             "embedding_size": self._vector_size() if symbolic else None,
             "cell": self.cell,

@@ -80,6 +80,10 @@ class RecurrentExport:
         layer = self.network.stack.forward_layers[0]
         if hasattr(model, "vocabulary_"):
             self.why = "it reads symbols; fit it on one-hot steps"
+        elif hasattr(model, "_gaps"):
+            self.why = "it reads missing values or times; impute, and leave times out"
+        elif self.network.stack.noise.zoneout:
+            self.why = "ONNX has no operator for zoneout"
         elif not isinstance(layer, TorchLayer):
             self.why = "ONNX has no operator of its cell; take 'rnn', 'gru' or 'lstm'"
         elif model._float_type(fresh=False) != "float32":
