@@ -6,8 +6,9 @@ The gradient of an Elman network goes back through as many products as there are
 on the way, and one training step then throws the weights far away; or it shrinks, and what happened
 long ago is not learned. In the temporal order task two symbols near the beginning of a sequence
 decide its class. `gradient_clip` limits a gradient, its norm or each of its values
-(`gradient_clip_by`), and `flow_regularizer` keeps its norm alike from step to step (Pascanu, Mikolov
-and Bengio 2013). The training loss and the norm of the gradients that the optimizer was given:
+(`gradient_clip_by`), and `flow_regularizer` keeps its norm alike from step to step (Pascanu,
+Mikolov and Bengio 2013). Shown are the training loss and the norms of the gradients that the
+optimizer was given.
 """
 
 import matplotlib.pyplot as plt
@@ -45,10 +46,10 @@ for name, setting in settings.items():
         hidden_size=50,
         embedding_size=6,
         solver="sgd",
-        learning_rate=0.02,
+        learning_rate=0.05,
         lr_schedule=None,
         batch_size=20,
-        max_epochs=40,
+        max_epochs=30,
         callbacks=[noted],
         random_state=0,
         **setting,

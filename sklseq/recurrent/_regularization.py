@@ -1,8 +1,8 @@
 """Regularizers of recurrent networks: their parameters, and the penalties beside the loss."""
 
+from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, param, real
@@ -79,22 +79,31 @@ def with_penalties(model: Any, objective: Objective) -> Objective:
     if not (flow or activation or temporal):
         return objective
 
-    def penalized(module: nn.Module, batch: Batch) -> Tensor:
-        if not module.training:
-            return objective(module, batch)
-        with recording(module.stack, with_transitions=flow > 0) as record:
-            loss = objective(module, batch)
-        weight = _of_sequences(batch) / batch.n_rows
-        penalty = torch.zeros_like(loss)
-        if activation:
-            penalty = penalty + activation * activation_penalty(record, weight)
-        if temporal:
-            penalty = penalty + temporal * temporal_penalty(record, weight)
-        if flow:
-            penalty = penalty + flow * flow_penalty(loss, record, weight)
-        return loss + penalty
+    return partial(_penalized, objective, flow, activation, temporal)
 
-    return penalized
+
+def _penalized(
+    objective: Objective,
+    flow: float,
+    activation: float,
+    temporal: float,
+    module: nn.Module,
+    batch: Batch,
+) -> Tensor:
+    """Loss of a batch and, in training, its penalties, times these weights."""
+    if not module.training:
+        return objective(module, batch)
+    with recording(module.stack, with_transitions=flow > 0) as record:
+        loss = objective(module, batch)
+    weight = _of_sequences(batch) / batch.n_rows
+    total = loss
+    if activation:
+        total = total + activation * activation_penalty(record, weight)
+    if temporal:
+        total = total + temporal * temporal_penalty(record, weight)
+    if flow:
+        total = total + flow * flow_penalty(loss, record, weight)
+    return total
 
 
 def _of_sequences(batch: Batch) -> Tensor:
