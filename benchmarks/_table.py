@@ -47,12 +47,15 @@ def one_thread() -> None:
 
 
 def turns(
-    *, clock: Callable[[], float] = time.perf_counter, **sides: Callable[[], Any]
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    rounds: int = ROUNDS,
+    **sides: Callable[[], Any],
 ) -> tuple[dict[str, float], dict[str, Any]]:
     """Median seconds of each side, run in turn, and what each returned last."""
     times: dict[str, list[float]] = {name: [] for name in sides}
     results = {}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, side in sides.items():
             results.pop(name, None)
             begin = clock()
@@ -75,7 +78,7 @@ def main(description: str, rows: dict[str, Callable[..., Rows]], data: bool = Fa
     parser.add_argument("--quick", action="store_true", help="fewer seeds, shorter series")
     parser.add_argument("--only", nargs="+", choices=rows, default=list(rows), metavar="ROW")
     if data:
-        parser.add_argument("--data", type=Path, help="folder with outliers/*.npz")
+        parser.add_argument("--data", type=Path, help="folder of the data")
     chosen = parser.parse_args()
     one_thread()
     print("| task | here | bar | met |\n| --- | --- | --- | --- |")

@@ -120,7 +120,11 @@ def test_what_is_not_exported_is_named():
         (GAN(**small).fit(ROWS), "its results are drawn"),
         (VAE(conditional=True, **small).fit(ROWS, np.arange(40) % 2), "for each class"),
         (VAE(**small).fit(np.arange(80).reshape(40, 2) % 7), "array of floats"),
-        (RecurrentClassifier(cell="leaky", **small).fit(X, y), "no operator of its cell"),
+        (RecurrentClassifier(cell="leaky", **small).fit(X, y), "no operator of cell='leaky'"),
+        (
+            RecurrentClassifier(cell="gru", cell_options={"reset": "before"}, **small).fit(X, y),
+            "cell='gru', cell_options={'reset': 'before'}",
+        ),
         (GRUClassifier(dtype="float64", **small).fit(X, y), "float32 alone"),
         (GRUClassifier(**small).fit(["ab", "ba"] * 4, y), "symbols"),
     ):

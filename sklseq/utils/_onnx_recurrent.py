@@ -85,7 +85,9 @@ class RecurrentExport:
         elif self.network.stack.noise.zoneout:
             self.why = "ONNX has no operator for zoneout"
         elif not isinstance(layer, TorchLayer):
-            self.why = "ONNX has no operator of its cell; take 'rnn', 'gru' or 'lstm'"
+            settings = {name: model._module_kwargs.get(name) for name in ("cell", "cell_options")}
+            named = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value)
+            self.why = f"ONNX has no operator of {named}; take cell='rnn', 'gru' or 'lstm' as it is"
         elif model._float_type(fresh=False) != "float32":
             self.why = "onnxruntime has recurrent layers of float32 alone; fit with that dtype"
         elif isinstance(model, NeuralClassifier):

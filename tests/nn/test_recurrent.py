@@ -115,7 +115,7 @@ def copy_weights(cell, layer):
     cell.load_state_dict({name: getattr(layer.rnn, f"{name}_l0") for name in names})
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", CELL_CLASSES)
 @settings(max_examples=15, deadline=None)
 @given(lengths=many_lengths)
 def test_a_cell_class_equals_the_built_in_layer(name, lengths):

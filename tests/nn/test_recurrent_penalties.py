@@ -10,6 +10,7 @@ from torch.autograd.functional import jacobian
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.cells.registry import CELLS
+from sklseq.nn.recurrent.layer import by_part
 from sklseq.nn.recurrent.penalties import (
     activation_penalty,
     flow_penalty,
@@ -34,15 +35,27 @@ def close(a, b, bound=1e-9):
     torch.testing.assert_close(a, b, rtol=bound, atol=bound)
 
 
+def numbers(state):
+    """Parts of a state that are no counts."""
+    parts = [state] if isinstance(state, torch.Tensor) else state
+    return [part for part in parts if part.is_floating_point()]
+
+
 def flat(state):
-    return state if isinstance(state, torch.Tensor) else torch.cat(list(state), dim=-1)
+    return torch.cat(numbers(state), dim=-1)
 
 
 def unflat(vector, like):
-    if isinstance(like, torch.Tensor):
-        return vector
-    parts = vector.split([part.shape[-1] for part in like], dim=-1)
-    return type(like)(*parts) if hasattr(like, "_fields") else tuple(parts)
+    """The inverse of `flat`, with the counts of another state."""
+    parts = iter(vector.split([part.shape[-1] for part in numbers(like)], dim=-1))
+    return by_part(lambda part: next(parts) if part.is_floating_point() else part, like)
+
+
+def separate(part):
+    """A tensor of its own, that the loss can be differentiated by."""
+    if not part.is_floating_point():
+        return part
+    return part.clone() if part.requires_grad else part.detach().clone().requires_grad_()
 
 
 def loss_of(states, packing, upstream):
@@ -54,11 +67,11 @@ def explicit(layer, item, upstream):
     """Equation 9 for one sequence, by the Jacobian of each step."""
     states, now = [], None
     for x_t in item:
-        now = layer.step(x_t[None], now)
+        now = by_part(separate, layer.step(x_t[None], now))
         states.append(now)
     outputs = torch.cat([s if isinstance(s, torch.Tensor) else s[0] for s in states])
     loss = loss_of(outputs, None, upstream)
-    parts = [[s] if isinstance(s, torch.Tensor) else list(s) for s in states]
+    parts = [numbers(s) for s in states]
     every = [part for of_step in parts for part in of_step]
     found = torch.autograd.grad(
         loss, every, retain_graph=True, allow_unused=True, materialize_grads=True

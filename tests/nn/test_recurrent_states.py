@@ -32,7 +32,12 @@ class Scaled(nn.Module):
         return self.inner(self.scale * x, state)
 
 
-ALL = [(name, {}) for name in CELLS] + [(nn.GRUCell, {}), (Scaled, {"scale": 0.5})]
+OPTIONS = [
+    ("lstm", {"peepholes": True, "coupled": True}),
+    ("clockwork", {"periods": (1, 2, 3)}),
+    ("skip", {"lags": (2, 5)}),
+]
+ALL = [*((name, {}) for name in CELLS), *OPTIONS, (nn.GRUCell, {}), (Scaled, {"scale": 0.5})]
 all_cells = pytest.mark.parametrize(("cell", "options"), ALL, ids=str)
 
 
@@ -58,7 +63,18 @@ def random_steps(lengths):
 def random_state(layer, n):
     """A state of the kind that the layer has."""
     example = layer.step(torch.randn(n, F, dtype=torch.float64))
-    return by_part(lambda part: torch.randn(n, H, dtype=torch.float64), example)
+    return by_part(
+        lambda part: (
+            torch.randn_like(part) if part.is_floating_point() else torch.randint_like(part, 9)
+        ),
+        example,
+    )
+
+
+def learned(state):
+    """The parts of a state that are no counts."""
+    parts = state if isinstance(state, tuple) else (state,)
+    return [part for part in parts if part.requires_grad]
 
 
 def run(layer, steps, lengths, state=None, lanes=None):
@@ -95,8 +111,7 @@ def test_chunks_with_the_state_carried_are_the_whole(cell, options, lengths, dat
     # The gradient goes through the carried state, and through the last one.
     upstream, after = torch.randn_like(whole), torch.randn(len(lengths), H, dtype=torch.float64)
     inputs = [steps, *layer.parameters()]
-    parts = last if isinstance(last, tuple) else (last,)
-    ends = end if isinstance(end, tuple) else (end,)
+    parts, ends = learned(last), learned(end)
     mine = torch.autograd.grad([joined, *ends], inputs, [upstream, *[after] * len(ends)])
     their = torch.autograd.grad([whole, *parts], inputs, [upstream, *[after] * len(parts)])
     for x, y in zip(mine, their, strict=True):

@@ -19,13 +19,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.autograd import Function
 from torch.nn.functional import pad
 
-__all__ = ["Lanes", "Packing", "rearrange"]
+from sklseq.nn.ragged.chunks import Chunks, inverse
+from sklseq.nn.ragged.rearrange import rearrange
+
+__all__ = ["Lanes", "Packing"]
 
 # Rows of a call in `Packing.map`: whole dozens, see `dispatch`.
 _MAP_ROWS = 96
+# Steps of a chunk; always the same, as results of a sequence must not depend on others (measured).
+_CHUNK = 32
 
 
 class Lanes(NamedTuple):
@@ -67,7 +71,7 @@ class Packing:
             n_steps = int(descending[0])
             reached = np.searchsorted(descending[::-1], np.arange(n_steps), "right")
             self._sizes = len(lengths) - reached
-            self._row = _inverse(self._order)
+            self._row = inverse(self._order)
             self._first = np.zeros(len(lengths), dtype=np.int64)
         else:
             self._row, self._first = np.zeros((2, len(lengths)), dtype=np.int64)
@@ -158,6 +162,12 @@ class Packing:
         index[self._packed_of_stacked] = self._position(self._owner, mirrored)
         return self._index(index)
 
+    def packed(self, values: NDArray[Any], free: Any) -> NDArray[Any]:
+        """Values of stacked steps in packed order, and this one for what is free in lanes."""
+        packed = np.full(self._sizes.sum(), free, dtype=values.dtype)
+        packed[self._packed_of_stacked] = values
+        return packed
+
     @cached_property
     def previous(self) -> Tensor:
         """Packed position of the step before, for all steps but the first; not with lanes."""
@@ -175,6 +185,38 @@ class Packing:
         """Packed position of the last step of each sequence, in the order of the sequences."""
         return self._index(self._position(slice(None), np.maximum(self.lengths - 1, 0)))
 
+    # -- chunks ----------------------------------------------------------------------------
+
+    @cached_property
+    def chunks(self) -> Chunks:
+        """The sequences in chunks, for recurrences that run in parallel over time."""
+        return Chunks(self.lengths, _CHUNK, self.device)
+
+    @cached_property
+    def _between_cells(self) -> tuple[Tensor, Tensor] | None:
+        """Packed position of each cell of `chunks`, and cell of each packed position.
+
+        What is free in lanes has the number of cells. None where the two orders are the same.
+        """
+        cell, packed = self.chunks.cell, self._packed_of_stacked
+        cells = np.full(self._sizes.sum(), len(cell))
+        cells[packed] = cell
+        if np.array_equal(cells, np.arange(len(cell))):
+            return None
+        return self._index(packed[inverse(cell)]), self._index(cells)
+
+    def to_cells(self, packed: Tensor) -> Tensor:
+        """From packed order to that of the cells of `chunks`."""
+        between = self._between_cells
+        return packed if between is None else rearrange(packed, *between)
+
+    def from_cells(self, cells: Tensor) -> Tensor:
+        """The inverse of `to_cells`; what is free in lanes repeats any cell."""
+        between = self._between_cells
+        if between is None:
+            return cells
+        return rearrange(cells, between[1].clamp_max(len(cells) - 1), between[0])
+
     # -- states ----------------------------------------------------------------------------
 
     @cached_property
@@ -185,7 +227,7 @@ class Packing:
     @cached_property
     def rank(self) -> Tensor:
         """Inverse of `order`."""
-        return self._index(_inverse(self._order))
+        return self._index(inverse(self._order))
 
     @cached_property
     def beginnings(self) -> dict[int, tuple[Tensor, Tensor]]:
@@ -204,6 +246,17 @@ class Packing:
             strict=True,
         )
         return dict(zip((times * grid).tolist(), both, strict=True))
+
+    @cached_property
+    def endings(self) -> tuple[dict[int, Tensor], Tensor]:
+        """Steps at which sequences end: their rows; and the place of each sequence among all."""
+        position = self._position(slice(None), np.maximum(self.lengths - 1, 0))
+        times = np.searchsorted(self._offsets, position, "right") - 1
+        order = np.argsort(times, kind="stable")
+        found, first = np.unique(times[order], return_index=True)
+        rows = self._index((position - self._offsets[times])[order])
+        parts = rows.tensor_split(first[1:].tolist())
+        return dict(zip(found.tolist(), parts, strict=True)), self._index(inverse(order))
 
     def carried(self, time: int, before: Tensor, initial: Tensor | None) -> Tensor:
         """Rows of a state as they enter step number `time` in packed order.
@@ -335,35 +388,6 @@ def _back_and_forth(
     return rows.ravel()[:n], starts.ravel()[:n]
 
 
-def _inverse(permutation: NDArray[np.int64]) -> NDArray[np.int64]:
-    inverse = np.empty_like(permutation)
-    inverse[permutation] = np.arange(len(permutation))
-    return inverse
-
-
 def _grid(size: int) -> int:
     """Spacing of about 16 grid points on `size`: a power of two."""
     return 1 << max(0, (size // 16).bit_length() - 1)
-
-
-class _Rearrange(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
-        ctx.inverse = inverse
-        return x.index_select(0, index)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:
-        if len(ctx.inverse) > len(grad):
-            grad = pad(grad, (0, 0, 0, 1))
-        return grad.index_select(0, ctx.inverse), None, None
-
-
-def rearrange(x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
-    """``x.index_select(0, index)`` where no row is taken twice.
-
-    `inverse` ``(n,)`` says which each row of x became, ``len(index)`` for one that was not taken.
-    So the gradient is gathered too, in a fraction of the time of torch's scattered sum.
-    """
-    result: Tensor = _Rearrange.apply(x, index, inverse)
-    return result

@@ -1,7 +1,7 @@
 """The contract of all recurrent layers: one layer in one direction, with a state in and out."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from torch import Tensor, nn
 
@@ -12,7 +12,8 @@ __all__ = ["Layer", "State", "by_part", "output_of"]
 State: TypeAlias = Any
 """A tensor ``(n, hidden_size)``, or a (named) tuple of them of which the first is the output.
 
-Rows are in the order of the sequences, whatever the order of the packed steps.
+Rows are in the order of the sequences, whatever the order of the packed steps. Parts that are
+counts are integers, ``(n, 1)``; they begin at zero, and no gradient goes through them.
 """
 
 
@@ -20,6 +21,16 @@ class Layer(nn.Module):
     """A recurrent layer ``(input_size, hidden_size, **cell_options)`` over packed steps."""
 
     hidden_size: int
+    gates: tuple[str, ...] = ()
+    """What each block of rows of the weights is for.
+
+    "keep" is a gate that keeps the old state where it is 1, "take" one that lets the new one in;
+    any other word will do for other blocks. See `initialization`.
+    """
+    parallel: ClassVar[bool] = False
+    """Whether the steps of a sequence are computed at once."""
+    shifts: ClassVar[bool] = False
+    """Whether parts of the state but the first are what the first was at steps before."""
 
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True

@@ -103,51 +103,80 @@ class StateNoise(nn.Module):
         if self.training and self.recurrent_dropout:
             like = x.new_empty(len(packing), layer.hidden_size)
             read = dropout_mask(like, self.recurrent_dropout)
-        kept: list[State] = []
+        masks: list[list[Tensor]] = []
 
         def step(t: int, x_t: Tensor, before: State | None) -> State:
             new = _new(layer, x_t, before, None if read is None else read[: len(x_t)])
-            if not self.zoneout:
-                return new
-            if before is None:
-                before = by_part(torch.zeros_like, new)
-            if not self.training:
-                return self._expected(new, before)
-            kept.append(by_part(lambda part: drawn(part, self.zoneout).bool(), new))
-            return by_part(torch.where, kept[-1], before, new)
+            if self.zoneout:
+                new = self._zoned(layer, new, before, masks)
+            return new if transitions is None else by_part(_with_gradient, new)
 
         states = states_by_steps(step, x, packing, state)
         if transitions is not None:
-            transitions.append(Transitions(states, x, self._all_steps(layer, packing, read, kept)))
+            transitions.append(Transitions(states, x, self._all_steps(layer, packing, read, masks)))
         return joined_states(states, packing, need_last)
 
     def step(self, layer: Layer, x_t: Tensor, state: State | None) -> State:
         """One step, of which it is not known what was dropped at others: only zoneout acts."""
         new = layer.step(x_t, state)
-        if not self.zoneout:
-            return new
-        before = by_part(torch.zeros_like, new) if state is None else state
-        if not self.training:
-            return self._expected(new, before)
-        kept = by_part(lambda part: drawn(part, self.zoneout).bool(), new)
-        return by_part(torch.where, kept, before, new)
+        return self._zoned(layer, new, state, []) if self.zoneout else new
 
-    def _expected(self, new: State, before: State) -> State:
-        return by_part(lambda a, b: torch.lerp(a, b, self.zoneout), new, before)
+    def _zoned(
+        self, layer: Layer, new: State, before: State | None, masks: list[list[Tensor]]
+    ) -> State:
+        """A new state of which some of the old one is kept; what was drawn is added to `masks`."""
+        if before is None:
+            before = by_part(torch.zeros_like, new)
+        if not self.training:
+            return _chosen(layer, lambda a, b: torch.lerp(a, b, self.zoneout), new, before)
+        drawn_now: list[Tensor] = []
+
+        def choose(a: Tensor, b: Tensor) -> Tensor:
+            drawn_now.append(drawn(a, self.zoneout).bool())
+            return torch.where(drawn_now[-1], b, a)
+
+        chosen = _chosen(layer, choose, new, before)
+        masks.append(drawn_now)
+        return chosen
 
     def _all_steps(
-        self, layer: Layer, packing: Packing, read: Tensor | None, kept: list[State]
+        self, layer: Layer, packing: Packing, read: Tensor | None, masks: list[list[Tensor]]
     ) -> Callable[[Tensor, State], State]:
         """Steps with the noise that was drawn, all but the first of each sequence at once."""
         if read is not None:
             read = read.index_select(0, packing.row_of_step[len(packing) :])
-        masks = by_part(lambda *parts: torch.cat(parts), *kept[1:]) if kept[1:] else None
 
         def step(x: Tensor, before: State) -> State:
             new = _new(layer, x, before, read)
-            return new if masks is None else by_part(torch.where, masks, before, new)
+            if not masks:
+                return new
+            kept = iter([torch.cat(parts) for parts in zip(*masks[1:], strict=True)])
+            return _chosen(layer, lambda a, b: torch.where(next(kept), b, a), new, before)
 
         return step
+
+
+def _chosen(
+    layer: Layer, choose: Callable[[Tensor, Tensor], Tensor], new: State, before: State
+) -> State:
+    """``choose(new, before)`` of the parts of a state that are values of units, others as new."""
+    if isinstance(new, Tensor):
+        return choose(new, before)
+    parts = [
+        choose(a, b) if a.is_floating_point() and not (i and layer.shifts) else a
+        for i, (a, b) in enumerate(zip(new, before, strict=True))
+    ]
+    return type(new)(*parts) if hasattr(new, "_fields") else tuple(parts)
+
+
+def _with_gradient(part: Tensor) -> Tensor:
+    """A part of a state by which a loss can be differentiated, apart from all other parts.
+
+    Of those of one step one may be computed from the other, as the output of an LSTM is.
+    """
+    if not part.is_floating_point():
+        return part
+    return part.view_as(part) if part.requires_grad else part.clone().requires_grad_()
 
 
 def _new(layer: Layer, x_t: Tensor, before: State | None, read: Tensor | None) -> State:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.recurrent.layer import State
+from sklseq.nn.recurrent.layer import State, by_part
 from sklseq.nn.recurrent.noise import Transitions
 
 __all__ = ["Record", "activation_penalty", "flow_penalty", "recording", "temporal_penalty"]
@@ -119,13 +119,15 @@ def _of_layer(layer: Transitions, v: list[Tensor], packing: Packing, weight: Ten
     v = [torch.where(reached[:, None], part / size[:, None], 0) for part in v]
     norm = _norm(v)
     v = [torch.where(reached[:, None], part / norm[:, None], 0) for part in v]
-    joined = [torch.cat(part) for part in zip(*map(_parts, layer.states), strict=True)]
-    before = [part.detach().index_select(0, packing.previous).requires_grad_() for part in joined]
-    state = layer.states[0]
-    like = type(state)(*before) if hasattr(state, "_fields") else tuple(before)
-    after = layer.step(layer.x[n:].detach(), before[0] if isinstance(state, Tensor) else like)
+
+    def at_previous(*parts: Tensor) -> Tensor:
+        part = torch.cat(parts).detach().index_select(0, packing.previous)
+        return part.requires_grad_(part.is_floating_point())
+
+    before = by_part(at_previous, *layer.states)
+    after = _parts(layer.step(layer.x[n:].detach(), before))
     back = torch.autograd.grad(
-        _parts(after), before, v, create_graph=True, allow_unused=True, materialize_grads=True
+        after, _parts(before), v, create_graph=True, allow_unused=True, materialize_grads=True
     )
     penalty = (_norm(back) - 1).square() * weight.index_select(0, packing.row_of_step[n:])
     return torch.where(reached, penalty, 0).sum()
@@ -136,7 +138,10 @@ def _norm(parts: Any) -> Tensor:
 
 
 def _parts(state: State) -> list[Tensor]:
-    return [state] if isinstance(state, Tensor) else list(state)
+    """Parts of a state that a gradient goes through: those that are no counts."""
+    if isinstance(state, Tensor):
+        return [state]
+    return [part for part in state if part.is_floating_point()]
 
 
 def _shares(packing: Packing, weight: Tensor, skipped: int) -> Tensor:

@@ -109,7 +109,7 @@ class RecurrentDecoder(Decoder):
         self.output_size = hidden_size
 
     def _note_size(self, part: Tensor) -> Tensor:
-        self._sizes.append(part.shape[1])
+        self._sizes.append(part.shape[1] if part.is_floating_point() else 0)
         return part
 
     def prepare(self, memory: Memory) -> Memory:
@@ -170,4 +170,11 @@ class RecurrentDecoder(Decoder):
         else:
             initial = torch.tanh(self.bridge(memory.summary))
         parts = iter(initial.split(self._sizes, dim=1))
-        return [by_part(lambda _: next(parts), like) for like in self._like]
+
+        def first(like: Tensor) -> Tensor:
+            part = next(parts)  # of what is counted, nothing
+            if like.is_floating_point():
+                return part
+            return part.new_zeros((len(part), like.shape[1]), dtype=like.dtype)
+
+        return [by_part(first, like) for like in self._like]

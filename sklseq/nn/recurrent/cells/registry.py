@@ -6,13 +6,32 @@ from typing import Any
 from torch import nn
 
 from sklseq.nn.recurrent.cells.any_cell import AnyCell
+from sklseq.nn.recurrent.cells.clockwork import Clockwork
+from sklseq.nn.recurrent.cells.gru_variants import GRUGlobalLocal, GRUShared, Minimal, make_gru
 from sklseq.nn.recurrent.cells.leaky import Leaky
-from sklseq.nn.recurrent.cells.torch_layers import GRU, LSTM, RNN
+from sklseq.nn.recurrent.cells.linear import MinGRU, MinLSTM
+from sklseq.nn.recurrent.cells.lru import LRU
+from sklseq.nn.recurrent.cells.lstm_variants import make_lstm
+from sklseq.nn.recurrent.cells.skip import Skip
+from sklseq.nn.recurrent.cells.torch_layers import RNN
 from sklseq.nn.recurrent.layer import Layer
 
 __all__ = ["CELLS", "make_layer"]
 
-CELLS: dict[str, Callable[..., Layer]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU, "leaky": Leaky}
+CELLS: dict[str, Callable[..., Layer]] = {
+    "rnn": RNN,
+    "lstm": make_lstm,
+    "gru": make_gru,
+    "minimal": Minimal,
+    "gru_shared": GRUShared,
+    "gru_global_local": GRUGlobalLocal,
+    "leaky": Leaky,
+    "clockwork": Clockwork,
+    "skip": Skip,
+    "mingru": MinGRU,
+    "minlstm": MinLSTM,
+    "lru": LRU,
+}
 
 
 def make_layer(

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.recurrent.kernels import cpu, lanes, lstm
 from sklseq.nn.recurrent.kernels.cuda import cudnn
+from sklseq.nn.recurrent.layer import Layer
 from sklseq.nn.recurrent.noise import StateNoise
 
 __all__ = ["kernel_for", "lanes_for"]
@@ -48,6 +49,8 @@ def _has_one_dnn(dtype: torch.dtype) -> bool:
 _MAX_NUMBERS = 1 << 25
 # Products have whole dozens of rows, or one: MKL's kernels for AVX2 take six rows at a time, those
 # for SSE twelve, and round the rows that are left over in their own way.
+# Layers that are parallel over time make no calls for steps side by side.
+_IN_A_ROW = Lanes(1, 1)
 
 
 def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | None]:
@@ -60,6 +63,9 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
     parameters = list(module.parameters())
     if parameters[0].device.type != "cpu":
         return [None] * len(lengths)
+    layers = [m for m in module.modules() if isinstance(m, Layer)]
+    if layers and all(layer.parallel for layer in layers):
+        return [_IN_A_ROW] * len(lengths)
     rnns = [m for m in module.modules() if isinstance(m, nn.RNNBase)]
     units = max((m.hidden_size for m in rnns), default=0)
     one_dnn = _has_one_dnn(parameters[0].dtype) and any(isinstance(m, nn.LSTM) for m in rnns)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from sklseq.nn.ragged.packing import Packing, rearrange
+from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.ragged.rearrange import rearrange
 from sklseq.nn.recurrent.kernels.cpu import torch_weights
 
 __all__ = ["folded", "lanes", "rectangles"]
