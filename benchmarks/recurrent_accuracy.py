@@ -1,13 +1,18 @@
 """How well recurrent estimators do on known tasks, in one command.
 
-    python benchmarks/recurrent_accuracy.py [vowels] [select] [digits] [adding] [temporal_order]
+    python benchmarks/recurrent_accuracy.py [vowels] [select] [digits] [adding] [copying]
+        [temporal_order]
+        [--steps N ...] [--models NAME ...]
 
 * vowels (the default): Japanese Vowels, official split, 5 seeds, and the vote of the 5;
 * select: how the setting for it was chosen, by cross-validation on the training utterances;
 * digits: scikit-learn's digits read pixel by pixel in a fixed random order, 5-fold;
-* adding: the adding problem with 200 steps;
+* adding: the adding problem with 200 steps, or as many as --steps say;
+* copying: the copying memory task with a pause of 100 steps, or as many as --steps say;
 * temporal_order: an Elman network and the order of two symbols far apart, with and without the
-  flow regularizer and clipped gradients (`--steps LOW HIGH`, `--updates N`).
+  flow regularizer and clipped gradients, over --updates; of 50 to 200 steps, or --steps LOW HIGH.
+
+--models takes some of the rows of a task.
 """
 
 import argparse
@@ -27,9 +32,14 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from skorch.callbacks import Callback
 
-from sklseq.datasets import load_japanese_vowels, make_adding_problem, make_temporal_order
+from sklseq.datasets import (
+    load_japanese_vowels,
+    make_adding_problem,
+    make_copying_memory,
+    make_temporal_order,
+)
+from sklseq.metrics import flatten_steps
 from sklseq.preprocessing import PerStep
 from sklseq.recurrent import RecurrentClassifier, RecurrentRegressor
 
@@ -120,7 +130,7 @@ def _cross_validate(
     return float(right), float(loss)
 
 
-def digits() -> None:
+def digits(chosen: list[str]) -> None:
     """64 steps of one pixel in an order drawn once; 5-fold accuracy."""
     flat, y = load_digits(return_X_y=True)
     flat = flat[:, np.random.default_rng(0).permutation(64)] / 16
@@ -131,10 +141,13 @@ def digits() -> None:
         "SVC, flat": (SVC(), flat),
         "LogisticRegression, flat": (LogisticRegression(max_iter=1000), flat),
     }
-    for cell in ("gru", "lstm"):
-        model = RecurrentClassifier(cell=cell, max_epochs=30, random_state=0, **setting)
-        models[cell] = (model, flat[:, :, None])
-    for name, (model, X) in models.items():
+    for name in ("gru", "lstm", "gru, chrono", "rnn, orthogonal", "irnn"):
+        # Without gates a rate of 0.01 is too large.
+        own = {"learning_rate": 1e-3} if "rnn" in name else {}
+        model = RecurrentClassifier(max_epochs=30, random_state=0, **setting | MODELS[name] | own)
+        models[name] = (model, flat[:, :, None])
+    for name in chosen or models:
+        model, X = models[name]
         start = time.process_time()
         scores = cross_val_score(model, X, y, cv=folds)
         seconds = (time.process_time() - start) / 5
@@ -142,53 +155,48 @@ def digits() -> None:
         print(f"| {name} | {each} | {scores.mean():.4f} | {seconds:.1f} |", flush=True)
 
 
-class TestError(Callback):
-    """Prints the test error after each epoch; nothing is chosen by it."""
-
-    def __init__(self, X: np.ndarray, y: np.ndarray, scale: tuple[float, float]):
-        self.X, self.y, self.scale = X, y, scale
-
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        net.module_.eval()
-        steps = torch.from_numpy(self.X.reshape(-1, 2).astype(np.float32))
-        with torch.no_grad():
-            outputs = net.module_(steps, np.full(len(self.X), self.X.shape[1])).numpy()
-        error = mean_squared_error(self.y, outputs[:, 0] * self.scale[1] + self.scale[0])
-        print(f" {error:.2g}", end="", flush=True)
+# What differs from the defaults of `RecurrentRegressor` and `RecurrentClassifier`.
+MODELS: dict[str, dict[str, Any]] = {
+    "rnn": {"cell": "rnn"},
+    "rnn, orthogonal": {"cell": "rnn", "init": "orthogonal"},
+    "irnn": {"cell": "rnn", "cell_options": {"activation": "relu"}, "init": "identity"},
+    "gru": {"cell": "gru"},
+    "gru, chrono": {"cell": "gru", "forget_bias": "chrono"},
+    "lstm": {"cell": "lstm"},
+    "lstm, chrono": {"cell": "lstm", "forget_bias": "chrono"},
+}
 
 
-def adding(n_steps: int = 200, n_train: int = 50_000, n_epochs: int = 10) -> None:
-    """Mean squared error on 1,000 test sequences; always 1 has 0.167."""
-    X, y = make_adding_problem(n_train, n_steps, random_state=0)
-    X_test, y_test = make_adding_problem(1000, n_steps, random_state=1)
-    print(f"\nAdding problem, {n_steps} steps, Adam 4e-3, batches of 32: test error each epoch\n")
-    for cell in ("gru", "lstm"):
-        print(f"{cell}:", end="", flush=True)
-        start = time.process_time()
-        shown = TestError(X_test, y_test, (y.mean(), y.std()))
-        model = RecurrentRegressor(
-            cell=cell,
-            learning_rate=4e-3,
-            lr_schedule=None,
-            max_epochs=n_epochs,
-            random_state=0,
-            callbacks=[shown],
-        ).fit(X, y)
-        error = mean_squared_error(y_test, model.predict(X_test))
-        print(f"; in the end {error:.2g}, {time.process_time() - start:.0f} s", flush=True)
+def adding(steps: list[int], models: list[str], n_train: int = 50_000, n_epochs: int = 10) -> None:
+    """Mean squared error on 1,000 test sequences; always 1 has 0.167. Nothing is chosen by it."""
+    for n_steps in steps or [200]:
+        X, y = make_adding_problem(n_train, n_steps, random_state=0)
+        X_test, y_test = make_adding_problem(1000, n_steps, random_state=1)
+        print(
+            f"\nAdding problem, {n_steps} steps, Adam 4e-3, batches of 32: test error each epoch\n"
+        )
+        for name in models or ["gru", "gru, chrono", "lstm", "lstm, chrono"]:
+            print(f"{name}:", end="", flush=True)
+            start = time.process_time()
+            model = RecurrentRegressor(
+                learning_rate=4e-3, lr_schedule=None, random_state=0, **MODELS[name]
+            )
+            for _ in range(n_epochs):
+                error = mean_squared_error(y_test, model.partial_fit(X, y).predict(X_test))
+                print(f" {error:.2g}", end="", flush=True)
+            print(f"; {time.process_time() - start:.0f} s", flush=True)
 
 
-def temporal_order(
-    n_steps: tuple[int, int] = (50, 200), n_updates: int = 10_000, n_test: int = 1000
-) -> None:
+def temporal_order(steps: list[int], n_updates: int = 10_000, n_test: int = 1000) -> None:
     """Updates until all new sequences are right, as Pascanu et al. (2013), section 4.1.1, count.
 
     50 tanh units, SGD at 0.01 on 20 sequences drawn anew at each update, gradients of at most norm
     1, regularizer 2. Theirs is plain SGD; ours has Nesterov's momentum of 0.9.
     """
+    low, high = n_steps = tuple(steps) or (50, 200)
     X_test, y_test = make_temporal_order(n_test, n_steps, random_state=1)
     print(
-        f"\nTemporal order, {n_steps[0]} to {n_steps[1]} steps, at most {n_updates} updates: share "
+        f"\nTemporal order, {low} to {high} steps, at most {n_updates} updates: share "
         f"of {n_test} test sequences that is right\n"
     )
     print("| clip | flow regularizer | updates | right | s |\n|---|---|---|---|---|")
@@ -213,20 +221,60 @@ def temporal_order(
         print(f"| {clip} | {flow:g} | {done} | {right:.4f} | {seconds:.0f} |", flush=True)
 
 
-TASKS: dict[str, Callable[..., None]] = {
-    "vowels": vowels,
-    "select": select,
-    "digits": digits,
+def copying(steps: list[int], models: list[str], n_batches: int = 3000) -> None:
+    """Log loss on 1,000 test sequences; without memory it is 10 ln(8) / (T + 20).
+
+    Symbols are one-hot vectors of length 0.3 and blanks are zero, so that tanh is nearly linear.
+    """
+    vectors = {k: 0.3 * np.eye(9)[min(k, 8)] * (k != 8) for k in range(10)}
+    for n_blanks in steps or [100]:
+        X, y = (
+            list(part) for part in make_copying_memory(32 * n_batches, n_blanks, random_state=0)
+        )
+        X_test, y_test = make_copying_memory(1000, n_blanks, random_state=1)
+        baseline = 10 * np.log(8) / (n_blanks + 20)
+        print(
+            f"\nCopying memory, {n_blanks} blanks, RMSprop 5e-4, gradients clipped at 1, batches "
+            f"of 32, each sequence once; baseline {baseline:.4f}: test loss every 250 steps\n"
+        )
+        for name in models or ["rnn", "rnn, orthogonal", "gru, chrono", "lstm, chrono"]:
+            print(f"{name}:", end="", flush=True)
+            start = time.process_time()
+            model = RecurrentClassifier(
+                target="step",
+                hidden_size=128,
+                embedding=vectors,
+                solver="rmsprop",
+                learning_rate=5e-4,
+                lr_schedule=None,
+                random_state=0,
+                **MODELS[name],
+            )
+            for first in range(0, len(X), 8000):
+                part = slice(first, first + 8000)
+                model.partial_fit(X[part], y[part], classes=np.arange(9))
+                true, p = flatten_steps(y_test, model.predict_proba(X_test))
+                loss = log_loss(true, p, labels=model.classes_)
+                print(f" {loss:.4f}", end="", flush=True)
+            print(f"; {time.process_time() - start:.0f} s", flush=True)
+
+
+TASKS: dict[str, Callable[[list[int], list[str]], None]] = {
+    "vowels": lambda steps, models: vowels(),
+    "select": lambda steps, models: select(),
+    "digits": lambda steps, models: digits(models),
     "adding": adding,
-    "temporal_order": temporal_order,
+    "copying": copying,
+    "temporal_order": lambda steps, models: temporal_order(steps),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("tasks", nargs="*", metavar="task", help=", ".join(TASKS))
-    parser.add_argument("--steps", nargs=2, type=int, default=(50, 200), help="temporal_order")
-    parser.add_argument("--updates", type=int, default=10_000, help="temporal_order")
+    parser.add_argument("--steps", nargs="+", type=int, default=[], help="lengths of sequences")
+    parser.add_argument("--models", nargs="+", default=[], help="some of the rows of a task")
+    parser.add_argument("--updates", type=int, default=10_000, help="of temporal_order")
     arguments = parser.parse_args()
     tasks = arguments.tasks or ["vowels"]
     if unknown := set(tasks) - set(TASKS):
@@ -238,9 +286,9 @@ def main() -> None:
     )
     for task in tasks:
         if task == "temporal_order":
-            temporal_order(tuple(arguments.steps), arguments.updates)
+            temporal_order(arguments.steps, arguments.updates)
         else:
-            TASKS[task]()
+            TASKS[task](arguments.steps, arguments.models)
 
 
 if __name__ == "__main__":

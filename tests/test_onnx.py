@@ -13,6 +13,7 @@ from sklseq.recurrent import (
     LSTMClassifier,
     LSTMRegressor,
     RecurrentClassifier,
+    RecurrentRegressor,
     RecurrentTransformer,
     RNNRegressor,
 )
@@ -86,8 +87,9 @@ def test_steps_series_and_outputs():
     X = rng.normal(size=(6, 7, 2)).astype(np.float32)
     lengths = np.full(6, 7)
     y = X.cumsum(axis=1)
-    for cls, target in ((RNNRegressor, y[..., 0]), (LSTMRegressor, y)):
-        model = cls(target="step", hidden_size=4, max_epochs=1, random_state=0).fit(X, target)
+    relu = RecurrentRegressor(cell="rnn", cell_options={"activation": "relu"}, init="identity")
+    for model, target in ((relu, y), (RNNRegressor(), y[..., 0]), (LSTMRegressor(), y)):
+        model.set_params(target="step", hidden_size=4, max_epochs=1, random_state=0).fit(X, target)
         assert_allclose(
             run(to_onnx(model, X[:2]), X=X, lengths=lengths), model.predict(X), atol=1e-5
         )
@@ -127,6 +129,8 @@ def test_what_is_not_exported_is_named():
         ),
         (GRUClassifier(dtype="float64", **small).fit(X, y), "float32 alone"),
         (GRUClassifier(**small).fit(["ab", "ba"] * 4, y), "symbols"),
+        (GRUClassifier(normalization="layer", **small).fit(X, y), "normalization"),
+        (GRUClassifier(output_layer_sizes=(3,), **small).fit(X, y), "output_layer_sizes"),
     ):
         with pytest.raises(TypeError, match=message):
             to_onnx(model, X)

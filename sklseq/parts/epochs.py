@@ -11,6 +11,7 @@ from skorch.callbacks import BatchScoring, Callback, EpochScoring
 from sklseq.base.estimator import Fit
 from sklseq.training.convergence import still_falling
 from sklseq.training.engine import Result, StopTraining, Trainer
+from sklseq.training.rows.batch import Rows
 
 __all__ = ["EpochReporter", "check_callbacks", "n_epochs", "warn_if_unfinished"]
 
@@ -18,13 +19,13 @@ __all__ = ["EpochReporter", "check_callbacks", "n_epochs", "warn_if_unfinished"]
 _LEAST_EPOCHS = 30
 
 
-def n_epochs(model: Any, n_rows: int, least_steps: int) -> int:
+def n_epochs(model: Any, rows: Rows, least_steps: int) -> int:
     """Passes over the data; of "auto" 30, or as many as make the least number of steps."""
     if model.max_epochs != "auto":
         return int(model.max_epochs)
     if model.solver == "lbfgs":
         return _LEAST_EPOCHS
-    return max(_LEAST_EPOCHS, math.ceil(least_steps / math.ceil(n_rows / model.batch_size)))
+    return max(_LEAST_EPOCHS, math.ceil(least_steps / rows.n_batches(model.batch_size)))
 
 
 class EpochReporter(Callback):

@@ -191,7 +191,7 @@ class NeuralEstimator(Estimator):
             if fresh:
                 with torch.no_grad():
                     self._initialize(module, train)
-            trainer = self._trainer(fit, len(train), partial)
+            trainer = self._trainer(fit, train, partial)
             objective, train = self._training_objective(), self._training_rows(train)
             result = trainer.run(module, objective, train, held_out, self._optimizer_state)
             self._keep(module, result)
@@ -291,14 +291,14 @@ class NeuralEstimator(Estimator):
                 + ". Set it back, or fit anew with warm_start=False."
             )
 
-    def _trainer(self, fit: Fit, n_rows: int, partial: bool) -> Trainer:
+    def _trainer(self, fit: Fit, rows: Rows, partial: bool) -> Trainer:
         """The engine with the parameters of this estimator; those of one name are one."""
         callbacks = list(self.callbacks or ())
         check_callbacks(callbacks, self.early_stopping and not partial)
         own = {
             "lr_schedule": None if partial else self.lr_schedule,
-            "max_epochs": 1 if partial else self._n_epochs(n_rows),
-            "batch_size": n_rows if self.solver == "lbfgs" else self.batch_size,
+            "max_epochs": 1 if partial else self._n_epochs(rows),
+            "batch_size": len(rows) if self.solver == "lbfgs" else self.batch_size,
             "seed": self._seed,
             "epochs_done": self.n_iter_,
             "callbacks": [EpochReporter(self, fit), *callbacks],
@@ -308,7 +308,7 @@ class NeuralEstimator(Estimator):
         shared = {f.name: parameters[f.name] for f in fields(Trainer) if f.name in parameters}
         return Trainer(**shared | own)
 
-    def _n_epochs(self, n_rows: int) -> int:
+    def _n_epochs(self, rows: Rows) -> int:
         return self.max_epochs
 
     def _keep(self, module: nn.Module, result: Result) -> None:

@@ -1,5 +1,6 @@
 """Recurrent networks as scikit-learn estimators."""
 
+from sklseq.parts.streaming import Stream
 from sklseq.recurrent._classifiers import (
     GRUClassifier,
     LSTMClassifier,
@@ -24,4 +25,5 @@ __all__ = [
     "RecurrentClassifier",
     "RecurrentRegressor",
     "RecurrentTransformer",
+    "Stream",
 ]

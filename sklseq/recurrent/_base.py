@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
@@ -23,6 +24,7 @@ from sklseq.parts.missing_steps import (
     GapParameters,
     n_inputs,
     read_with_gaps,
+    refuse_gaps_in_streams,
 )
 from sklseq.parts.pretrained import (
     EmbeddingParameters,
@@ -39,10 +41,17 @@ from sklseq.parts.steps_or_symbols import (
     read_steps_or_symbols,
     steps_as_read_by,
 )
+from sklseq.parts.streaming import Stream
 from sklseq.parts.validation import Validation
+from sklseq.recurrent._architecture import (
+    ArchitectureParameters,
+    architecture_of,
+    start_weights,
+)
+from sklseq.recurrent._long_series import LongSeriesParameters, check_truncation
 from sklseq.recurrent._regularization import RegularizationParameters, with_penalties
 from sklseq.training.engine import Objective
-from sklseq.training.rows.batch import Targets
+from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["BaseRecurrent", "CellParameters"]
@@ -88,6 +97,14 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         RegularizationParameters, "temporal_activation_penalty"
     )
     flow_regularizer: float = same(RegularizationParameters, "flow_regularizer")
+    skip_connections: str | None = same(ArchitectureParameters, "skip_connections")
+    normalization: str | None = same(ArchitectureParameters, "normalization")
+    input_layer_sizes: Any = same(ArchitectureParameters, "input_layer_sizes")
+    output_layer_sizes: Any = same(ArchitectureParameters, "output_layer_sizes")
+    feedforward_activation: str = same(ArchitectureParameters, "feedforward_activation")
+    init: str | None = same(ArchitectureParameters, "init")
+    spectral_radius: float = same(ArchitectureParameters, "spectral_radius")
+    forget_bias: Any = same(ArchitectureParameters, "forget_bias")
     pooling: str = param(
         "last",
         "Summary of a sequence's states: the 'last' state (of each direction), their "
@@ -118,6 +135,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     )
     missing: str = same(GapParameters, "missing")
     time_feature: Any = same(GapParameters, "time_feature")
+
+    tbptt_steps: int | None = same(LongSeriesParameters, "tbptt_steps")
 
     # Chosen by benchmarks/defaults.py.
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)
@@ -196,6 +215,43 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         validation = Validation(X_val, y_val, sample_weight_val, groups)
         return self._fit(X, y, sample_weight, validation=validation)
 
+    def stream(self, n_sequences: int | None = None) -> Stream:
+        """An object that reads sequences as they come, chunk by chunk.
+
+        Parameters
+        ----------
+        n_sequences : int or None, default=None
+            Sequences to read side by side; None reads one.
+
+        Returns
+        -------
+        Stream
+            With the methods `predict`, `predict_proba` or `transform` of this estimator, whose
+            results for chunks are those for the whole sequences, to rounding.
+
+        Raises
+        ------
+        ValueError
+            If the network reads sequences from their end, too (``bidirectional=True``), or
+            reads missing values or times, which go back beyond a chunk.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklseq.recurrent import GRURegressor
+        >>> X = np.random.default_rng(0).uniform(size=(300, 1))
+        >>> model = GRURegressor(target="step", max_epochs=5, random_state=0)
+        >>> model.fit(X, X.cumsum() / 150)
+        GRURegressor(max_epochs=5, random_state=0, target='step')
+        >>> stream = model.stream()
+        >>> chunks = [stream.predict(chunk) for chunk in (X[:7], X[7:8], X[8:])]
+        >>> bool(np.allclose(np.concatenate(chunks), model.predict(X)))
+        True
+        """
+        check_is_fitted(self)
+        refuse_gaps_in_streams(self)
+        return Stream(self, n_sequences)
+
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = self.missing == "mask"
@@ -230,6 +286,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         learn_scale_of_steps(self, data, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
+        check_truncation(self)
         symbolic = data.steps.ndim == 1
         return {
             "n_features": (
@@ -247,6 +304,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "recurrent_dropout": self.recurrent_dropout,
             "zoneout": self.zoneout,
             "pooling": None if self._per_step else self.pooling,
+            **architecture_of(self),
         }
 
     def _vector_size(self) -> int:
@@ -259,6 +317,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         return module
 
     def _initialize(self, module: Any, rows: SequenceRows) -> None:
+        start_weights(self, module, int(rows.lengths.max()))
         left_out = self.__dict__.pop("_vectors_left_out", False)
         if self.embedding is not None:
             start_from(self.embedding, self.vocabulary_, module.embedding.weight)
@@ -268,12 +327,19 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _training_objective(self) -> Objective:
         return with_penalties(self, self._objective)
 
-    def _n_epochs(self, n_rows: int) -> int:
-        return n_epochs(self, n_rows, _STEPS)
+    def _n_epochs(self, rows: Rows) -> int:
+        return n_epochs(self, rows, _STEPS)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
         data = steps_as_read_by(self, data, like)
-        return SequenceRows(data.steps, data.lengths, like, targets, self._per_step)
+        return SequenceRows(
+            data.steps,
+            data.lengths,
+            like,
+            targets,
+            self._per_step,
+            segment_steps=self.tbptt_steps,
+        )
 
     # -- copies and text -------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import numpy as np
 from sklseq.base import estimator, same
 from sklseq.data import Sequences
 from sklseq.parts.supervised import NeuralRegressor
+from sklseq.recurrent._architecture import plain_architecture
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.training.rows.batch import Targets
 
@@ -89,7 +90,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
         equivalent, weights = esn.recurrent_equivalent()
         # What would give another network, or feed it other steps.
         equivalent |= {"missing": "error", "time_feature": None, "zoneout": 0.0}
-        equivalent["warm_start"] = True
+        equivalent |= plain_architecture() | {"warm_start": True}
         other = [name for name, value in equivalent.items() if params.get(name, value) != value]
         if other:
             given, settled = (

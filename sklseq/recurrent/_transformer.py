@@ -17,7 +17,7 @@ from sklseq.nn.recurrent.network import NeighborNetwork
 from sklseq.parts.steps_or_symbols import scaled_values, steps_as_read_by
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
-from sklseq.training.rows.batch import Batch, Targets
+from sklseq.training.rows.batch import Batch, Targets, mean_loss
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["RecurrentTransformer"]
@@ -66,6 +66,9 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
 
     @staticmethod
     def _objective(module: nn.Module, batch: Batch) -> Tensor:
+        if len(batch.inputs) > 2:  # a segment, whose targets are the steps that follow
+            (predicted,) = module(*batch.inputs)
+            return mean_loss(_losses(predicted, batch.target), batch)
         ends = np.cumsum(batch.inputs[1].lengths)
         has_next = np.ones(ends[-1], dtype=bool)
         has_next[ends - 1] = False
@@ -159,7 +162,15 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
         data = steps_as_read_by(self, data, like)
-        return SequenceRows(data.steps, data.lengths, like, targets, per_step=True)
+        return SequenceRows(
+            data.steps,
+            data.lengths,
+            like,
+            targets,
+            per_step=True,
+            segment_steps=self.tbptt_steps,
+            following=True,
+        )
 
     def transform(self, X: Any) -> NDArray[Any]:
         """States of the network.
@@ -172,9 +183,10 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         Returns
         -------
         ndarray of shape (n_sequences, n_features_out)
-            ``n_features_out`` is `hidden_size`, twice that if bidirectional. With
-            ``target="step"``: ``(n_sequences, n_steps, n_features_out)``, ``(n_steps,
-            n_features_out)`` for one series, or an object array of them for ragged X.
+            ``n_features_out`` is `hidden_size`, twice that if bidirectional, as often as there are
+            layers with ``skip_connections="dense"``. With ``target="step"``:
+            ``(n_sequences, n_steps, n_features_out)``, ``(n_steps, n_features_out)`` for one
+            series, or an object array of them for ragged X.
         """
         sequences = self._read_fitted(X)
         states = self._run("features", sequences, per_part=self._per_step)

@@ -29,7 +29,7 @@ from sklseq.parts.steps_or_symbols import (
 from sklseq.parts.validation import Validation
 from sklseq.seq2seq._outputs import OutputLayout
 from sklseq.training.placement import parameter_of
-from sklseq.training.rows.batch import Batch, Targets
+from sklseq.training.rows.batch import Batch, Rows, Targets
 from sklseq.training.rows.pairs import PairRows
 from sklseq.training.rows.sequences import SequenceRows
 from sklseq.training.run import run_tiles
@@ -242,8 +242,8 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
             "encoder_num_layers": self.encoder_num_layers or self.num_layers,
         } | {name: getattr(self, name) for name in names}
 
-    def _n_epochs(self, n_rows: int) -> int:
-        return n_epochs(self, n_rows, _STEPS)
+    def _n_epochs(self, rows: Rows) -> int:
+        return n_epochs(self, rows, _STEPS)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> PairRows:
         data = steps_as_read_by(self, data, like)
@@ -357,7 +357,7 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
         return final + (1 - final) * _SCHEDULES[schedule](min(progress, 1.0))
 
     def _initialize(self, module: Any, rows: PairRows) -> None:
-        module.all_rows.fill_(len(rows) * self._n_epochs(len(rows)))
+        module.all_rows.fill_(len(rows) * self._n_epochs(rows))
 
 
 def _inverse_sigmoid(progress: float) -> float:

@@ -129,7 +129,7 @@ class Trainer:
     def _all_callbacks(self, train: Rows, validation: Rows | None) -> list[Any]:
         monitor = "train_loss" if validation is None else "valid_loss"
         own: list[Callback] = [BestWeights(monitor, restore=validation is not None)]
-        n_batches = math.ceil(len(train) / self.batch_size)
+        n_batches = train.n_batches(self.batch_size)
         if (schedule := make_schedule(self, n_batches, monitor)) is not None:
             own.append(schedule)
         if self.verbose:
@@ -266,7 +266,7 @@ class _Net(NeuralNet):
         device = next(self.module_.parameters()).device
         epoch = self.epoch
         order, layers = epoch_generators(trainer.seed, epoch, device)
-        total, n_rows = 0.0, 0
+        total = n_rows = 0.0
         records = self.history[-1]["batches"]
         with drawing_from(layers):
             cut = batches(iterator, trainer.batch_size, order if training else None)

@@ -87,7 +87,7 @@ class BatchPrinter(Callback):
 
     def on_epoch_begin(self, net: Any, dataset_train: Any, **kwargs: Any) -> None:
         """Start anew."""
-        self.n_batches = math.ceil(len(dataset_train) / self.batch_size)
+        self.n_batches = dataset_train.n_batches(self.batch_size)
         self.total, self.n_rows, self.done = 0.0, 0, 0
         self.printed = monotonic()
 

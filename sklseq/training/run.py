@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sklseq.training.context import threads
 from sklseq.training.rows.batch import Rows
 
-__all__ = ["run", "run_tiles"]
+__all__ = ["check_outputs", "run", "run_tiles", "work_of"]
 
 # A usual tile.
 _ROWS_AT_ONCE = 64
@@ -51,15 +51,14 @@ def run(
     result: NDArray | None = None
     module.eval()
     # The number of threads changes how products are cut, so it does not hang on that of rows.
-    work = _ROWS_AT_ONCE * sum(p.numel() for p in module.parameters())
-    with torch.inference_mode(), threads(n_threads, work):
+    with torch.inference_mode(), threads(n_threads, work_of(module)):
         for inputs, places, n in rows.tiles(module, per_part):
             output = function(*inputs)[:n].cpu().numpy()
             if result is None:
                 result = np.empty((rows.n_results(per_part), *output.shape[1:]), output.dtype)
             result[places] = output
     assert result is not None
-    _check_numbers(result, rows, per_part)
+    check_outputs(result, rows, per_part)
     return result
 
 
@@ -72,14 +71,18 @@ def run_tiles(
     place only fills the tile up.
     """
     module.eval()
-    work = _ROWS_AT_ONCE * sum(p.numel() for p in module.parameters())
     every = np.arange(len(rows))
-    with torch.inference_mode(), threads(n_threads, work):
+    with torch.inference_mode(), threads(n_threads, work_of(module)):
         tiles = ((every[t.places], t.inputs) for t in rows.tiles(module, per_part=False))
         return [(places, function(places, *inputs)) for places, inputs in tiles]
 
 
-def _check_numbers(result: NDArray, rows: Rows, per_part: bool) -> None:
+def work_of(module: nn.Module) -> int:
+    """Multiply-adds of a usual tile, about."""
+    return _ROWS_AT_ONCE * sum(p.numel() for p in module.parameters())
+
+
+def check_outputs(result: NDArray, rows: Rows, per_part: bool) -> None:
     """NaN would be sorted as if it were the largest number."""
     if not np.isnan(result).any():
         return

@@ -26,6 +26,8 @@ _CELLS: dict[str, tuple[str, list[int], dict[str, Any]]] = {
     "lstm": ("LSTM", [0, 3, 1, 2], {}),
 }
 _OPSET, _IR_VERSION = 17, 8
+# Settings of a network that stand between ONNX's operators of recurrent layers.
+_BETWEEN = ("skip_connections", "normalization", "input_layer_sizes", "output_layer_sizes")
 
 
 class _Graph:
@@ -78,6 +80,7 @@ class RecurrentExport:
     def _known(self) -> list[str]:
         model = self.estimator
         layer = self.network.stack.forward_layers[0]
+        between = [name for name in _BETWEEN if model._module_kwargs.get(name)]
         if hasattr(model, "vocabulary_"):
             self.why = "it reads symbols; fit it on one-hot steps"
         elif hasattr(model, "_gaps"):
@@ -88,6 +91,8 @@ class RecurrentExport:
             settings = {name: model._module_kwargs.get(name) for name in ("cell", "cell_options")}
             named = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value)
             self.why = f"ONNX has no operator of {named}; take cell='rnn', 'gru' or 'lstm' as it is"
+        elif between:
+            self.why = f"{', '.join(between)} are not written between ONNX's recurrent operators"
         elif model._float_type(fresh=False) != "float32":
             self.why = "onnxruntime has recurrent layers of float32 alone; fit with that dtype"
         elif isinstance(model, NeuralClassifier):
@@ -189,6 +194,8 @@ class RecurrentExport:
         for i, forward in enumerate(stack.forward_layers):
             layers = [forward, *stack.backward_layers[i : i + 1]]
             operator, gates, settings = _CELLS[forward.cell]
+            if getattr(forward.rnn, "nonlinearity", "tanh") == "relu":
+                settings = {"activations": ["Relu"] * len(layers)}
             weights = zip(*(_weights(layer, gates) for layer in layers), strict=True)
             x, last, *_ = graph.add(
                 operator,

@@ -10,7 +10,16 @@ from torch.autograd import gradcheck
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.kernels.cpu import GRUKernel, RNNKernel
 
-KERNELS = {"rnn": (RNNKernel, 1), "gru": (GRUKernel, 3)}
+
+class ReluKernel:
+    """The kernel of Elman networks, with relu units."""
+
+    @staticmethod
+    def apply(*args):
+        return RNNKernel.apply(*args, "relu")
+
+
+KERNELS = {"rnn": (RNNKernel, 1), "gru": (GRUKernel, 3), "relu": (ReluKernel, 1)}
 
 
 def arguments(n_gates, lengths, n_features=2, size=3, seed=0):
@@ -33,6 +42,10 @@ def elman_step(x, h, w_ih, w_hh, b_ih, b_hh):
     return torch.tanh(x @ w_ih.t() + b_ih + h @ w_hh.t() + b_hh)
 
 
+def relu_step(x, h, w_ih, w_hh, b_ih, b_hh):
+    return torch.relu(x @ w_ih.t() + b_ih + h @ w_hh.t() + b_hh)
+
+
 def gru_step(x, h, w_ih, w_hh, b_ih, b_hh):
     (x_r, x_z, x_n), (h_r, h_z, h_n) = (
         (x @ w_ih.t() + b_ih).chunk(3),
@@ -42,7 +55,7 @@ def gru_step(x, h, w_ih, w_hh, b_ih, b_hh):
     return (1 - z) * torch.tanh(x_n + r * h_n) + z * h
 
 
-STEPS = {"rnn": elman_step, "gru": gru_step}
+STEPS = {"rnn": elman_step, "gru": gru_step, "relu": relu_step}
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -107,6 +107,26 @@ class LeakyCell(nn.Module):
 CELL_CLASSES["leaky"] = LeakyCell
 
 
+class DeepTransitionCell(nn.Module):
+    """One layer between two states, one step."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.weight_ih = nn.Parameter(torch.empty(hidden_size, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(hidden_size, hidden_size))
+        self.bias = nn.Parameter(torch.empty(hidden_size))
+        self.weight_hh_deep = nn.ParameterList([torch.empty(hidden_size, hidden_size)])
+        self.bias_deep = nn.ParameterList([torch.empty(hidden_size)])
+
+    def forward(self, x, state):
+        old = 0 * self.bias.expand(len(x), -1) if state is None else state
+        z = torch.tanh(x @ self.weight_ih.T + old @ self.weight_hh.T + self.bias)
+        return torch.tanh(z @ self.weight_hh_deep[0].T + self.bias_deep[0])
+
+
+CELL_CLASSES["deep_transition"] = DeepTransitionCell
+
+
 def copy_weights(cell, layer):
     if not hasattr(layer, "rnn"):
         cell.load_state_dict(layer.state_dict())

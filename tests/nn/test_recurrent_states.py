@@ -33,6 +33,8 @@ class Scaled(nn.Module):
 
 
 OPTIONS = [
+    ("rnn", {"activation": "relu"}),
+    ("deep_transition", {"layer_sizes": (4, 2), "shortcut": True}),
     ("lstm", {"peepholes": True, "coupled": True}),
     ("clockwork", {"periods": (1, 2, 3)}),
     ("skip", {"lags": (2, 5)}),

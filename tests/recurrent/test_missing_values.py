@@ -359,3 +359,10 @@ def test_what_onnx_has_no_operators_for_is_refused(setting):
     X, _, y = sequences(share=0)
     with pytest.raises(TypeError, match=r"impute|zoneout"):
         to_onnx(quick(**setting).fit(X, y), X)
+
+
+def test_a_stream_does_not_forget_what_was_observed():
+    X, _, _ = sequences()
+    y = [np.nan_to_num(x[:, 0]) for x in X]
+    with pytest.raises(ValueError, match=r"missing='mask'.*whole sequences"):
+        quick(target="step", missing="mask").fit(X, y).stream()

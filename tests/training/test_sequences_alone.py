@@ -11,9 +11,11 @@ import sklseq.nn.recurrent.kernels.dispatch as dispatch
 import sklseq.training.rows.sequences as sequence_rows
 from sklseq.nn.codes.sequence_autoencoder import SequenceAutoencoderNetwork
 from sklseq.nn.codes.sequence_variational import SequenceVariationalNetwork
+from sklseq.nn.layers.feedforward import ACTIVATIONS, NORMALIZATIONS
 from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.network import RecurrentNetwork
+from sklseq.nn.recurrent.stack import SKIPS
 from sklseq.training.context import seeded_construction
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.sequences import SequenceRows
@@ -106,6 +108,35 @@ def test_cells_with_options(cell, options, dtype, half, n, rows):
         widest = max(max(p.shape, default=1) for p in network.parameters())
         patch.setattr(dispatch, "_MAX_NUMBERS", rows * 20 * widest)
         assert_alone_as_in_company(network, "forward", X, False)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@settings(max_examples=20, deadline=None)
+@given(
+    cell=st.sampled_from([*CELLS, nn.GRUCell]),
+    size=st.integers(1, 40),
+    n_features=st.integers(1, 9),
+    num_layers=st.integers(1, 3),
+    bidirectional=st.booleans(),
+    pooling=st.sampled_from([*POOLINGS, None]),
+    skip_connections=st.sampled_from([None, *SKIPS]),
+    normalization=st.sampled_from([None, *NORMALIZATIONS]),
+    input_layer_sizes=st.lists(st.integers(1, 20), max_size=2),
+    output_layer_sizes=st.lists(st.integers(1, 20), max_size=2),
+    activation=st.sampled_from([*ACTIVATIONS]),
+    longest=st.integers(1, 40),
+)
+def test_a_deep_recurrent_network(dtype, size, pooling, activation, longest, **options):
+    with seeded_construction(0):
+        network = RecurrentNetwork(
+            n_outputs=3,
+            hidden_size=size,
+            pooling=pooling,
+            feedforward_activation=activation,
+            **options,
+        ).to(DTYPES[dtype])
+    X = draw(30, longest, options["n_features"], dtype)
+    assert_alone_as_in_company(network, "forward", X, pooling is None)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -8,7 +8,14 @@ from torch import Tensor, nn
 
 from sklseq.nn.layers.randomness import Dropout
 
-__all__ = ["ACTIVATIONS", "INITS", "NORMALIZATIONS", "FeedForward", "initialize"]
+__all__ = [
+    "ACTIVATIONS",
+    "INITS",
+    "NORMALIZATIONS",
+    "FeedForward",
+    "hidden_layers",
+    "initialize",
+]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "identity": nn.Identity,
@@ -100,6 +107,22 @@ class DenseLayer(nn.Module):
         return h + (x if self.projection is None else self.projection(x))
 
 
+def hidden_layers(
+    sizes: Sequence[int],
+    activation: str,
+    normalization: str | None = None,
+    dropout: float = 0.0,
+    residual: bool = False,
+) -> nn.Sequential:
+    """A `DenseLayer` between each two of the sizes."""
+    return nn.Sequential(
+        *(
+            DenseLayer(n_in, n_out, activation, normalization, dropout, residual)
+            for n_in, n_out in pairwise(sizes)
+        )
+    )
+
+
 class FeedForward(nn.Module):
     """Hidden layers and a last layer that is linear.
 
@@ -137,12 +160,7 @@ class FeedForward(nn.Module):
         *inner, n_outputs = sizes
         is_plain = normalization is None and not dropout and not residual
         self.plain_activation = ACTIVATIONS[activation] if is_plain else None
-        self.hidden = nn.Sequential(
-            *(
-                DenseLayer(n_in, n_out, activation, normalization, dropout, residual)
-                for n_in, n_out in pairwise(inner)
-            )
-        )
+        self.hidden = hidden_layers(inner, activation, normalization, dropout, residual)
         self.output = nn.Linear(inner[-1], n_outputs)
         initialize(self, init)
 

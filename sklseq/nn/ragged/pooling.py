@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from sklseq._compat.torch import segment_max
 from sklseq.nn.ragged.packing import Packing
 
-__all__ = ["POOLINGS", "AttentionPooling", "max_pool", "mean_pool"]
+__all__ = ["POOLINGS", "AttentionPooling", "joined_means", "max_pool", "mean_pool"]
 
 
 def mean_pool(states: Tensor, packing: Packing) -> Tensor:
@@ -40,6 +40,10 @@ class AttentionPooling(nn.Module):
         self.score = nn.Linear(size, 1, bias=False)
 
     def forward(self, states: Tensor, packing: Packing) -> Tensor:
+        return self.weighted(states, packing)[0]
+
+    def weighted(self, states: Tensor, packing: Packing) -> tuple[Tensor, Tensor]:
+        """The means ``(n, h)``, and the logarithms ``(n, 1)`` of the sums of ``exp(score)``."""
         owner, n = packing.sequence_of_step, len(packing)
         scores = packing.map(self._scores, states)
         # The largest score is subtracted for range only: it cancels, and so does its gradient.
@@ -47,10 +51,20 @@ class AttentionPooling(nn.Module):
         weights = packing.map(torch.exp, scores - largest.index_select(0, owner))
         totals = weights.new_zeros(n, 1).index_add(0, owner, weights)
         sums = states.new_zeros(n, states.shape[1]).index_add(0, owner, weights * states)
-        return sums / totals
+        return sums / totals, totals.log() + largest
 
     def _scores(self, states: Tensor) -> Tensor:
         return self.score(torch.tanh(self.hidden(states)))
+
+
+def joined_means(one: tuple[Tensor, ...], other: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Weighted means ``(n, h)`` of two parts of each sequence together, and their log-weights.
+
+    The parts are pairs of what the result is, log-weights ``(n, 1)``.
+    """
+    (mean, log_weight), (other_mean, other_log_weight) = one, other
+    total = torch.logaddexp(log_weight, other_log_weight)
+    return torch.lerp(mean, other_mean, torch.exp(other_log_weight - total)), total
 
 
 POOLINGS = ("last", "mean", "max", "attention")

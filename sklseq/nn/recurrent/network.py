@@ -3,18 +3,24 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from sklseq.nn.layers.feedforward import FeedForward, hidden_layers, initialize
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.ragged.pooling import AttentionPooling, max_pool, mean_pool
-from sklseq.nn.recurrent.layer import State
+from sklseq.nn.ragged.pooling import AttentionPooling, joined_means, max_pool, mean_pool
+from sklseq.nn.recurrent.carried import Carried
+from sklseq.nn.recurrent.layer import State, by_part
 from sklseq.nn.recurrent.stack import RecurrentStack
 
 __all__ = ["NeighborNetwork", "RecurrentNetwork"]
 
 
 class RecurrentNetwork(nn.Module):
-    """Embedding, recurrent layers, pooling and a linear output layer.
+    """Embedding, recurrent layers, pooling and an output layer.
+
+    Layers before the recurrent ones make the step from input to state deep, layers behind them
+    that from state to output (Pascanu et al. 2014, sections 3.1 and 3.3).
 
     Parameters
     ----------
@@ -29,6 +35,13 @@ class RecurrentNetwork(nn.Module):
         As in `RecurrentStack`.
     pooling : {"last", "mean", "max", "attention"} or None, default="last"
         None gives an output for each step.
+    skip_connections, normalization
+        As in `RecurrentStack`; feed-forward layers are normalized too.
+    input_layer_sizes, output_layer_sizes : sequence of int, default=()
+        Units of feed-forward layers that each step goes through first, and of those between the
+        pooled states, or those of each step, and the linear output.
+    feedforward_activation : str, default="relu"
+        Of these layers, a key of `ACTIVATIONS`.
     """
 
     def __init__(
@@ -44,6 +57,11 @@ class RecurrentNetwork(nn.Module):
         dropout: float = 0.0,
         pooling: str | None = "last",
         cell_options: dict[str, Any] | None = None,
+        skip_connections: str | None = None,
+        normalization: str | None = None,
+        input_layer_sizes: Sequence[int] = (),
+        output_layer_sizes: Sequence[int] = (),
+        feedforward_activation: str = "relu",
         dropout_mask: str = "step",
         recurrent_dropout: float = 0.0,
         zoneout: float = 0.0,
@@ -52,25 +70,44 @@ class RecurrentNetwork(nn.Module):
         self.embedding = (
             None if embedding_size is None else nn.Embedding(n_features, embedding_size, 0)
         )
+        sizes = [embedding_size or n_features, *input_layer_sizes]
+        rest = (feedforward_activation, normalization, dropout)
+        self.input_layers = hidden_layers(sizes, *rest) if input_layer_sizes else None
+        if self.input_layers is not None:
+            initialize(self.input_layers, "xavier")
         self.stack = RecurrentStack(
             cell,
-            embedding_size or n_features,
+            sizes[-1],
             hidden_size,
             num_layers,
             bidirectional,
             dropout,
             cell_options,
+            skip_connections,
+            normalization,
             dropout_mask,
             recurrent_dropout,
             zoneout,
         )
+        self._output = (tuple(output_layer_sizes), *rest)
         self.pooling = pooling
         self.attention = (
             AttentionPooling(self.stack.output_size) if pooling == "attention" else None
         )
-        self.head = nn.Linear(self.stack.output_size, n_outputs)
+        self.head = self._make_head(self.stack.output_size, n_outputs)
 
-    def forward(self, steps: Tensor, packing: Packing) -> Tensor:
+    def _make_head(self, n_inputs: int, n_outputs: int) -> Any:
+        sizes, activation, normalization, dropout = self._output
+        if not sizes:
+            return nn.Linear(n_inputs, n_outputs)
+        return FeedForward(
+            (n_inputs, *sizes, n_outputs),
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+        )
+
+    def forward(self, steps: Tensor, packing: Packing, carried: Carried | None = None) -> Tensor:
         """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling.
 
         Parameters
@@ -78,15 +115,35 @@ class RecurrentNetwork(nn.Module):
         steps : Tensor of shape (sum of lengths, n_features) or, of symbols, (sum of lengths,)
         packing : Packing
             Of the n sequences.
+        carried : Carried or None, default=None
+            Given, these are further steps of sequences of which it holds the states; it holds
+            those after them then. Pooled outputs are those of all steps so far.
         """
-        x = self.embedded(steps).index_select(0, packing.to_packed)
-        states, _ = self.stack(x, packing, need_last=False)
-        features = self.pooled(states, packing)
+        if carried is None:
+            x = self.read(self.embedded(steps).index_select(0, packing.to_packed), packing)
+            states, _ = self.stack(x, packing, need_last=False)
+        else:
+            states = self.read_on(steps, packing, carried)
+        features = self.pooled(states, packing, carried)
         return packing.map(self.head, features) if self.pooling is None else self.head(features)
 
-    def features(self, steps: Tensor, packing: Packing) -> Tensor:
+    def features(self, steps: Tensor, packing: Packing, carried: Carried | None = None) -> Tensor:
         """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled."""
-        return self.pooled(self.states(steps, packing, need_last=False)[0], packing)
+        states = self.read_on(steps, packing, carried)
+        return self.pooled(states, packing, carried)
+
+    def read_on(self, steps: Tensor, packing: Packing, carried: Carried | None) -> Tensor:
+        """States in packed order of sequences, or of further steps of them."""
+        if carried is None:
+            return self.states(steps, packing, need_last=False)[0]
+        one_step = len(packing.batch_sizes) == 1 and packing.lanes is None
+        if one_step and not self.training:  # of a stream: a fraction of what a layer's kernel takes
+            x = self.read(self.embedded(steps), packing)
+            states, after = self.stack.advance(x, carried.state)
+        else:
+            states, after = self.states(steps, packing, carried.state, not carried.ends)
+        carried.keep(None if carried.ends else after)
+        return states
 
     def states(
         self,
@@ -96,23 +153,53 @@ class RecurrentNetwork(nn.Module):
         need_last: bool = True,
     ) -> tuple[Tensor, list[State | None]]:
         """States in packed order, and those after the last steps; see `RecurrentStack.forward`."""
-        x = self.embedded(steps).index_select(0, packing.to_packed)
+        x = self.read(self.embedded(steps).index_select(0, packing.to_packed), packing)
         return self.stack(x, packing, state, need_last=need_last)
+
+    def read(self, x: Tensor, packing: Packing) -> Tensor:
+        """What the recurrent layers read, of vectors of steps in packed order."""
+        return x if self.input_layers is None else packing.map(self.input_layers, x)
+
+    @property
+    def reads_on(self) -> bool:
+        """Whether it can read sequences part by part: backward it cannot."""
+        return not self.stack.backward_layers
 
     def embedded(self, steps: Tensor) -> Tensor:
         """Vectors of steps: their features, or what is learned for their symbols."""
         return steps if self.embedding is None else self.embedding(steps)
 
-    def pooled(self, states: Tensor, packing: Packing) -> Tensor:
-        """States of all steps, stacked, or one vector for each sequence."""
+    def pooled(self, states: Tensor, packing: Packing, carried: Carried | None = None) -> Tensor:
+        """States of all steps, stacked, or one vector for each sequence.
+
+        With `carried` it is that of all steps so far.
+        """
         if self.pooling == "last":
             return self.stack.ends(states, packing)
         stacked = states.index_select(0, packing.to_stacked)
         if self.pooling is None:
             return stacked
+        if carried is not None:
+            summary = self._summary(stacked, packing, carried.summary)
+            carried.summary = by_part(Tensor.detach, summary)
+            return summary[0]
         if self.attention is not None:
             return self.attention(stacked, packing)
         return (mean_pool if self.pooling == "mean" else max_pool)(stacked, packing)
+
+    def _summary(
+        self, stacked: Tensor, packing: Packing, before: tuple[Tensor, ...] | None
+    ) -> tuple[Tensor, ...]:
+        """What is pooled of all steps so far, and what it takes to go on with it."""
+        if self.pooling == "max":
+            largest = max_pool(stacked, packing)
+            return (largest if before is None else torch.maximum(before[0], largest),)
+        if self.attention is not None:
+            mean, log_weight = self.attention.weighted(stacked, packing)
+        else:
+            mean = mean_pool(stacked, packing)
+            log_weight = torch.from_numpy(packing.lengths).to(mean)[:, None].log()
+        return (mean, log_weight) if before is None else joined_means(before, (mean, log_weight))
 
 
 class NeighborNetwork(RecurrentNetwork):
@@ -131,18 +218,18 @@ class NeighborNetwork(RecurrentNetwork):
 
     def __init__(self, *, n_outputs: int, **kwargs: Any):
         super().__init__(n_outputs=n_outputs, **kwargs)
-        size = self.stack.hidden_size
-        self.head = nn.Linear(size, n_outputs)
-        self.backward_head = nn.Linear(size, n_outputs) if self.stack.backward_layers else None
+        both = bool(self.stack.backward_layers)
+        size = self.stack.output_size // (1 + both)
+        self.head = self._make_head(size, n_outputs)
+        self.backward_head = self._make_head(size, n_outputs) if both else None
 
     def forward(  # type: ignore[override]
-        self, steps: Tensor, packing: Packing
+        self, steps: Tensor, packing: Packing, carried: Carried | None = None
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        states, _ = self.states(steps, packing, need_last=False)
+        states = self.read_on(steps, packing, carried)
         stacked = states.index_select(0, packing.to_stacked)
-        size = self.head.in_features
-        predicted = [self.head(stacked[:, :size])]
-        if self.backward_head is not None:
-            predicted.append(self.backward_head(stacked[:, size:]))
-        return predicted
+        if self.backward_head is None:
+            return [self.head(stacked)]
+        forward, backward = self.stack.split(stacked)
+        return [self.head(forward.flatten(1)), self.backward_head(backward.flatten(1))]

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklseq.nn.layers.feedforward import NORMALIZATIONS
 from sklseq.nn.layers.randomness import Dropout
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.cells.registry import make_layer
@@ -14,7 +15,9 @@ from sklseq.nn.recurrent.layer import State, output_of
 from sklseq.nn.recurrent.noise import SequenceDropout, StateNoise
 from sklseq.nn.recurrent.penalties import Record
 
-__all__ = ["RecurrentStack"]
+__all__ = ["SKIPS", "RecurrentStack"]
+
+SKIPS = ("residual", "dense")
 
 
 class RecurrentStack(nn.Module):
@@ -22,6 +25,11 @@ class RecurrentStack(nn.Module):
 
     The backward direction is a layer of its own over each sequence reversed by its own length,
     so it starts at the last real step and never sees what comes after.
+
+    Batch normalization takes mean and variance over all real steps of a batch, whatever their
+    number in their sequence (Laurent et al. 2016, section 4.1, "sequence-wise"): statistics for
+    each step number (Cooijmans et al. 2017) would be of one value each in a single series, and of
+    few at the last steps of ragged sequences.
 
     Parameters
     ----------
@@ -34,6 +42,14 @@ class RecurrentStack(nn.Module):
         On the output of every layer.
     cell_options : dict or None, default=None
         More arguments of the cell.
+    skip_connections : {"residual", "dense"} or None, default=None
+        With "residual" layers add their input to their output, from the second one on, whose
+        sizes are the same (Wu et al. 2016, section 3.1). With "dense" a layer reads the input and
+        the outputs of all layers below, and the output has those of all layers (Graves 2013,
+        section 2).
+    normalization : {"batch", "layer"} or None, default=None
+        Of the states of each layer and direction before they are handed on (Ba et al. 2016, for
+        "layer").
     dropout_mask : {"step", "sequence"}, default="step"
         Whether outputs are dropped anew at each step, or the same ones throughout a sequence.
     recurrent_dropout, zoneout : float, default=0
@@ -49,14 +65,21 @@ class RecurrentStack(nn.Module):
         bidirectional: bool = False,
         dropout: float = 0.0,
         cell_options: dict[str, Any] | None = None,
+        skip_connections: str | None = None,
+        normalization: str | None = None,
         dropout_mask: str = "step",
         recurrent_dropout: float = 0.0,
         zoneout: float = 0.0,
     ):
         super().__init__()
-        directions = 2 if bidirectional else 1
-        self.hidden_size, self.output_size = hidden_size, directions * hidden_size
-        sizes = [input_size] + [self.output_size] * (num_layers - 1)
+        self.hidden_size, width = hidden_size, (2 if bidirectional else 1) * hidden_size
+        self.input_size, self.skip_connections = input_size, skip_connections
+        if skip_connections == "dense":
+            sizes = [input_size + n * width for n in range(num_layers)]
+            self.output_size = num_layers * width
+        else:
+            sizes = [input_size] + [width] * (num_layers - 1)
+            self.output_size = width
         self.forward_layers = nn.ModuleList(
             make_layer(cell, size, hidden_size, cell_options) for size in sizes
         )
@@ -66,6 +89,13 @@ class RecurrentStack(nn.Module):
         )
         self.per_step = dropout_mask == "step"
         self.dropout = Dropout(dropout) if self.per_step else SequenceDropout(dropout)
+        norms: list[type[nn.Module]] = []
+        if normalization is not None:
+            norms = [NORMALIZATIONS[normalization]] * num_layers
+        self.norms = nn.ModuleList(norm(hidden_size) for norm in norms)
+        self.backward_norms = nn.ModuleList(
+            norm(hidden_size) for norm in (norms if bidirectional else [])
+        )
         self.noise = StateNoise(recurrent_dropout, zoneout)
         for layer in self.forward_layers:
             self.noise.check(layer, cell)
@@ -78,7 +108,7 @@ class RecurrentStack(nn.Module):
         state: Sequence[State] | None = None,
         need_last: bool = True,
     ) -> tuple[Tensor, list[State | None]]:
-        """States of the last layer at all steps, and states of all layers after the last step.
+        """Output at all steps, and states of all layers after the last step.
 
         Parameters
         ----------
@@ -105,22 +135,34 @@ class RecurrentStack(nn.Module):
                 layer = partial(self.noise, layer, transitions=transitions)
             states, after = layer(x, packing, before, need_last)
             last.append(after)
+            if self.norms:
+                states = packing.map(self.norms[i], states)
             if self.backward_layers:
                 layer = self.backward_layers[i]
                 if stepwise:
                     layer = partial(self.noise, layer, transitions=transitions)
                 backward = x.index_select(0, packing.reverse)
                 mirrored, _ = layer(backward, packing, need_last=False)
+                if self.norms:
+                    mirrored = packing.map(self.backward_norms[i], mirrored)
                 states = torch.cat([states, mirrored.index_select(0, packing.reverse)], dim=1)
-            x = self.dropout(states) if self.per_step else self.dropout(states, packing)
-        if self.record is not None:
-            self.record.packing, self.record.states, self.record.outputs = packing, states, x
-        return x, last
+            dropped = self.dropout(states) if self.per_step else self.dropout(states, packing)
+            x = self._handed_on(i, x, dropped)
+            if self.record is not None:
+                self.record.packing = packing
+                self.record.states, self.record.outputs = states, dropped
+        return self._output(x), last
 
     def step(self, x_t: Tensor, state: Sequence[State] | None = None) -> list[State]:
-        """States of all layers after one step ``x_t`` of shape ``(n, input_size)``.
+        """States of all layers after one step ``x_t`` of shape ``(n, input_size)``."""
+        return self.advance(x_t, state)[1]
 
-        The output of the stack is that of its last layer, `output_of` the last state.
+    def advance(
+        self, x_t: Tensor, state: Sequence[State] | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """Output ``(n, output_size)`` of one step, and states of all layers after it.
+
+        Without normalization and skip connections the output is that of the last state.
         """
         if self.backward_layers:
             raise ValueError(
@@ -128,11 +170,23 @@ class RecurrentStack(nn.Module):
                 "bidirectional=False."
             )
         after: list[State] = []
-        layer: Any
-        for layer, before in zip(self.forward_layers, self._states_given(state), strict=True):
+        for i, before in enumerate(self._states_given(state)):
+            layer: Any = self.forward_layers[i]
             after.append(self.noise.step(layer, x_t, before))
-            x_t = self.dropout(output_of(after[-1]))
-        return after
+            states = output_of(after[-1])
+            if self.norms:
+                states = self.norms[i](states)
+            x_t = self._handed_on(i, x_t, self.dropout(states))
+        return self._output(x_t), after
+
+    def _handed_on(self, i: int, below: Tensor, states: Tensor) -> Tensor:
+        """What the layer above layer i reads, of what layer i has read and gives."""
+        if self.skip_connections == "dense":
+            return torch.cat([below, states], dim=1)
+        return below + states if self.skip_connections == "residual" and i else states
+
+    def _output(self, x: Tensor) -> Tensor:
+        return x[:, self.input_size :] if self.skip_connections == "dense" else x
 
     def ends(self, states: Tensor, packing: Packing) -> Tensor:
         """Of each sequence the states that have read it whole, ``(n, output_size)``.
@@ -142,9 +196,14 @@ class RecurrentStack(nn.Module):
         last = states.index_select(0, packing.last)
         if not self.backward_layers:
             return last
-        size = self.hidden_size
         first = states.index_select(0, packing.reverse.index_select(0, packing.last))
-        return torch.cat([last[:, :size], first[:, size:]], dim=1)
+        both = self.split(last)[0], self.split(first)[1]
+        return torch.stack(both, dim=2).flatten(1)
+
+    def split(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Forward and backward parts of the output, ``(n, n_layers_in_it, hidden_size)`` each."""
+        parts = states.unflatten(1, (-1, 2, self.hidden_size))
+        return parts[:, :, 0], parts[:, :, 1]
 
     def _states_given(self, state: Sequence[State] | None) -> Sequence[State | None]:
         n_layers = len(self.forward_layers)

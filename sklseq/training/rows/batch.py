@@ -19,13 +19,14 @@ class Batch(NamedTuple):
 
     Over all rows the weights sum to the number of rows. So ``(losses * weight).sum() / n_rows``
     is on average the weighted mean of the whole data; divided by the batch's own weights it
-    would not be, and weights would cancel in batches of one.
+    would not be, and weights would cancel in batches of one. A batch that holds a part of its rows
+    counts as that part of their number.
     """
 
     inputs: tuple[Any, ...]
     target: Tensor
     weight: Tensor
-    n_rows: int
+    n_rows: float
 
 
 def mean_loss(losses: Tensor, batch: Batch) -> Tensor:
@@ -160,6 +161,14 @@ class Rows(ABC):
         target = inputs[0] if self.target is None else self.target.index_select(0, index)
         return Batch(inputs, target, self.weight.index_select(0, index), len(rows))
 
+    def batches_of(self, rows: NDArray[np.int64]) -> Iterator[Batch]:
+        """The batch of these rows; in several parts, where each is a training step."""
+        yield self.take(rows)
+
+    def n_batches(self, batch_size: int) -> int:
+        """Training steps of an epoch, at most."""
+        return -(-len(self) // batch_size)
+
     def _index(self, index: NDArray[np.int64]) -> Tensor:
         assert self.weight is not None
         return torch.from_numpy(index).to(self.weight.device, non_blocking=True)
@@ -173,7 +182,7 @@ def batches(rows: Rows, batch_size: int, rng: np.random.Generator | None) -> Ite
     n = len(rows)
     order = np.arange(n) if rng is None or batch_size >= n else rows.shuffled(rng, batch_size)
     for start in range(0, n, batch_size):
-        yield rows.take(order[start : start + batch_size])
+        yield from rows.batches_of(order[start : start + batch_size])
 
 
 def systematic_resampling(weights: NDArray[np.float64], seed: int) -> NDArray[np.int64]:

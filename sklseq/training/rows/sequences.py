@@ -10,14 +10,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Lanes, Packing
-from sklseq.nn.recurrent.kernels.dispatch import lanes_for
+from sklseq.nn.recurrent.carried import Carried
+from sklseq.nn.recurrent.kernels.dispatch import lanes_for, widest
 from sklseq.training.placement import as_tensor
-from sklseq.training.rows.batch import Rows, Targets, Tile
+from sklseq.training.rows.batch import Batch, Rows, Targets, Tile
+from sklseq.training.rows.segments import TimeSegment, most_segments, segments
 
-__all__ = ["SequenceRows"]
+__all__ = ["SequenceRows", "steps_at_once"]
 
 # Numbers in the widest activation of a tile: 32 MB in float32, and a few of them.
 _MAX_NUMBERS = 1 << 23
+# The same, of a part of a sequence that is too long for a tile.
+_PART_NUMBERS = 1 << 20
 # Sequences in a tile with lanes: whole dozens, see `dispatch`.
 _TILE_ROWS = 480
 
@@ -35,6 +39,11 @@ class SequenceRows(Rows):
     targets : Targets or None, default=None
     per_step : bool, default=False
         Whether targets belong to steps.
+    segment_steps : int or None, default=None
+        Train in segments of so many steps, each with the states after the one before; None trains
+        on whole sequences.
+    following : bool, default=False
+        Whether in segments the target of a step is that of the step after it.
     """
 
     def __init__(
@@ -44,9 +53,12 @@ class SequenceRows(Rows):
         like: Tensor,
         targets: Targets | None = None,
         per_step: bool = False,
+        *,
+        segment_steps: int | None = None,
+        following: bool = False,
     ):
         self.steps, self.lengths, self.per_part = as_tensor(steps, like), lengths, per_step
-        self.like = like
+        self.like, self.segment_steps, self.following = like, segment_steps, following
         self._starts = np.cumsum(lengths) - lengths
         self._set_targets(like, targets)
 
@@ -63,14 +75,82 @@ class SequenceRows(Rows):
         return self._steps_of(rows), Packing(lengths, self.steps.device, lanes)
 
     def _steps_of(self, rows: NDArray[np.int64]) -> Tensor:
-        index = torch.from_numpy(self.step_index(rows)).to(self.steps.device, non_blocking=True)
-        return self.steps.index_select(0, index)
+        return self._at(self.steps, self._positions(rows))
 
     def step_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of all steps of these rows among the stacked steps."""
-        lengths = self.lengths[rows]
-        offsets = self._starts[rows] - (np.cumsum(lengths) - lengths)
+        positions = self._positions(rows)
+        if isinstance(positions, slice):
+            return np.arange(positions.start, positions.stop)
+        return positions
+
+    def _positions(
+        self, rows: NDArray[np.int64], start: int = 0, lengths: NDArray[np.int64] | None = None
+    ) -> slice | NDArray[np.int64]:
+        """Those of all steps of these rows, or of `lengths` of them from `start` on.
+
+        A slice where they lie side by side: a series of a million steps needs no index.
+        """
+        if lengths is None:
+            lengths = self.lengths[rows]
+        first = self._starts[rows] + start
+        if (first[1:] == first[:-1] + lengths[:-1]).all():
+            return slice(int(first[0]), int(first[-1] + lengths[-1]))
+        offsets = first - (np.cumsum(lengths) - lengths)
         return np.repeat(offsets, lengths) + np.arange(lengths.sum())
+
+    def index(self, rows: NDArray[np.int64]) -> Tensor:
+        """Numbers of rows, on the device of the steps."""
+        return torch.from_numpy(rows).to(self.steps.device, non_blocking=True)
+
+    @staticmethod
+    def _at(values: Tensor, positions: slice | NDArray[np.int64]) -> Tensor:
+        if isinstance(positions, slice):
+            return values[positions]
+        index = torch.from_numpy(positions).to(values.device, non_blocking=True)
+        return values.index_select(0, index)
+
+    # -- training --------------------------------------------------------------------------
+
+    def batches_of(self, rows: NDArray[np.int64]) -> Iterator[Batch]:
+        """The batch of these rows, or the segments that they are gone through in."""
+        if self.segment_steps is None:
+            yield self.take(rows)
+            return
+        assert self.weight is not None
+        lengths, carried = self.lengths[rows], Carried()
+        for segment in segments(lengths, self.segment_steps):
+            if segment.kept is not None:
+                carried = carried.take(self.index(segment.kept))
+            carried.ends = segment.ends
+            positions, steps = self.segment(rows[segment.rows], segment)
+            packing = Packing(segment.lengths, self.steps.device)
+            share = float(segment.lengths.sum() / lengths.sum())
+            weight = self._at(self.weight, positions)
+            inputs, target = (steps, packing, carried), self._targets_at(positions)
+            yield Batch(inputs, target, weight, len(rows) * share)
+
+    def segment(
+        self, rows: NDArray[np.int64], segment: TimeSegment
+    ) -> tuple[slice | NDArray[np.int64], Tensor]:
+        """The steps of these rows in a segment, and where they stand among all stacked steps."""
+        positions = self._positions(rows, segment.start, segment.lengths)
+        return positions, self._at(self.steps, positions)
+
+    def _targets_at(self, positions: slice | NDArray[np.int64]) -> Tensor:
+        values = self.steps if self.target is None else self.target
+        if not self.following:
+            return self._at(values, positions)
+        # The last step of a sequence has no weight.
+        if isinstance(positions, slice):
+            positions = np.arange(positions.start, positions.stop)
+        return self._at(values, np.minimum(positions + 1, len(values) - 1))
+
+    def n_batches(self, batch_size: int) -> int:
+        """Training steps of an epoch, at most."""
+        if self.segment_steps is None:
+            return super().n_batches(batch_size)
+        return most_segments(self.lengths, self.segment_steps, batch_size)
 
     def _target_index(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         return self.step_index(rows) if self.per_part else rows
@@ -82,15 +162,28 @@ class SequenceRows(Rows):
 
     def subset(self, rows: NDArray[np.int64]) -> Self:
         """These rows as data of their own, whose weights sum to their number."""
-        batch, part = self.take(rows), self.part(rows)
-        part.target = None if self.target is None else batch.target
+        part = self.part(rows)
+        places = self._positions(rows) if self.per_part else rows
+        part.target = None if self.target is None else self._at(self.target, places)
         part.mean_weight = self.mean_weight
-        part.weight = part._scaled(batch.weight)
+        assert self.weight is not None
+        part.weight = part._scaled(self._at(self.weight, places))
         return part
 
     def part(self, rows: NDArray[np.int64]) -> Self:
         """These rows without targets."""
-        return type(self)(self._steps_of(rows), self.lengths[rows], self.like, None, self.per_part)
+        return self._without_targets(self._steps_of(rows), self.lengths[rows])
+
+    def _without_targets(self, steps: Tensor, lengths: NDArray[np.int64]) -> Self:
+        return type(self)(
+            steps,
+            lengths,
+            self.like,
+            None,
+            self.per_part,
+            segment_steps=self.segment_steps,
+            following=self.following,
+        )
 
     def split_end(self, targets: Targets, share: float) -> tuple[Self, Self] | None:
         """A single series with targets for its steps, cut where `share` of them is left.
@@ -106,7 +199,7 @@ class SequenceRows(Rows):
             )
         cut = known[-int(np.clip(round(share * len(known)), 1, len(known) - 1))]
         lengths = np.array([cut, len(self.steps) - cut])
-        both = type(self)(self.steps, lengths, self.like, None, True)
+        both = self._without_targets(self.steps, lengths)
         both.target, both.weight = self.target, self.weight
         return both.subset(np.array([0])), both.subset(np.array([1]))
 
@@ -121,18 +214,43 @@ class SequenceRows(Rows):
         they are laid in lanes, so that the shapes of all calls follow from the module and the
         sequence's own length.
         """
-        max_steps = _MAX_NUMBERS // max(max(p.shape, default=1) for p in module.parameters())
+        max_steps = _MAX_NUMBERS // widest(module)
         for lanes, chosen in self._classes(module):
+            if lanes is not None and lanes.rows == 1 and getattr(module, "reads_on", False):
+                for row in chosen.tolist():
+                    yield from self._long_tiles(row, lanes, module, per_part)
+                continue
             lengths = self.lengths[chosen]
             size = len(chosen) if lanes is None else _TILE_ROWS
             start = 0
             while start < len(chosen):
                 end = start + min(size, max(1, max_steps // int(lengths[start])))
                 rows = chosen[start:end]
-                places = self.step_index(rows) if per_part else rows
+                places = self._positions(rows) if per_part else rows
                 n_rows = 0 if lanes is None else size
-                yield Tile(self.inputs(rows, lanes, n_rows), places, len(places))
+                n_results = int(self.lengths[rows].sum()) if per_part else len(rows)
+                yield Tile(self.inputs(rows, lanes, n_rows), places, n_results)
                 start = end
+
+    def _long_tiles(
+        self, row: int, lanes: Lanes, module: nn.Module, per_part: bool
+    ) -> Iterator[Tile]:
+        """A very long sequence in parts of one shape, in memory that its length does not change.
+
+        Without `per_part` the result of the last is that of the whole.
+        """
+        # States enter and leave where calls begin and end.
+        lanes = lanes._replace(grid=lanes.block, gap=0)
+        n_steps = max(steps_at_once(module) // lanes.block, 1) * lanes.block
+        rows, carried = np.array([row]), Carried()
+        for segment in segments(self.lengths[rows], n_steps):
+            carried.ends = segment.ends
+            places, steps = self.segment(rows, segment)
+            inputs = steps, Packing(segment.lengths, "cpu", lanes), carried
+            if per_part:
+                yield Tile(inputs, places, int(segment.lengths[0]))
+            else:
+                yield Tile(inputs, rows if segment.ends else rows[:0], int(segment.ends))
 
     def _classes(self, module: nn.Module) -> Iterator[tuple[Lanes | None, NDArray[np.int64]]]:
         """Rows of one shape of lanes, longest first."""
@@ -145,3 +263,8 @@ class SequenceRows(Rows):
             *_, (_, end) = group
             yield lanes, order[start:end]
             start = end
+
+
+def steps_at_once(module: nn.Module) -> int:
+    """Steps of a part of a sequence that is too long to be taken at once."""
+    return max(1, _PART_NUMBERS // widest(module))

@@ -22,7 +22,7 @@ class AnyCell(Layer):
     Parameters
     ----------
     cell : type
-        Made as ``cell(input_size, hidden_size, **cell_options)``.
+        Made as ``cell(input_size, hidden_size, **cell_options)``; may have `gates`, as `Layer`.
     input_size, hidden_size : int
     **cell_options
     """
@@ -45,7 +45,7 @@ class AnyCell(Layer):
                 f"cell={cell.__name__} gives states of shape {tuple(size)} for two sequences, "
                 f"expected (2, {hidden_size}): it must take one step, as torch.nn.GRUCell does."
             )
-        self.hidden_size = hidden_size
+        self.hidden_size, self.gates = hidden_size, getattr(cell, "gates", ())
         draw_from_own_generator(self)
 
     def forward(

@@ -7,6 +7,7 @@ from torch import nn
 
 from sklseq.nn.recurrent.cells.any_cell import AnyCell
 from sklseq.nn.recurrent.cells.clockwork import Clockwork
+from sklseq.nn.recurrent.cells.deep_transition import DeepTransition
 from sklseq.nn.recurrent.cells.gru_variants import GRUGlobalLocal, GRUShared, Minimal, make_gru
 from sklseq.nn.recurrent.cells.leaky import Leaky
 from sklseq.nn.recurrent.cells.linear import MinGRU, MinLSTM
@@ -31,6 +32,7 @@ CELLS: dict[str, Callable[..., Layer]] = {
     "mingru": MinGRU,
     "minlstm": MinLSTM,
     "lru": LRU,
+    "deep_transition": DeepTransition,
 }
 
 

@@ -20,9 +20,9 @@ class TorchLayer(Layer):
     torch_layer: ClassVar[Any]
     cell: ClassVar[str]
 
-    def __init__(self, input_size: int, hidden_size: int):
+    def __init__(self, input_size: int, hidden_size: int, **options: Any):
         super().__init__()
-        self.rnn = self.torch_layer(input_size, hidden_size)
+        self.rnn = self.torch_layer(input_size, hidden_size, **options)
         self.hidden_size = hidden_size
 
     def forward(
@@ -35,13 +35,24 @@ class TorchLayer(Layer):
 
 
 class RNN(TorchLayer):
-    """Elman network with tanh units."""
+    """Elman network.
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+    activation : {"tanh", "relu"}, default="tanh"
+    """
 
     torch_layer, cell = nn.RNN, "rnn"
+    gates = ("new",)
+
+    def __init__(self, input_size: int, hidden_size: int, activation: str = "tanh"):
+        super().__init__(input_size, hidden_size, nonlinearity=activation)
 
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         h = self.zero_state(x_t) if state is None else state
-        return torch.rnn_tanh_cell(x_t, h, *torch_weights(self.rnn))
+        next_state = {"tanh": torch.rnn_tanh_cell, "relu": torch.rnn_relu_cell}
+        return next_state[self.rnn.nonlinearity](x_t, h, *torch_weights(self.rnn))
 
     def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
         return self.step(x_t, read)
@@ -51,6 +62,7 @@ class GRU(TorchLayer):
     """Gated recurrent unit."""
 
     torch_layer, cell = nn.GRU, "gru"
+    gates = ("reset", "keep", "new")
 
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         h = self.zero_state(x_t) if state is None else state
@@ -75,6 +87,7 @@ class LSTM(TorchLayer):
     """Long short-term memory; its state is an `LSTMState`."""
 
     torch_layer, cell = nn.LSTM, "lstm"
+    gates = ("take", "keep", "new", "output")
 
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True

@@ -10,6 +10,7 @@ Arguments of both nodes: ``x (n_steps, n_features)`` packed, the four parameters
 """
 
 import operator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,9 @@ from torch.autograd.function import once_differentiable
 
 from sklseq.nn.ragged.packing import Packing
 
-__all__ = ["GRUKernel", "RNNKernel", "gru", "rnn", "torch_weights"]
+__all__ = ["ACTIVATE", "GRUKernel", "RNNKernel", "gru", "rnn", "torch_weights"]
+
+ACTIVATE: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh_, "relu": torch.relu_}
 
 
 def torch_weights(rnn: Any) -> list[Tensor]:
@@ -37,7 +40,7 @@ def _parameter_gradients(
 
 
 class RNNKernel(Function):
-    """``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`` (Elman 1990)."""
+    """``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`` (Elman 1990), or relu of it."""
 
     @staticmethod
     def forward(
@@ -49,13 +52,15 @@ class RNNKernel(Function):
         b_hh: Tensor,
         h0: Tensor,
         packing: Packing,
+        activation: str = "tanh",
     ) -> Tensor:
         states = torch.addmm(b_ih + b_hh, x, w_ih.t())
         w_hh_t, h = w_hh.t().contiguous(), h0
+        activate = ACTIVATE[activation]
         for (state,) in zip(states.split(packing.batch_sizes), strict=True):
-            h = state.addmm_(h[: len(state)], w_hh_t).tanh_()
+            h = activate(state.addmm_(h[: len(state)], w_hh_t))
         ctx.save_for_backward(x, w_ih, w_hh, h0, states)
-        ctx.packing = packing
+        ctx.packing, ctx.activation = packing, activation
         return states
 
     @staticmethod
@@ -65,12 +70,12 @@ class RNNKernel(Function):
         d = grad.clone()
         d_h = d[:0] @ w_hh
         sizes = ctx.packing.batch_sizes
-        slopes = 1 - states * states
+        slopes = 1 - states * states if ctx.activation == "tanh" else (states > 0).to(d.dtype)
         for d_t, slope in zip(d.split(sizes)[::-1], slopes.split(sizes)[::-1], strict=True):
             d_t[: len(d_h)] += d_h
             d_h = d_t.mul_(slope) @ w_hh
         before = torch.cat([h0, states.index_select(0, ctx.packing.previous)])
-        return *_parameter_gradients(ctx, d, d, x, w_ih, before), d_h, None
+        return *_parameter_gradients(ctx, d, d, x, w_ih, before), d_h, None, None
 
 
 class GRUKernel(Function):
@@ -151,7 +156,8 @@ def _run(
         h0 = x.new_zeros(packing.batch_sizes[0], rnn.hidden_size)
     else:
         h0 = state.index_select(0, packing.order)
-    states = kernel.apply(x, *torch_weights(rnn), h0, packing)
+    more = (rnn.nonlinearity,) if kernel is RNNKernel else ()
+    states = kernel.apply(x, *torch_weights(rnn), h0, packing, *more)
     return states, states.index_select(0, packing.last) if need_last else None
 
 

@@ -18,7 +18,7 @@ from sklseq.nn.recurrent.kernels.cuda import cudnn
 from sklseq.nn.recurrent.layer import Layer
 from sklseq.nn.recurrent.noise import StateNoise
 
-__all__ = ["kernel_for", "lanes_for"]
+__all__ = ["kernel_for", "lanes_for", "widest"]
 
 LayerKernel = Callable[..., tuple[Tensor, Any]]
 
@@ -81,10 +81,14 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
         shapes = [Lanes(48 if units <= 64 else 24, 24, grid=4)] * len(lengths)
     else:
         shapes = [Lanes(96 if units <= 32 else 48, 24, grid=4)] * len(lengths)
-    widest = max(max(p.shape, default=1) for p in parameters)
-    fitting = _MAX_NUMBERS // widest // np.maximum(lengths, 1)
+    fitting = _MAX_NUMBERS // widest(module) // np.maximum(lengths, 1)
     fewer = (8, 4, 2, 1) if one_dnn else (48, 24, 12, 1)
     return [
         lanes if lanes.rows <= n else lanes._replace(rows=next((r for r in fewer if r <= n), 1))
         for lanes, n in zip(shapes, fitting.tolist(), strict=True)
     ]
+
+
+def widest(module: nn.Module) -> int:
+    """Numbers of a step in the widest activation, about."""
+    return max(max(p.shape, default=1) for p in module.parameters())

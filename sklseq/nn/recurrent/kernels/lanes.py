@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.recurrent.kernels.cpu import torch_weights
+from sklseq.nn.recurrent.kernels.cpu import ACTIVATE, torch_weights
 
 __all__ = ["gru_in_lanes", "rnn_in_lanes"]
 
@@ -24,11 +24,12 @@ def _blocks(x: Tensor, n_cells: int) -> Iterator[Tensor]:
 def rnn_in_lanes(
     rnn: nn.RNNBase, x: Tensor, packing: Packing, state: Tensor | None, need_last: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``."""
+    """``h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)``, or relu of it."""
     w_ih, w_hh, b_ih, b_hh = torch_weights(rnn)
     assert packing.lanes is not None
     rows, block = packing.lanes[:2]
     bias, w_hh_t = b_ih + b_hh, w_hh.t().contiguous()
+    activate = ACTIVATE[str(rnn.nonlinearity)]
     beginnings, n_cells = packing.beginnings, block * rows
     states = x.new_empty(len(x) + -len(x) % n_cells, len(w_hh))
     h, t = x.new_zeros(rows, len(w_hh)), 0
@@ -37,7 +38,7 @@ def rnn_in_lanes(
         for now in out[: len(x) - t * rows].split(rows):
             if t in beginnings:
                 h = packing.carried(t, h, state)
-            h = now.addmm_(h, w_hh_t).tanh_()
+            h = activate(now.addmm_(h, w_hh_t))
             t += 1
     states = states[: len(x)]
     return states, states.index_select(0, packing.last) if need_last else None

@@ -1,0 +1,115 @@
+"""Parameters of a recurrent network's architecture and start, which all estimators take."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sklseq.base import choice, estimator, param, real
+from sklseq.base.parameters import layer_sizes, several
+from sklseq.nn.layers.feedforward import ACTIVATIONS, NORMALIZATIONS
+from sklseq.nn.recurrent.initialization import (
+    RECURRENT_INITS,
+    initialize_recurrent,
+    set_forget_bias,
+)
+from sklseq.nn.recurrent.stack import SKIPS
+
+__all__ = [
+    "ArchitectureParameters",
+    "architecture_of",
+    "plain_architecture",
+    "start_weights",
+]
+
+
+@estimator
+class ArchitectureParameters:
+    """Declarations of estimators with a recurrent network."""
+
+    skip_connections: str | None = param(
+        None,
+        "Shortcuts between recurrent layers: with 'residual' layers from the second one on add "
+        "what they read to their output; with 'dense' a layer reads the input and the outputs of "
+        "all layers below, and the prediction is made from the states of all layers.",
+        choice(*SKIPS),
+        None,
+    )
+    normalization: str | None = param(
+        None,
+        "Normalization of the states of each recurrent layer before they are handed on, and within "
+        "the layers of `input_layer_sizes` and `output_layer_sizes`: 'layer' over the units, "
+        "'batch' over all steps of the sequences in a batch. Padding never counts, and predictions "
+        "use averages of training.",
+        choice(*NORMALIZATIONS),
+        None,
+    )
+    input_layer_sizes: Any = param(
+        (),
+        "Units of feed-forward layers that each step goes through before the first recurrent one.",
+        *several,
+    )
+    output_layer_sizes: Any = param(
+        (), "Units of feed-forward layers between states and prediction.", *several
+    )
+    feedforward_activation: str = param(
+        "relu",
+        "Activation of the layers of `input_layer_sizes` and `output_layer_sizes`.",
+        choice(*ACTIVATIONS),
+    )
+    init: str | None = param(
+        None,
+        "How recurrent weights start, for each gate on its own: 'xavier', 'he', 'orthogonal', "
+        "'identity' (with small input weights, for units of ``cell='rnn', cell_options="
+        "{'activation': 'relu'}``), or 'esn', at random with `spectral_radius`. Input weights "
+        "start as by 'xavier', or 'he'; biases at zero. None is the cell's own start.",
+        choice(*RECURRENT_INITS),
+        None,
+    )
+    spectral_radius: float = param(
+        0.9,
+        "Largest modulus of the eigenvalues of recurrent weights with ``init='esn'``.",
+        real(0),
+    )
+    forget_bias: Any = param(
+        None,
+        "Bias with which the gates that keep the state start, such as the forget gate of 'lstm' "
+        "and the update gate of 'gru': about 1 helps to remember over some ten steps. 'chrono' "
+        "draws it so that units remember over as many steps as the longest training sequence has. "
+        "Cells without such gates are refused.",
+        real(),
+        choice("chrono"),
+        None,
+    )
+
+
+def architecture_of(model: Any) -> dict[str, Any]:
+    """Settings of the network by the parameters above that shape it."""
+    return {
+        "skip_connections": model.skip_connections,
+        "normalization": model.normalization,
+        "input_layer_sizes": layer_sizes("input_layer_sizes", model.input_layer_sizes),
+        "output_layer_sizes": layer_sizes("output_layer_sizes", model.output_layer_sizes),
+        "feedforward_activation": model.feedforward_activation,
+    }
+
+
+def plain_architecture() -> dict[str, Any]:
+    """Parameters of a network without any of these parts, whose weights are given."""
+    return {field.name: field.default for field in fields(ArchitectureParameters)}
+
+
+def start_weights(model: Any, module: nn.Module, n_steps: int) -> None:
+    """Set a new network's recurrent weights by the parameters above.
+
+    `n_steps` is the length of the longest training sequence.
+    """
+    generator = torch.Generator()
+    words = np.random.SeedSequence(model._seed, spawn_key=(1,)).generate_state(1, np.uint64)
+    generator.manual_seed(int(words[0] >> 1))
+    if model.init is not None:
+        initialize_recurrent(module, model.cell, model.init, generator, model.spectral_radius)
+    if model.forget_bias is not None:
+        set_forget_bias(module, model.cell, model.forget_bias, n_steps, generator)
