@@ -235,10 +235,17 @@ def test_a_stack_without_noise_draws_nothing_and_runs_the_kernels(cell):
 
 @all_cells
 def test_noise_runs_on_any_device(cell):
-    recurrent_dropout = 0.2 if cell in APART else 0.0
-    stack = RecurrentStack(cell, F, H, 2, True, 0.1, None, "sequence", recurrent_dropout, 0.2).to(
-        "meta"
-    )
+    stack = RecurrentStack(
+        cell,
+        F,
+        H,
+        2,
+        True,
+        dropout=0.1,
+        dropout_mask="sequence",
+        recurrent_dropout=0.2 if cell in APART else 0.0,
+        zoneout=0.2,
+    ).to("meta")
     packing = Packing(np.array([3, 1, 2]), "meta")
     states, _ = stack(torch.empty(6, F, device="meta"), packing)
     assert states.shape == (6, 2 * H)

@@ -202,7 +202,15 @@ def test_the_flow_penalty_is_that_of_all_layers_and_goes_with_noise(
     lengths, num_layers, bidirectional, zoneout, recurrent_dropout
 ):
     stack = RecurrentStack(
-        "gru", F, H, num_layers, bidirectional, 0.2, None, "sequence", recurrent_dropout, zoneout
+        "gru",
+        F,
+        H,
+        num_layers,
+        bidirectional,
+        dropout=0.2,
+        dropout_mask="sequence",
+        recurrent_dropout=recurrent_dropout,
+        zoneout=zoneout,
     ).double()
     packing = Packing(np.array(lengths))
     with recording(stack, True) as record:
