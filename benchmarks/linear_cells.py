@@ -97,7 +97,7 @@ def speed(quick: bool, data: Path | None) -> Rows:
         times, _ = turns(clock=time.process_time, rounds=rounds, **sides(*shape))
         shown = ", ".join(f"{name} {1e3 * t:.0f}" for name, t in times.items())
         task = f"[speed] batch {n}, {size} units, {n_steps} steps: torch's GRU / mingru"
-        bar = 5 if n_steps >= 1000 else 1
+        bar = 5 if n == 4 else 1
         yield at_least(task, times["torch_gru"] / times["mingru"], bar, "{:.1f}", f" (ms: {shown})")
     for n_steps in (1000,) if quick else (1000, 4000):
         times, _ = turns(clock=time.process_time, rounds=rounds, **fit_sides(n_steps))
@@ -152,14 +152,14 @@ def parity(quick: bool, data: Path | None) -> Rows:
 
 
 def adding(quick: bool, data: Path | None) -> Rows:
-    X, y = make_adding_problem(1000 if quick else 4000, 1000, random_state=0)
+    X, y = make_adding_problem(1000 if quick else 8000, 1000, random_state=0)
     X_test, y_test = make_adding_problem(1000, 1000, random_state=1)
     start = time.process_time()
     model = RecurrentRegressor(
         cell="mingru",
         cell_options={"time_scales": (1, 1000)},
         hidden_size=32,
-        max_epochs=5,
+        max_epochs=8,
         random_state=0,
     ).fit(X.astype(np.float32), y)
     took = time.process_time() - start

@@ -34,7 +34,6 @@ __all__ = [
     "n_inputs",
     "n_values",
     "read_with_gaps",
-    "refuse_gaps_in_streams",
 ]
 
 INTERVAL_ATTRIBUTES = {
@@ -152,17 +151,6 @@ def read_with_gaps(
             f"{kinds[not dates]}: give these."
         )
     return sequences
-
-
-def refuse_gaps_in_streams(model: Any) -> None:
-    """Refuse a stream of a model for which a chunk depends on steps before it."""
-    if has_gaps(model):
-        known = model._gaps
-        raise ValueError(
-            f"A stream reads each chunk alone, but with missing={known['missing']!r} and "
-            f"time_feature={known['time_feature']!r} steps are read by what was observed before, "
-            "and when. Predict whole sequences, or fit with missing='error' and time_feature=None."
-        )
 
 
 def _or_advice(read: Callable[[Any, bool], Sequences], X: Any) -> Sequences:

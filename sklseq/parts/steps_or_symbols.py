@@ -28,6 +28,7 @@ __all__ = [
     "as_array_of_symbols",
     "check_steps_learned",
     "learn_scale_of_steps",
+    "n_inputs_of",
     "read_steps_or_symbols",
     "scaled_values",
     "steps_as_read_by",
@@ -121,6 +122,11 @@ def steps_as_read_by(model: Any, data: Sequences, like: Tensor) -> Sequences:
     with np.errstate(over="ignore"):
         steps = np.asarray(inputs, dtype=str(like.dtype).removeprefix("torch."))
     return check_finite(data.with_steps(steps))
+
+
+def n_inputs_of(model: Any, data: Sequences) -> int:
+    """Symbols of X with the unknown one, or inputs of the network for its features."""
+    return len(model.vocabulary_) + 1 if data.symbolic else n_inputs(model, data.steps.shape[1])
 
 
 def scaled_values(model: Any, data: Sequences) -> NDArray[np.float64]:

@@ -15,16 +15,23 @@ from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences
 from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
-from sklseq.nn.recurrent.network import RecurrentNetwork
+from sklseq.parts.context import (
+    CONTEXT_ATTRIBUTES,
+    CONTEXT_STORED,
+    ContextParameters,
+    check_context_learned,
+    context_settings,
+    learn_context_scale,
+    scaled_context,
+    with_context,
+)
 from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.missing_steps import (
     INTERVAL_ATTRIBUTES,
     INTERVAL_STORED,
     GapParameters,
-    n_inputs,
     read_with_gaps,
-    refuse_gaps_in_streams,
 )
 from sklseq.parts.pretrained import (
     EmbeddingParameters,
@@ -38,16 +45,19 @@ from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, SCALE_STORED
 from sklseq.parts.steps_or_symbols import (
     check_steps_learned,
     learn_scale_of_steps,
+    n_inputs_of,
     read_steps_or_symbols,
     steps_as_read_by,
 )
 from sklseq.parts.streaming import Stream
+from sklseq.parts.teacher_forcing import set_length_of_training
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._architecture import (
     ArchitectureParameters,
     architecture_of,
     start_weights,
 )
+from sklseq.recurrent._feedback import FEEDBACK_CELL, feedback_settings, recurrent_network
 from sklseq.recurrent._long_series import LongSeriesParameters, check_truncation
 from sklseq.recurrent._regularization import RegularizationParameters, with_penalties
 from sklseq.training.engine import Objective
@@ -66,9 +76,17 @@ class CellParameters:
 
     cell: Any = param(
         "gru",
-        "Name of the recurrent cell, or a class whose instances ``cell(input_size, hidden_size)`` "
-        "map ``(x_t, state)`` to the next state, as `torch.nn.GRUCell` does.",
-        choice(*CELLS),
+        "The recurrent cell; those with names are in the user guide, with their options: 'rnn' "
+        "(tanh units), 'lstm' (long short-term memory), 'gru' (gated recurrent unit); with fewer "
+        "gates, 'minimal' (one), 'gru_shared' (one reset gate for all units), "
+        "'gru_global_local' (each a product of one for all units and one for each); of several "
+        "time scales, 'leaky' (a time constant for each unit), 'clockwork' (modules of different "
+        "periods), 'skip' (states of several steps back); 'deep_transition' (layers from state to "
+        "state); computed for all steps at once, 'mingru', 'minlstm', 'lru'; 'jordan', with "
+        "target='step', feeds back outputs and no states. Or a class whose instances "
+        "``cell(input_size, hidden_size)`` map ``(x_t, state)`` to the next state, as "
+        "`torch.nn.GRUCell` does.",
+        choice(*CELLS, FEEDBACK_CELL),
         type,
     )
     cell_options: dict[str, Any] | None = param(
@@ -135,7 +153,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     )
     missing: str = same(GapParameters, "missing")
     time_feature: Any = same(GapParameters, "time_feature")
-
+    context_as: str = same(ContextParameters, "context_as")
     tbptt_steps: int | None = same(LongSeriesParameters, "tbptt_steps")
 
     # Chosen by benchmarks/defaults.py.
@@ -152,17 +170,19 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
 
     _attributes = (
         SCALE_ATTRIBUTES
-        | INTERVAL_ATTRIBUTES
         | {
             "vocabulary_": attribute(
                 "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
             )
         }
+        | INTERVAL_ATTRIBUTES
+        | CONTEXT_ATTRIBUTES
     )
-    _network: ClassVar[type[nn.Module]] = RecurrentNetwork
+    _network: ClassVar[Any] = staticmethod(recurrent_network)
     _stored = (
         SCALE_STORED
         | INTERVAL_STORED
+        | CONTEXT_STORED
         | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
     )
 
@@ -184,6 +204,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         y_val: Any = None,
         sample_weight_val: Any = None,
         groups: Any = None,
+        context: Any = None,
+        context_val: Any = None,
     ) -> Self:
         """Train the network.
 
@@ -202,6 +224,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             {{validation}}
         groups : array-like of shape (n_sequences,) or None, default=None
             {{groups}}
+        context : array-like of shape (n_sequences, n_context_features) or None, default=None
+            {{context}}
+        context_val : as context, or None, default=None
+            The context of `X_val`.
 
         Returns
         -------
@@ -212,16 +238,18 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         ValueError
             {{unchanged}}
         """
-        validation = Validation(X_val, y_val, sample_weight_val, groups)
-        return self._fit(X, y, sample_weight, validation=validation)
+        validation = Validation(X_val, y_val, sample_weight_val, groups, context_val)
+        return self._fit(X, y, sample_weight, validation=validation, context=context)
 
-    def stream(self, n_sequences: int | None = None) -> Stream:
+    def stream(self, n_sequences: int | None = None, *, context: Any = None) -> Stream:
         """An object that reads sequences as they come, chunk by chunk.
 
         Parameters
         ----------
         n_sequences : int or None, default=None
             Sequences to read side by side; None reads one.
+        context : array-like of shape (n_sequences, n_context_features) or None, default=None
+            As in `fit`; of one sequence also of shape (n_context_features,).
 
         Returns
         -------
@@ -249,8 +277,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         True
         """
         check_is_fitted(self)
-        refuse_gaps_in_streams(self)
-        return Stream(self, n_sequences)
+        return Stream(self, n_sequences, context)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -270,6 +297,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
 
         return read_with_gaps(self, X, fresh, read)
 
+    def _with_context(self, data: Sequences, context: Any, X: Any, fresh: bool) -> Sequences:
+        return with_context(self, data, context, X, fresh)
+
     def _read_fitted(self, X: Any) -> Sequences:
         sequences = super()._read_fitted(X)
         network: Any = self.module_
@@ -279,19 +309,19 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _check_learned(self) -> None:
         super()._check_learned()
         check_steps_learned(self)
+        check_context_learned(self)
 
     # -- training --------------------------------------------------------------------------
 
     def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
         learn_scale_of_steps(self, data, weights)
+        learn_context_scale(self, data, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         check_truncation(self)
         symbolic = data.steps.ndim == 1
-        return {
-            "n_features": (
-                len(self.vocabulary_) + 1 if symbolic else n_inputs(self, data.steps.shape[1])
-            ),
+        settings = {
+            "n_features": n_inputs_of(self, data),
             "n_outputs": targets.n_outputs,
             "embedding_size": self._vector_size() if symbolic else None,
             "cell": self.cell,
@@ -306,6 +336,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "pooling": None if self._per_step else self.pooling,
             **architecture_of(self),
         }
+        if self.cell == FEEDBACK_CELL:
+            settings = feedback_settings(self, settings)
+        return settings | context_settings(self, data)
 
     def _vector_size(self) -> int:
         size = vector_size(self.embedding, self.vocabulary_, self.embedding_size)
@@ -323,6 +356,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             start_from(self.embedding, self.vocabulary_, module.embedding.weight)
         elif left_out and module.embedding is not None:
             warn_of_left_out(type(self).__name__)
+        if getattr(module, "feeds_back", False):
+            set_length_of_training(self, module, rows)
 
     def _training_objective(self) -> Objective:
         return with_penalties(self, self._objective)
@@ -331,6 +366,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         return n_epochs(self, rows, _STEPS)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        context = scaled_context(self, data, like)
         data = steps_as_read_by(self, data, like)
         return SequenceRows(
             data.steps,
@@ -338,6 +374,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             like,
             targets,
             self._per_step,
+            context,
             segment_steps=self.tbptt_steps,
         )
 

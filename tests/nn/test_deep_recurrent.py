@@ -10,7 +10,7 @@ from torch import nn
 from sklseq.nn.layers.feedforward import NORMALIZATIONS
 from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.ragged.pooling import POOLINGS
-from sklseq.nn.recurrent.cells.registry import CELLS
+from sklseq.nn.recurrent.cells.registry import CELLS, make_layer
 from sklseq.nn.recurrent.layer import output_of
 from sklseq.nn.recurrent.network import NeighborNetwork, RecurrentNetwork
 from sklseq.nn.recurrent.stack import SKIPS, RecurrentStack
@@ -271,3 +271,9 @@ def test_without_options_a_network_has_the_parts_it_always_had(network):
     names = {name.split(".")[0] for name in build(network).state_dict()}
     assert names == {"stack", "head"}
     assert "norms" not in "".join(build(network).state_dict())
+
+
+@pytest.mark.parametrize("sizes", [(), (3, 0)])
+def test_a_deep_transition_has_a_layer_between_two_states(sizes):
+    with pytest.raises(ValueError, match="take cell='rnn'"):
+        make_layer("deep_transition", F, H, {"layer_sizes": sizes})

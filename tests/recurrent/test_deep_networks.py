@@ -5,10 +5,13 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sklseq.nn.recurrent.cells.registry import CELLS
+from sklseq.nn.recurrent.stack import SKIPS
 from sklseq.recurrent import (
     GRUClassifier,
     LSTMRegressor,
@@ -169,3 +172,31 @@ def test_a_network_from_a_reservoir_has_no_other_parts():
     for params in ({"normalization": "layer"}, {"init": "orthogonal"}):
         with pytest.raises(ValueError, match=next(iter(params))):
             RecurrentRegressor.from_reservoir(esn, **params)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    cell=st.sampled_from([*CELLS]),
+    skip_connections=st.sampled_from([None, *SKIPS]),
+    normalization=st.sampled_from([None, "batch", "layer"]),
+    sizes=st.sampled_from([(), (3,)]),
+    tbptt_steps=st.sampled_from([None, 1, 5]),
+    cut=st.integers(1, 10),
+)
+def test_deep_networks_are_trained_in_segments_and_streamed(
+    cell, sizes, tbptt_steps, cut, **architecture
+):
+    X = np.random.default_rng(0).normal(size=(3, 12, 2))
+    model = RecurrentRegressor(
+        cell=cell,
+        target="step",
+        num_layers=2,
+        input_layer_sizes=sizes,
+        output_layer_sizes=sizes,
+        tbptt_steps=tbptt_steps,
+        **SMALL,
+        **architecture,
+    ).fit(X, X.cumsum(axis=1))
+    stream = model.stream()
+    chunks = [stream.predict(part) for part in (X[0, :cut], X[0, cut : cut + 1], X[0, cut + 1 :])]
+    np.testing.assert_allclose(np.concatenate(chunks), model.predict(X)[0], atol=1e-5)

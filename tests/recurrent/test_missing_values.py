@@ -364,5 +364,5 @@ def test_what_onnx_has_no_operators_for_is_refused(setting):
 def test_a_stream_does_not_forget_what_was_observed():
     X, _, _ = sequences()
     y = [np.nan_to_num(x[:, 0]) for x in X]
-    with pytest.raises(ValueError, match=r"missing='mask'.*whole sequences"):
+    with pytest.raises(ValueError, match=r"missing='mask'.*missing='error'"):
         quick(target="step", missing="mask").fit(X, y).stream()

@@ -281,6 +281,8 @@ class Packing:
             return function(*rows)
         n = len(rows[0])
         missing = -n % _MAP_ROWS
+        # Also one layout: rows that do not lie side by side are gone through one by one.
+        rows = tuple(x.contiguous() for x in rows)
         padded = [pad(x, (0,) * (2 * x.ndim - 1) + (missing,)) if missing else x for x in rows]
         parts = zip(*(x.split(_MAP_ROWS) for x in padded), strict=True)
         return torch.cat([function(*part) for part in parts])[:n]

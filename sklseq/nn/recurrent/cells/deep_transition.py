@@ -35,8 +35,11 @@ class DeepTransition(Recurrence):
         shortcut: bool = False,
     ):
         sizes = [hidden_size] if layer_sizes is None else [*layer_sizes]
-        if not sizes:
-            raise ValueError("layer_sizes=() leaves no layer between two states: take cell='rnn'.")
+        if not sizes or min(sizes) < 1:
+            raise ValueError(
+                f"layer_sizes={layer_sizes!r} of the cell 'deep_transition' are not the units of "
+                "one layer at least; without one between two states take cell='rnn'."
+            )
         super().__init__(input_size, hidden_size)
         self.weight_ih = uniform(hidden_size, sizes[0], input_size)
         self.weight_hh = uniform(hidden_size, sizes[0], hidden_size)
