@@ -1,11 +1,12 @@
 """How well recurrent estimators do on known tasks, in one command.
 
-    python benchmarks/recurrent_accuracy.py [vowels] [select] [digits] [adding] [copying]
+    python benchmarks/recurrent_accuracy.py [vowels] [select] [digits] [renet] [adding] [copying]
         [--steps N ...] [--models NAME ...]
 
 * vowels (the default): Japanese Vowels, official split, 5 seeds, and the vote of the 5;
 * select: how the setting for it was chosen, by cross-validation on the training utterances;
 * digits: scikit-learn's digits read pixel by pixel in a fixed random order, 5-fold;
+* renet: scikit-learn's digits as images, 5-fold;
 * adding: the adding problem with 200 steps, or as many as --steps say;
 * copying: the copying memory task with a pause of 100 steps, or as many as --steps say.
 
@@ -33,7 +34,7 @@ from sklearn.svm import SVC
 from sklseq.datasets import load_japanese_vowels, make_adding_problem, make_copying_memory
 from sklseq.metrics import flatten_steps
 from sklseq.preprocessing import PerStep
-from sklseq.recurrent import RecurrentClassifier, RecurrentRegressor
+from sklseq.recurrent import RecurrentClassifier, RecurrentRegressor, ReNetClassifier
 
 CELLS = ("rnn", "gru", "lstm")
 SEEDS = range(5)
@@ -147,6 +148,20 @@ def digits(chosen: list[str]) -> None:
         print(f"| {name} | {each} | {scores.mean():.4f} | {seconds:.1f} |", flush=True)
 
 
+def renet() -> None:
+    """Digits as images of 8x8 pixels; 5-fold accuracy of the defaults."""
+    X, y = load_digits(return_X_y=True)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    print("\nDigits as images\n\n| model | folds | mean | s a fit |\n|---|---|---|---|")
+    models = {"SVC, flat": SVC(), "ReNet": ReNetClassifier(image_shape=(8, 8), random_state=0)}
+    for name, model in models.items():
+        start = time.process_time()
+        scores = cross_val_score(model, X / 16, y, cv=folds)
+        seconds = (time.process_time() - start) / 5
+        each = " ".join(f"{s:.4f}" for s in scores)
+        print(f"| {name} | {each} | {scores.mean():.4f} | {seconds:.1f} |", flush=True)
+
+
 # What differs from the defaults of `RecurrentRegressor` and `RecurrentClassifier`.
 MODELS: dict[str, dict[str, Any]] = {
     "rnn": {"cell": "rnn"},
@@ -223,6 +238,7 @@ TASKS: dict[str, Callable[[list[int], list[str]], None]] = {
     "vowels": lambda steps, models: vowels(),
     "select": lambda steps, models: select(),
     "digits": lambda steps, models: digits(models),
+    "renet": lambda steps, models: renet(),
     "adding": adding,
     "copying": copying,
 }

@@ -45,6 +45,8 @@ _ESTIMATORS = {
         "LSTMRegressor",
         "RNNClassifier",
         "RNNRegressor",
+        "ReNetClassifier",
+        "ReNetRegressor",
         "RecurrentClassifier",
         "RecurrentRegressor",
         "RecurrentTransformer",

@@ -212,6 +212,14 @@ def trees():
     return X, np.arange(30) % 2
 
 
+def images():
+    """Images of several sizes, with two channels."""
+    rng = np.random.default_rng(0)
+    X = np.empty(30, dtype=object)
+    X[:] = [rng.normal(i % 2, 1, size=(*rng.integers(1, 9, 2), 2)) for i in range(30)]
+    return X, np.arange(30) % 2
+
+
 def inputs_of(cls):
     """Every kind of X that an estimator takes."""
     kinds = [table()]
@@ -219,6 +227,8 @@ def inputs_of(cls):
         kinds.append(ragged())
     if cls.__name__.startswith("Recursive"):
         kinds.append(trees())
+    if cls.__name__.startswith("ReNet"):
+        kinds.append(images())
     return kinds
 
 
@@ -309,10 +319,11 @@ def test_one_number_weighs_all_rows(cls, method):
     if not takes_argument(getattr(model, method, None), "sample_weight"):
         pytest.skip("takes no weights")
     more = first_fit(cls) if method == "partial_fit" else {}
-    for target in ("sequence", "step", "tree", "node"):
+    for target in ("sequence", "step", "tree", "node", "image", "pixel"):
         if not takes(model, "target", target):
             continue
-        part = {"step": y.astype(float), "node": np.repeat(y[:, None], X.shape[1], axis=1)}
+        of_values = np.repeat(y[:, None], X.shape[1], axis=1)
+        part = {"step": y.astype(float), "node": of_values, "pixel": of_values}
         getattr(clone(model).set_params(target=target), method)(
             X, part.get(target, y), sample_weight=2.0, **more
         )

@@ -70,7 +70,7 @@ def test_a_value_too_large_for_the_type_is_named_with_its_limit(cls, value):
                 and hasattr(model, "feature_scale_")
             ):
                 continue  # learns the scale in double precision
-            with pytest.raises(ValueError, match=r"(row|sequence|tree) 3,.*limit is \d"):
+            with pytest.raises(ValueError, match=r"(row|sequence|image|tree) 3,.*limit is \d"):
                 getattr(deepcopy(model), method)(large, *args, **more)
 
 

@@ -5,14 +5,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import Tags, check_array
+from sklearn.utils import Tags
 from torch import nn
 
 from sklseq.autoencoder._base import BaseAutoencoder
 from sklseq.base import attribute, choice, estimator, integer, param, real, several
+from sklseq.base.images import read_image_array
 from sklseq.base.parameters import layer_sizes
 from sklseq.base.scale_warnings import warn_of_scales
-from sklseq.base.tables import check_finite_rows, refuse_ragged_rows, refuse_times
+from sklseq.base.tables import refuse_ragged_rows
 from sklseq.data import as_container
 from sklseq.nn.codes.convolutional import ConvolutionalNetwork
 from sklseq.nn.layers.feedforward import ACTIVATIONS, INITS
@@ -85,21 +86,7 @@ class ConvolutionalAutoencoder(BaseAutoencoder):
             values = super()._read(X, fresh)
             shape: tuple[int, ...] = (1, values.shape[1])
         else:
-            refuse_times(X)
-            values = check_array(
-                X,
-                dtype=[np.float64, np.float32],
-                allow_nd=True,
-                ensure_all_finite=False,
-                input_name="X",
-                estimator=self,
-            )
-            if values.ndim > 4:
-                raise ValueError(
-                    f"Found array with dim {values.ndim}: images are (n_samples, height, width) or "
-                    "(n_samples, height, width, channels)."
-                )
-            check_finite_rows(values, dtype=self._float_type(fresh))
+            values = read_image_array(X, type(self).__name__, self._float_type(fresh))
             shape = values.shape[1:]
             if fresh:
                 self.n_features_in_ = int(np.prod(shape))

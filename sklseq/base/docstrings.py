@@ -20,14 +20,20 @@ _PARAGRAPHS = {
     "``(n_sequences, n_steps)`` array; DataFrame with a (sequence, time) MultiIndex; list or dict "
     "of DataFrames.",
     "X: one series": 'With ``target="step"`` also ``(n_steps, n_features)``, one series.',
+    "X: images": "``(n_images, height, width)`` or ``(n_images, height, width, n_channels)`` "
+    "array; list or object array of such images, which may differ in height and width; table with "
+    "an image in each row, see `image_shape`.",
     "X: trees": "A list, or 1-D object array, of trees in any form that `reader` knows; a table "
     "``(n_rows, n_steps)`` or an array ``(n_sequences, n_steps, n_features)``, composed as "
     "balanced binary trees.",
     "validation": "Data that `early_stopping` goes by, instead of a part of X that is held out. "
     "They are read as they would be after `fit`: scales, initial weights and classes come from X "
     "alone.",
-    "groups": "Group of each row, sequence or tree of X; of steps the same throughout a sequence. "
-    "`early_stopping` holds out `validation_fraction` of the groups, as wholes.",
+    "groups": "Group of each row, sequence, image or tree of X; of steps the same throughout a "
+    "sequence. `early_stopping` holds out `validation_fraction` of the groups, as wholes.",
+    "context": "What is known of each sequence as a whole, such as an age or a place; a DataFrame, "
+    "too. Numbers are centered and scaled inside; `context_as` says how they reach the network. Of "
+    "one series also of shape (n_context_features,). To be given wherever X is, once `fit` had it.",
     "unchanged": "If X, y or a parameter is not valid, or training diverges; the estimator is then "
     "as it was before.",
 }

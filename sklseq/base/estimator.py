@@ -39,6 +39,10 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
         """Whether a row, which gets one target, is a part of what X holds: a step or a node."""
         return False
 
+    def _with_context(self, data: Any, context: Any, X: Any, fresh: bool) -> Any:
+        """What was read of X, with what is known of each row as a whole; see `parts.context`."""
+        return data
+
     @contextmanager
     def _fitting(
         self, X: Any, y: Any = None, *, n_epochs: int | None = 0, **metadata: Any

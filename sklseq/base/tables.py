@@ -22,10 +22,11 @@ __all__ = [
 ]
 
 
-def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
+def read_table(model: Estimator, X: Any, *, reset: bool, scaled: bool = False) -> NDArray[Any]:
     """Validate a table and set, or compare with, what `fit` of `model` has seen.
 
     Gives float32 or float64 ``(n_samples, n_features)``; an error names row and feature at fault.
+    Values may be as large as the type of X allows where they are to be `scaled` in it.
     """
     X = as_container(X)
     refuse_ragged_rows(X, type(model).__name__)
@@ -42,7 +43,7 @@ def read_table(model: Estimator, X: Any, *, reset: bool) -> NDArray[Any]:
     )
     # Tables are read in the type they have, and computed in that of the weights.
     own_type = getattr(model, "_float_type", None)
-    dtype = X.dtype if own_type is None else own_type(reset)
+    dtype = X.dtype if own_type is None or scaled else own_type(reset)
     return check_finite_rows(X, dtype=dtype, columns=columns)
 
 

@@ -18,7 +18,7 @@ _LARGE = 1e15
 
 @dataclass(frozen=True)
 class TargetRows:
-    """What targets belong to: sequences or their steps, trees or their nodes.
+    """What targets belong to: sequences or their steps, trees or their nodes, images or pixels.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ class TargetRows:
         Whether each part has a target, and not each whole.
     stack : callable or None, default=None
         ``(values, name)`` to the values of all parts, one after the other; None without parts.
+    place_within : callable or None, default=None
+        ``(whole, part)`` to what messages call a part of one; None numbers it.
     """
 
     whole: str
@@ -37,6 +39,7 @@ class TargetRows:
     sizes: NDArray[np.int64]
     per_part: bool = False
     stack: Callable[[Any, str], NDArray[Any]] | None = None
+    place_within: Callable[[int, int], str] | None = None
 
     def __len__(self) -> int:
         return int(self.sizes.sum()) if self.per_part else len(self.sizes)
@@ -52,7 +55,11 @@ class TargetRows:
             return f"row {row}"
         ends = np.cumsum(self.sizes)
         whole = int(np.searchsorted(ends, row, side="right"))
-        return f"{self.whole} {whole}, {self.part} {row - ends[whole] + self.sizes[whole]}"
+        part = int(row - ends[whole] + self.sizes[whole])
+        within = f"{self.part} {part}"
+        if self.place_within is not None:
+            within = self.place_within(whole, part)
+        return f"{self.whole} {whole}, {within}"
 
     def stacked(self, values: Any, name: str = "y") -> Any:
         """Values of all parts, one after the other; values of wholes as they are."""

@@ -104,6 +104,7 @@ def read_labels(
     labeled = ~missing(y) if rows.per_part else np.ones(len(y), dtype=bool)
     if not labeled.any():
         raise ValueError(f"y has no labeled {rows.name}: all are None or NaN.")
+    _refuse_mixed(y[labeled])
     present = _one_type(y[labeled])
     check_classification_targets(present)
     classes = np.unique(present if classes is None else np.asarray(classes))
@@ -194,9 +195,6 @@ def _label_of_each(y: Any, rows: TargetRows) -> NDArray[Any]:
                 f"Input y contains NaN or None: {rows.whole} {absent[0]} has no label. Only "
                 f"{rows.part}s may be without one, with target={rows.part!r}."
             )
-        kinds = sorted({"str" if isinstance(v, str) else "number" for v in y})
-        if len(kinds) > 1:
-            raise ValueError(f"y mixes labels of types {kinds}: use one type.")
     check_consistent_length(rows.sizes, y)
     return y
 
@@ -205,6 +203,14 @@ _ONE_OR_SEVERAL = (
     "give one label for each, or several as columns of 0 and 1. For columns of classes fit one "
     "classifier each."
 )
+
+
+def _refuse_mixed(y: NDArray[Any]) -> None:
+    if y.dtype != object:
+        return
+    kinds = sorted({"str" if isinstance(label, str) else "number" for label in y})
+    if len(kinds) > 1:
+        raise ValueError(f"y mixes labels of types {kinds}: use one type.")
 
 
 def _column(y: NDArray[Any], rows: TargetRows) -> NDArray[Any]:

@@ -1,6 +1,7 @@
-"""Ragged sequences, trees, targets and symbols, in numpy alone; errors that name the place."""
+"""Sequences, images, trees, targets and symbols, in numpy alone; errors that name the place."""
 
 from sklseq.data.arrays import as_array, as_container, first_date, missing
+from sklseq.data.images.container import Images
 from sklseq.data.sequences.checks import (
     check_finite,
     check_numeric,
@@ -11,7 +12,7 @@ from sklseq.data.sequences.checks import (
 )
 from sklseq.data.sequences.container import Sequences
 from sklseq.data.sequences.frames import is_panel_frame
-from sklseq.data.sequences.nested import is_nested
+from sklseq.data.sequences.nested import is_nested, nested_rows
 from sklseq.data.sequences.reading import (
     as_sequences,
     is_nested_table,
@@ -42,6 +43,7 @@ __all__ = [
     "Columns",
     "Forest",
     "FrameContainer",
+    "Images",
     "Levels",
     "NormalScale",
     "Sequences",
@@ -69,6 +71,7 @@ __all__ = [
     "kind_of",
     "lowered",
     "missing",
+    "nested_rows",
     "number_hint",
     "padded_sequences",
     "parse_brackets",

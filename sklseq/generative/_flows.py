@@ -10,8 +10,8 @@ from sklearn.utils import Tags
 from torch import Tensor, nn
 
 from sklseq.base import choice, estimator, integer, other_default, param, real, several
+from sklseq.base.images import check_image_shape
 from sklseq.base.outliers import OutlierDetector
-from sklseq.base.parameters import layer_sizes
 from sklseq.generative._base import Generator, fixed_noise
 from sklseq.generative._dequantization import UniformDequantization
 from sklseq.nn.flows.coupling_flow import CouplingFlow
@@ -278,15 +278,10 @@ class Glow(FlowModel):
     def _checked_image_shape(self, n_features: int) -> tuple[int, ...] | None:
         if self.image_shape is None:
             return None
-        shape = layer_sizes("image_shape", self.image_shape)
-        if len(shape) not in (2, 3) or shape[0] % 2 or shape[1] % 2:
+        shape = check_image_shape(self.image_shape, n_features)
+        if shape[0] % 2 or shape[1] % 2:
             raise ValueError(
-                f"image_shape={self.image_shape!r} is not (height, width) or (height, width, "
-                "channels) with even height and width: crop or pad the images."
-            )
-        if np.prod(shape) != n_features:
-            raise ValueError(
-                f"image_shape={self.image_shape!r} has {np.prod(shape)} values, but the rows of X "
-                f"have {n_features}: give each image as one row."
+                f"image_shape={self.image_shape!r} needs an even height and width: crop or pad the "
+                "images."
             )
         return shape

@@ -20,7 +20,13 @@ from sklseq.base.randomness import draw_seed
 from sklseq.base.tables import of_table
 from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.parts.epochs import EpochReporter, check_callbacks, warn_if_unfinished
-from sklseq.parts.storage import check_moments, check_setting, converted, differ, rebuilt
+from sklseq.parts.storage import (
+    check_moments,
+    check_same_settings,
+    check_setting,
+    converted,
+    rebuilt,
+)
 from sklseq.parts.validation import Validation
 from sklseq.training.context import MOST_THREADS, seeded_construction
 from sklseq.training.engine import Result, Trainer
@@ -147,7 +153,8 @@ class NeuralEstimator(Estimator):
     }
 
     if TYPE_CHECKING:
-        module_: nn.Module  # not an annotation at run time: it would become a parameter
+        module_: nn.Module  # not annotations at run time: they would become parameters
+        _module_kwargs: dict[str, Any]
     _network: ClassVar[type[nn.Module]]
     """The module's class; `_network(**self._module_kwargs)` rebuilds it."""
     _tells_of_training: ClassVar[bool] = True
@@ -163,20 +170,23 @@ class NeuralEstimator(Estimator):
         *,
         validation: Validation | None = None,
         partial: bool = False,
+        context: Any = None,
         **known: Any,
     ) -> Self:
         """Fit, or with `partial` train for one epoch more: the template of every family.
 
         What differs between families stands in the hooks below, which are called in their order;
-        ``known`` goes to `_read_targets`. A fit that fails leaves the estimator as it was before.
+        ``context`` and ``known`` go to `_with_context` and `_read_targets`. A fit that fails leaves
+        the estimator as it was before.
         """
         fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
         auto = isinstance(self.max_epochs, str)
         n_epochs = 1 if partial else None if auto else int(self.max_epochs)
-        with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight) as fit:
+        beside = {} if context is None else {"context": context}
+        with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight, **beside) as fit:
             validation = validation or Validation()
             validation.check(self)
-            data = self._read(X, fresh)
+            data = self._with_context(self._read(X, fresh), context, X, fresh)
             target_rows = self._target_rows(data)
             weights = read_weights(sample_weight, target_rows)
             if fresh:
@@ -267,7 +277,7 @@ class NeuralEstimator(Estimator):
         """
         device = resolve_device(self.device)
         if not fresh:
-            self._check_same_network(settings)
+            check_same_settings(type(self).__name__, settings, self._module_kwargs)
             return deepcopy(self.module_).to(device, getattr(torch, self.dtype))
         self.__dict__.pop("module_", None)  # nothing is read as an earlier fit would
         self._seed = draw_seed(self.random_state)
@@ -279,18 +289,6 @@ class NeuralEstimator(Estimator):
         with seeded_construction(self._seed):
             module = self._network(**settings)
         return module.to(device=device, dtype=getattr(torch, self.dtype))
-
-    def _check_same_network(self, wanted: dict[str, Any]) -> None:
-        """Refuse to go on from a network that is not the one the parameters describe."""
-        changed = [k for k, v in wanted.items() if differ(v, self._module_kwargs[k])]
-        if changed:
-            raise ValueError(
-                f"The fitted {type(self).__name__} cannot be trained further: "
-                + ", ".join(
-                    f"{k} was {self._module_kwargs[k]!r}, now {wanted[k]!r}" for k in changed
-                )
-                + ". Set it back, or fit anew with warm_start=False."
-            )
 
     def _trainer(self, fit: Fit, rows: Rows, partial: bool) -> Trainer:
         """The engine with the parameters of this estimator; those of one name are one."""

@@ -17,7 +17,7 @@ from sklseq._compat.sklearn import check_parameters
 from sklseq.base.state import check_data
 from sklseq.training.context import seeded_construction
 
-__all__ = ["check_moments", "check_setting", "converted", "differ", "rebuilt"]
+__all__ = ["check_moments", "check_same_settings", "check_setting", "converted", "rebuilt"]
 
 # Torch's calls while a network is built: far more than any needs, for its number of tensors.
 _CALLS, _CALLS_PER_TENSOR = 2_000, 200
@@ -196,7 +196,31 @@ def _check_shapes(module: nn.Module, arrays: dict[str, np.ndarray]) -> None:
         )
 
 
-def differ(new: Any, old: Any) -> bool:
+def check_same_settings(name: str, wanted: dict[str, Any], fitted: dict[str, Any]) -> None:
+    """Refuse to go on from a network that is not the one the parameters describe.
+
+    Parameters
+    ----------
+    name : str
+        Of the estimator.
+    wanted, fitted : dict
+        Settings of a network as the parameters are now, and of the fitted one.
+
+    Raises
+    ------
+    ValueError
+        Naming those that differ.
+    """
+    changed = [k for k, v in wanted.items() if _differ(v, fitted.get(k))]
+    if changed:
+        raise ValueError(
+            f"The fitted {name} cannot be trained further: "
+            + ", ".join(f"{k} was {fitted.get(k)!r}, now {wanted[k]!r}" for k in changed)
+            + ". Set it back, or fit anew with warm_start=False."
+        )
+
+
+def _differ(new: Any, old: Any) -> bool:
     """Whether a setting is another than the one stored."""
     try:
         return bool(new != old)

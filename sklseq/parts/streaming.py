@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -48,22 +49,32 @@ class Stream:
         Fitted.
     n_sequences : int or None, default=None
         Sequences to read side by side; None reads one, whose results have no axis of sequences.
+    context : array-like of shape (n_sequences, n_context_features) or None, default=None
+        What is known of each sequence as a whole, where the model was fitted with it.
     """
 
-    def __init__(self, model: Any, n_sequences: int | None = None):
+    def __init__(self, model: Any, n_sequences: int | None = None, context: Any = None):
         whole = isinstance(n_sequences, (int, np.integer)) and not isinstance(n_sequences, bool)
         if n_sequences is not None and not (whole and n_sequences >= 1):
             raise ValueError(f"n_sequences={n_sequences!r} is not None or an int of at least 1.")
         module = model.module_
-        if not module.reads_on:
+        if not getattr(module, "reads_on", False):
             raise ValueError(
                 f"This {type(model).__name__} reads sequences from their end, too "
                 "(bidirectional=True), so that a result depends on all that is to come: there is "
                 "no stream. Fit with bidirectional=False."
             )
+        gaps = getattr(model, "missing", "error"), getattr(model, "time_feature", None)
+        if gaps != ("error", None):
+            raise ValueError(
+                f"missing={gaps[0]!r} and time_feature={gaps[1]!r} read from the steps before when "
+                "a value was last observed, which a stream does not keep. Fit with "
+                "missing='error' and time_feature=None, for example on imputed values."
+            )
         # A shallow copy: fits of the estimator replace what it has learned.
         self._model, self._one = copy(model), n_sequences is None
         self._pooled = module.pooling is not None
+        self._predicted = "_labels" if is_classifier(model) else "_unscaled"
         self._symbolic = hasattr(model, "vocabulary_")
         named = hasattr(model, "feature_names_in_")
         # Features of arrays that there is nothing to ask about but whether they are finite.
@@ -71,6 +82,13 @@ class Stream:
         self._work, self._at_once = work_of(module), steps_at_once(module)
         self._like = parameter_of(module)
         self.n_sequences = 1 if n_sequences is None else int(n_sequences)
+        # Of sequences that are not read yet; that of one is also a vector.
+        none = Sequences(
+            np.empty((0, 1)),
+            np.zeros(self.n_sequences, dtype=np.int64),
+            "series" if self._one else "ragged",
+        )
+        self._context = model._with_context(none, context, None, False).context
         self.reset()
 
     # -- results ---------------------------------------------------------------------------
@@ -89,9 +107,7 @@ class Stream:
             Of shape ``(n_steps,)`` or ``(n_steps, n_outputs)``; for several sequences in the
             container of X. With ``target="sequence"`` one result, or ``(n_sequences, ...)``.
         """
-        model = self._model
-        result_of = model._labels if is_classifier(model) else model._unscaled
-        return self._read_on(X, "forward", result_of)
+        return self._read_on(X, "forward", getattr(self._model, self._predicted))
 
     @available_if(_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:
@@ -221,16 +237,25 @@ class Stream:
         like = self._like
         size = self._model._module_kwargs["n_features"]
         steps = like.new_zeros(1, size) if module.embedding is None else like.new_zeros(1).long()
+        n_context = self._model._module_kwargs.get("n_context", 0)
+        context = like.new_zeros(1, n_context) if n_context else None
         with torch.inference_mode():
-            module(steps, Packing(np.ones(1, dtype=np.int64), like.device), carried)
+            module(steps, Packing(np.ones(1, dtype=np.int64), like.device), context, carried)
         return carried
 
     def __getstate__(self) -> dict[str, Any]:
         n_sequences = None if self._one else self.n_sequences
-        return {"model": self._model, "n_sequences": n_sequences, "state": self.get_state()}
+        return {
+            "model": self._model,
+            "n_sequences": n_sequences,
+            "context": self._context,
+            "state": self.get_state(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["model"], state["n_sequences"])  # type: ignore[misc]
+        self.__init__(  # type: ignore[misc]
+            state["model"], state["n_sequences"], state["context"]
+        )
         self.set_state(state["state"])
 
     def __copy__(self) -> Self:
@@ -245,7 +270,7 @@ class Stream:
     # -- reading on ------------------------------------------------------------------------
 
     def _read_on(self, X: Any, function: str, result_of: Callable[[Array], Array]) -> Any:
-        data = self._read(X)
+        data = replace(self._read(X), context=self._context)
         model, module, n_steps = self._model, self._model.module_, self._n_steps + data.lengths
         if self._pooled and not n_steps.all():
             raise ValueError(
@@ -276,10 +301,10 @@ class Stream:
     def _read(self, X: Any) -> Sequences:
         """Chunks as the estimator reads sequences; those without steps have length 0."""
         if self._one:
-            if type(X) is np.ndarray and X.ndim == 2 and self._plain == X.shape[1]:
-                steps = X.astype(np.float64, copy=False)
-                if len(X) and X.dtype.kind in "fiu" and np.isfinite(steps).all():
-                    return Sequences(steps, np.array([len(X)]))
+            plain = type(X) is np.ndarray and X.ndim == 2 and X.shape[1] == self._plain
+            if plain and len(X) and X.dtype.kind in "fiu":
+                # Whether its numbers are finite is asked once they are scaled.
+                return Sequences(X.astype(np.float64, copy=False), np.array([len(X)]))
             return self._model._read_fitted([self._as_chunk(X)])
         X = as_sequences(X)
         if hasattr(X, "columns") or (isinstance(X, np.ndarray) and X.ndim == 3):

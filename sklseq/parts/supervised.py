@@ -24,6 +24,7 @@ from sklseq.base.targets import (
     weighted_scale,
 )
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.teacher_forcing import training_inputs
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
 
 __all__ = ["NeuralClassifier", "NeuralRegressor"]
@@ -95,9 +96,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         n_classes = len(labels.classes)
         return Targets(labels.weights, labels.codes, n_classes, stratify, labels.class_weight)
 
-    @staticmethod
-    def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        logits = module(*batch.inputs)
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        logits = module(*training_inputs(self, module, batch))
         several = batch.target.ndim == 2
         loss = binary_cross_entropy_with_logits if several else cross_entropy
         return mean_loss(loss(logits, batch.target, reduction="none"), batch)
@@ -112,11 +112,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         Returns
         -------
         ndarray of shape (n_rows, n_classes)
-            With ``target="step"``: ``(n_sequences, n_steps, n_classes)``, ``(n_steps,
-            n_classes)`` for one series, or an object array of them for ragged X. With
-            ``target="node"`` an object array: for each tree the probabilities of its nodes,
-            nested as in `predict`. Where y has several labels for each target, they are
-            independent of each other, and do not sum to one.
+            With ``target="step"``: ``(n_sequences, n_steps, n_classes)``, ``(n_steps, n_classes)``
+            for one series, or an object array of them for ragged X; with ``target="pixel"`` as y of
+            `fit` with a last axis. With ``target="node"`` an object array: for each tree the
+            probabilities of its nodes, nested as in `predict`. Where y has several labels for each
+            target, they are independent of each other, and do not sum to one.
         """
         data = self._read_fitted(X)
         return self._restore(data, self._probabilities(self._run("forward", data)))
@@ -149,11 +149,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         Returns
         -------
         ndarray of shape (n_rows,)
-            With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series,
-            or an object array of them for ragged X. With ``target="node"`` an object array: for
-            each tree nested tuples ``(label, child, ...)`` in its shape; for parent arrays and
-            sequences an array of labels. Where y has several labels for each target, a last axis
-            of zeros and ones is added, ``(n_rows, n_classes)``.
+            With ``target="step"``: ``(n_sequences, n_steps)``, ``(n_steps,)`` for one series, or an
+            object array of them for ragged X; with ``target="pixel"`` as y of `fit`. With
+            ``target="node"`` an object array: for each tree nested tuples ``(label, child, ...)``
+            in its shape; for parent arrays and sequences an array of labels. Where y has several
+            labels for each target, a last axis of zeros and ones is added, ``(n_rows, n_classes)``.
         """
         data = self._read_fitted(X)
         return self._restore(data, self._labels(self._run("forward", data)))
@@ -167,7 +167,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         return expit(logits) if self._multilabel else softmax(logits, axis=1)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Mean accuracy of ``predict(X)``; over all labeled steps or nodes, if these are rows.
+        """Mean accuracy of ``predict(X)``; over labeled steps, nodes or pixels, if these are rows.
 
         Of several labels for each target, all that are known must be right (subset accuracy).
 
@@ -242,9 +242,9 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
             )
         return Targets(weights, (values - self.target_mean_) / self.target_scale_, n_outputs)
 
-    @staticmethod
-    def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        return mean_loss((module(*batch.inputs) - batch.target).square(), batch)
+    def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
+        outputs = module(*training_inputs(self, module, batch))
+        return mean_loss((outputs - batch.target).square(), batch)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Predicted values.
@@ -256,11 +256,11 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         Returns
         -------
         ndarray of shape (n_rows,) or (n_rows, n_outputs)
-            With ``target="step"``: ``(n_sequences, n_steps)`` or ``(n_sequences, n_steps,
-            n_outputs)``, without the first axis for one series, or an object array of them for
-            ragged X. With ``target="node"`` an object array: for each tree nested tuples
-            ``(value, child, ...)`` in its shape; for parent arrays and sequences an array of
-            values.
+            With ``target="step"``: ``(n_sequences, n_steps)`` or
+            ``(n_sequences, n_steps, n_outputs)``, without the first axis for one series, or an
+            object array of them for ragged X; with ``target="pixel"`` as y of `fit`. With
+            ``target="node"`` an object array: for each tree nested tuples ``(value, child, ...)``
+            in its shape; for parent arrays and sequences an array of values.
         """
         data = self._read_fitted(X)
         return self._restore(data, self._unscaled(self._run("forward", data)))

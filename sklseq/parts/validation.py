@@ -18,7 +18,7 @@ from sklseq.training.rows.batch import Rows, Targets
 __all__ = ["Validation"]
 
 # A name of what is read, but not within quotes or scikit-learn's lists, where it is in the data.
-_NAME = re.compile(r"(?<![\w'\"])(?<!\n- )(X|y|sample_weight)(?![\w'\"])")
+_NAME = re.compile(r"(?<![\w'\"])(?<!\n- )(X|y|sample_weight|context)(?![\w'\"])")
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,15 @@ class Validation:
         Validation data, as the user gave them.
     groups : array-like or None, default=None
         Group of each row of the training data.
+    context : object, default=None
+        What is known of each row of the validation data as a whole, as the user gave it.
     """
 
     X: Any = None
     y: Any = None
     sample_weight: Any = None
     groups: Any = None
+    context: Any = None
 
     def check(self, model: Any) -> None:
         """Refuse what does not go together, before anything is read."""
@@ -44,6 +47,7 @@ class Validation:
             "X_val": self.X,
             "y_val": self.y,
             "sample_weight_val": self.sample_weight,
+            "context_val": self.context,
             "groups": self.groups,
         }
         names = [name for name, value in given.items() if value is not None]
@@ -99,7 +103,9 @@ class Validation:
         """The rows given, read as they would be to predict."""
         with _named("X_val"):
             check_index(self.X, model._per_step, y=self.y, sample_weight=self.sample_weight)
-            data = model._read(self.X, fresh=False)
+            data = model._with_context(
+                model._read(self.X, fresh=False), self.context, self.X, False
+            )
             target_rows = model._target_rows(data)
         with _named("sample_weight_val"):
             weights = read_weights(self.sample_weight, target_rows)

@@ -13,6 +13,7 @@ from sklseq.recurrent._regressors import (
     RecurrentRegressor,
     RNNRegressor,
 )
+from sklseq.recurrent._renet import ReNetClassifier, ReNetRegressor
 from sklseq.recurrent._transformer import RecurrentTransformer
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "LSTMRegressor",
     "RNNClassifier",
     "RNNRegressor",
+    "ReNetClassifier",
+    "ReNetRegressor",
     "RecurrentClassifier",
     "RecurrentRegressor",
     "RecurrentTransformer",

@@ -14,7 +14,16 @@ from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences
 from sklseq.nn.ragged.pooling import POOLINGS
 from sklseq.nn.recurrent.cells.registry import CELLS
-from sklseq.nn.recurrent.network import RecurrentNetwork
+from sklseq.parts.context import (
+    CONTEXT_ATTRIBUTES,
+    CONTEXT_STORED,
+    ContextParameters,
+    check_context_learned,
+    context_settings,
+    learn_context_scale,
+    scaled_context,
+    with_context,
+)
 from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.pretrained import (
@@ -33,12 +42,14 @@ from sklseq.parts.steps_or_symbols import (
     steps_as_read_by,
 )
 from sklseq.parts.streaming import Stream
+from sklseq.parts.teacher_forcing import set_length_of_training
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._architecture import (
     ArchitectureParameters,
     architecture_of,
     start_weights,
 )
+from sklseq.recurrent._feedback import FEEDBACK_CELL, feedback_settings, recurrent_network
 from sklseq.recurrent._long_series import LongSeriesParameters, check_truncation
 from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.sequences import SequenceRows
@@ -61,10 +72,11 @@ class CellParameters:
         "'gru_global_local' (each a product of one for all units and one for each); of several "
         "time scales, 'leaky' (a time constant for each unit), 'clockwork' (modules of different "
         "periods), 'skip' (states of several steps back); 'deep_transition' (layers from state to "
-        "state); computed for all steps at once, 'mingru', 'minlstm', 'lru'. Or a class whose "
-        "instances ``cell(input_size, hidden_size)`` map ``(x_t, state)`` to the next state, as "
+        "state); computed for all steps at once, 'mingru', 'minlstm', 'lru'; 'jordan', with "
+        "target='step', feeds back outputs and no states. Or a class whose instances "
+        "``cell(input_size, hidden_size)`` map ``(x_t, state)`` to the next state, as "
         "`torch.nn.GRUCell` does.",
-        choice(*CELLS),
+        choice(*CELLS, FEEDBACK_CELL),
         type,
     )
     cell_options: dict[str, Any] | None = param(
@@ -122,6 +134,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         False, "Whether strings and symbols are converted to lowercase, before all else.", "boolean"
     )
 
+    context_as: str = same(ContextParameters, "context_as")
     tbptt_steps: int | None = same(LongSeriesParameters, "tbptt_steps")
 
     # Chosen by benchmarks/defaults.py.
@@ -136,13 +149,21 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         choice("auto"),
     )
 
-    _attributes = SCALE_ATTRIBUTES | {
-        "vocabulary_": attribute(
-            "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
-        )
-    }
-    _network: ClassVar[type[nn.Module]] = RecurrentNetwork
-    _stored = SCALE_STORED | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
+    _attributes = (
+        SCALE_ATTRIBUTES
+        | {
+            "vocabulary_": attribute(
+                "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
+            )
+        }
+        | CONTEXT_ATTRIBUTES
+    )
+    _network: ClassVar[Any] = staticmethod(recurrent_network)
+    _stored = (
+        SCALE_STORED
+        | CONTEXT_STORED
+        | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
+    )
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
 
@@ -162,6 +183,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         y_val: Any = None,
         sample_weight_val: Any = None,
         groups: Any = None,
+        context: Any = None,
+        context_val: Any = None,
     ) -> Self:
         """Train the network.
 
@@ -180,6 +203,10 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             {{validation}}
         groups : array-like of shape (n_sequences,) or None, default=None
             {{groups}}
+        context : array-like of shape (n_sequences, n_context_features) or None, default=None
+            {{context}}
+        context_val : as context, or None, default=None
+            The context of `X_val`.
 
         Returns
         -------
@@ -190,16 +217,18 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         ValueError
             {{unchanged}}
         """
-        validation = Validation(X_val, y_val, sample_weight_val, groups)
-        return self._fit(X, y, sample_weight, validation=validation)
+        validation = Validation(X_val, y_val, sample_weight_val, groups, context_val)
+        return self._fit(X, y, sample_weight, validation=validation, context=context)
 
-    def stream(self, n_sequences: int | None = None) -> Stream:
+    def stream(self, n_sequences: int | None = None, *, context: Any = None) -> Stream:
         """An object that reads sequences as they come, chunk by chunk.
 
         Parameters
         ----------
         n_sequences : int or None, default=None
             Sequences to read side by side; None reads one.
+        context : array-like of shape (n_sequences, n_context_features) or None, default=None
+            As in `fit`; of one sequence also of shape (n_context_features,).
 
         Returns
         -------
@@ -226,7 +255,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         True
         """
         check_is_fitted(self)
-        return Stream(self, n_sequences)
+        return Stream(self, n_sequences, context)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -234,6 +263,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         settings = (self.embedding_size, self.embedding, self.tokenizer)
         symbolic = any(setting is not None for setting in settings)
         return read_steps_or_symbols(self, X, fresh, symbolic, self.tokenizer, self.lowercase)
+
+    def _with_context(self, data: Sequences, context: Any, X: Any, fresh: bool) -> Sequences:
+        return with_context(self, data, context, X, fresh)
 
     def _read_fitted(self, X: Any) -> Sequences:
         sequences = super()._read_fitted(X)
@@ -244,16 +276,18 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _check_learned(self) -> None:
         super()._check_learned()
         check_steps_learned(self)
+        check_context_learned(self)
 
     # -- training --------------------------------------------------------------------------
 
     def _learn_scale(self, data: Sequences, weights: NDArray[np.float64]) -> None:
         learn_scale_of_steps(self, data, weights)
+        learn_context_scale(self, data, weights)
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         check_truncation(self)
         symbolic = data.steps.ndim == 1
-        return {
+        settings = {
             "n_features": len(self.vocabulary_) + 1 if symbolic else data.steps.shape[1],
             "n_outputs": targets.n_outputs,
             "embedding_size": self._vector_size() if symbolic else None,
@@ -266,6 +300,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "pooling": None if self._per_step else self.pooling,
             **architecture_of(self),
         }
+        if self.cell == FEEDBACK_CELL:
+            settings = feedback_settings(self, settings)
+        return settings | context_settings(self, data)
 
     def _vector_size(self) -> int:
         size = vector_size(self.embedding, self.vocabulary_, self.embedding_size)
@@ -283,11 +320,14 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             start_from(self.embedding, self.vocabulary_, module.embedding.weight)
         elif left_out and module.embedding is not None:
             warn_of_left_out(type(self).__name__)
+        if getattr(module, "feeds_back", False):
+            set_length_of_training(self, module, rows)
 
     def _n_epochs(self, rows: Rows) -> int:
         return n_epochs(self, rows, _STEPS)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        context = scaled_context(self, data, like)
         data = steps_as_read_by(self, data, like)
         return SequenceRows(
             data.steps,
@@ -295,6 +335,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             like,
             targets,
             self._per_step,
+            context,
             segment_steps=self.tbptt_steps,
         )
 

@@ -4,7 +4,9 @@ from typing import Any, ClassVar
 
 from sklseq.base import estimator, same
 from sklseq.parts.supervised import NeuralClassifier
+from sklseq.parts.teacher_forcing import TeacherForcingParameters
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
+from sklseq.recurrent._methods import CLASSIFIER_METHODS
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
 
@@ -21,6 +23,8 @@ class RecurrentClassifier(NeuralClassifier, BaseRecurrent):
     .. [1] Elman (1990). "Finding structure in time". Cognitive Science 14.
     .. [2] Hochreiter and Schmidhuber (1997). "Long short-term memory". Neural Computation 9.
     .. [3] Cho et al. (2014). "Learning phrase representations using RNN encoder-decoder".
+    .. [4] Jordan (1986). "Attractor dynamics and parallelism in a connectionist sequential
+       machine". Conference of the Cognitive Science Society.
 
     Examples
     --------
@@ -36,6 +40,10 @@ class RecurrentClassifier(NeuralClassifier, BaseRecurrent):
 
     cell: Any = same(CellParameters, "cell")
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
+    teacher_forcing: float = same(TeacherForcingParameters, "teacher_forcing")
+    teacher_forcing_schedule: str = same(TeacherForcingParameters, "teacher_forcing_schedule")
+
+    partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
 
 
 @estimator
@@ -56,6 +64,7 @@ class RNNClassifier(NeuralClassifier, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "rnn"
+    partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
 
 
 @estimator
@@ -78,6 +87,7 @@ class LSTMClassifier(NeuralClassifier, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "lstm"
+    partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
 
 
 @estimator
@@ -103,3 +113,4 @@ class GRUClassifier(NeuralClassifier, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "gru"
+    partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS

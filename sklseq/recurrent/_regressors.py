@@ -7,8 +7,10 @@ import numpy as np
 from sklseq.base import estimator, same
 from sklseq.data import Sequences
 from sklseq.parts.supervised import NeuralRegressor
+from sklseq.parts.teacher_forcing import TeacherForcingParameters
 from sklseq.recurrent._architecture import plain_architecture
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
+from sklseq.recurrent._methods import REGRESSOR_METHODS
 from sklseq.training.rows.batch import Targets
 
 __all__ = ["GRURegressor", "LSTMRegressor", "RNNRegressor", "RecurrentRegressor"]
@@ -26,6 +28,8 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
     .. [1] Elman (1990). "Finding structure in time". Cognitive Science 14.
     .. [2] Hochreiter and Schmidhuber (1997). "Long short-term memory". Neural Computation 9.
     .. [3] Cho et al. (2014). "Learning phrase representations using RNN encoder-decoder".
+    .. [4] Jordan (1986). "Attractor dynamics and parallelism in a connectionist sequential
+       machine". Conference of the Cognitive Science Society.
 
     Examples
     --------
@@ -41,6 +45,10 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
 
     cell: Any = same(CellParameters, "cell")
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
+    teacher_forcing: float = same(TeacherForcingParameters, "teacher_forcing")
+    teacher_forcing_schedule: str = same(TeacherForcingParameters, "teacher_forcing_schedule")
+
+    partial_fit, predict, score = REGRESSOR_METHODS
 
     @classmethod
     def from_reservoir(cls, esn: Any, **params: Any) -> Self:
@@ -138,6 +146,7 @@ class RNNRegressor(NeuralRegressor, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "rnn"
+    partial_fit, predict, score = REGRESSOR_METHODS
 
 
 @estimator
@@ -161,6 +170,7 @@ class LSTMRegressor(NeuralRegressor, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "lstm"
+    partial_fit, predict, score = REGRESSOR_METHODS
 
 
 @estimator
@@ -185,3 +195,4 @@ class GRURegressor(NeuralRegressor, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "gru"
+    partial_fit, predict, score = REGRESSOR_METHODS

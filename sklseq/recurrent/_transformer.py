@@ -14,6 +14,7 @@ from sklseq.base import choice, estimator, param, same
 from sklseq.base.sequences import SequenceTransformer
 from sklseq.data import Sequences
 from sklseq.nn.recurrent.network import NeighborNetwork
+from sklseq.parts.context import scaled_context
 from sklseq.parts.scaled_steps import scaled_steps
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
@@ -65,7 +66,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
 
     @staticmethod
     def _objective(module: nn.Module, batch: Batch) -> Tensor:
-        if len(batch.inputs) > 2:  # a segment, whose targets are the steps that follow
+        if len(batch.inputs) > 3:  # a segment, whose targets are the steps that follow
             (predicted,) = module(*batch.inputs)
             return mean_loss(_losses(predicted, batch.target), batch)
         ends = np.cumsum(batch.inputs[1].lengths)
@@ -91,6 +92,8 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         X_val: Any = None,
         sample_weight_val: Any = None,
         groups: Any = None,
+        context: Any = None,
+        context_val: Any = None,
     ) -> Self:
         """Train the network to predict each step from those before it.
 
@@ -106,6 +109,10 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
             {{validation}}
         groups : array-like of shape (n_sequences,) or None, default=None
             {{groups}}
+        context : array-like of shape (n_sequences, n_context_features) or None, default=None
+            {{context}}
+        context_val : as context, or None, default=None
+            The context of `X_val`.
 
         Returns
         -------
@@ -117,16 +124,18 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
             {{unchanged}}
         """
         self._refuse_data_as_y(y)
-        validation = Validation(X_val, None, sample_weight_val, groups)
-        return self._fit(X, None, sample_weight, validation=validation)
+        validation = Validation(X_val, None, sample_weight_val, groups, context_val)
+        return self._fit(X, None, sample_weight, validation=validation, context=context)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, context: Any = None
+    ) -> Self:
         """Train for one more epoch on X.
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight, context
             As in `fit`.
 
         Returns
@@ -134,7 +143,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         self
         """
         self._refuse_data_as_y(y)
-        return self._fit(X, None, sample_weight, partial=True)
+        return self._fit(X, None, sample_weight, partial=True, context=context)
 
     def _read_targets(
         self, y: Any, data: Sequences, weights: NDArray[np.float64], fresh: bool, **known: Any
@@ -155,6 +164,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         return Targets(weights, values, n_outputs)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
+        context = scaled_context(self, data, like)
         if data.steps.ndim == 2:
             data = scaled_steps(self, data, like)
         return SequenceRows(
@@ -162,17 +172,39 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
             data.lengths,
             like,
             targets,
-            per_step=True,
+            True,
+            context,
             segment_steps=self.tbptt_steps,
             following=True,
         )
 
-    def transform(self, X: Any) -> NDArray[Any]:
+    def fit_transform(
+        self, X: Any, y: Any = None, *, context: Any = None, **fit_params: Any
+    ) -> NDArray[Any]:
+        """Train the network, and give the states of the same X.
+
+        Parameters
+        ----------
+        X, y, context
+            As in `fit`.
+        **fit_params
+            Other arguments of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_features_out)
+            As `transform`.
+        """
+        return self.fit(X, y, context=context, **fit_params).transform(X, context=context)
+
+    def transform(self, X: Any, *, context: Any = None) -> NDArray[Any]:
         """States of the network.
 
         Parameters
         ----------
         X : sequences
+            As in `fit`.
+        context : array-like of shape (n_sequences, n_context_features) or None, default=None
             As in `fit`.
 
         Returns
@@ -183,7 +215,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
             ``(n_sequences, n_steps, n_features_out)``, ``(n_steps, n_features_out)`` for one
             series, or an object array of them for ragged X.
         """
-        sequences = self._read_fitted(X)
+        sequences = self._with_context(self._read_fitted(X), context, X, False)
         states = self._run("features", sequences, per_part=self._per_step)
         return self._as_output(X, sequences, states)
 

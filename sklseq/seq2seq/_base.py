@@ -1,6 +1,5 @@
 """What both encoder-decoder estimators share: networks, and reading what goes in."""
 
-import math
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,14 +8,14 @@ from sklearn.utils import Tags
 from torch import Tensor
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, choice, estimator, integer, other_default, param, real
+from sklseq.base import attribute, choice, estimator, integer, other_default, param, real, same
 from sklseq.base.index import check_index
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.base.tables import read_table
 from sklseq.data import Sequences
 from sklseq.nn.layers.attention import ATTENTIONS
 from sklseq.nn.recurrent.cells.registry import CELLS
-from sklseq.nn.seq2seq.recurrent import CONTEXTS
+from sklseq.nn.recurrent.first_states import CONTEXTS
 from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, SCALE_STORED
@@ -26,10 +25,15 @@ from sklseq.parts.steps_or_symbols import (
     read_steps_or_symbols,
     steps_as_read_by,
 )
+from sklseq.parts.teacher_forcing import (
+    TeacherForcingParameters,
+    forced_probability,
+    set_length_of_training,
+)
 from sklseq.parts.validation import Validation
 from sklseq.seq2seq._outputs import OutputLayout
 from sklseq.training.placement import parameter_of
-from sklseq.training.rows.batch import Batch, Rows, Targets
+from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.pairs import PairRows
 from sklseq.training.rows.sequences import SequenceRows
 from sklseq.training.run import run_tiles
@@ -108,20 +112,8 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
     dropout: float = param(
         0.0, "Share of the outputs of embeddings and layers dropped in training.", real(0, 1)
     )
-    teacher_forcing: float = param(
-        1.0,
-        "Probability by which, in training, the decoder reads the true output of the step before "
-        "and not its own: 1 always, 0 never (free running), between them scheduled sampling "
-        "(Bengio et al. 2015, section 2.4).",
-        real(0, 1, "both"),
-    )
-    teacher_forcing_schedule: str = param(
-        "constant",
-        "How the probability comes to `teacher_forcing`: 'constant' from the start, from 1 "
-        "'linear' over the epochs of training, or as an 'inverse_sigmoid'.",
-        choice("constant", "linear", "inverse_sigmoid"),
-    )
-
+    teacher_forcing: float = same(TeacherForcingParameters, "teacher_forcing")
+    teacher_forcing_schedule: str = same(TeacherForcingParameters, "teacher_forcing_schedule")
     max_length: int | None = param(
         None,
         "Steps of the longest output; None for twice the longest one of `fit`.",
@@ -340,29 +332,7 @@ class BaseSeq2Seq(SequenceEstimator, NeuralEstimator):
                 results[place] = matrix[:n_out, : pairs.sources.lengths[place]].copy()
         return results
 
-    def _forced(self, module: Any, batch: Batch) -> float:
-        """Probability of the true output in this step of training."""
-        schedule, final = self.teacher_forcing_schedule, self.teacher_forcing
-        if not module.training or final == 1:
-            return 1.0  # losses on held-out rows are to be comparable
-        if schedule == "constant":
-            return final
-        if self.solver == "lbfgs":
-            raise ValueError(
-                "teacher_forcing_schedule changes the loss from step to step, and 'lbfgs' compares "
-                "losses: set it to 'constant', or take another solver."
-            )
-        progress = float(module.rows_seen) / float(module.all_rows)
-        module.rows_seen += batch.n_rows
-        return final + (1 - final) * _SCHEDULES[schedule](min(progress, 1.0))
+    _forced = forced_probability
 
     def _initialize(self, module: Any, rows: PairRows) -> None:
-        module.all_rows.fill_(len(rows) * self._n_epochs(rows))
-
-
-def _inverse_sigmoid(progress: float) -> float:
-    """From nearly 1 to nearly 0, steep in the middle (Bengio et al. 2015, section 2.4)."""
-    return 1 / (1 + math.exp(12 * (progress - 0.5)))
-
-
-_SCHEDULES = {"linear": lambda progress: 1 - progress, "inverse_sigmoid": _inverse_sigmoid}
+        set_length_of_training(self, module, rows)

@@ -31,7 +31,7 @@ def run_on(
     Parameters
     ----------
     function : callable
-        A method of a module that takes steps, packing and `Carried`.
+        A method of a module that takes steps, packing, context and `Carried`.
     rows : SequenceRows
         Some may have length 0, not all: their outputs are any numbers.
     carried : Carried or None
@@ -44,10 +44,11 @@ def run_on(
     at_once : int
         Steps that a call may have, about.
     """
-    lengths, n = rows.lengths, len(rows)
-    if lengths.min() > 0 and lengths.max() * n <= at_once and begun.all() == begun.any():
-        part = _copied(carried) if begun.all() else Carried()
-        return function(rows.steps, _packing(lengths, rows), part).cpu().numpy(), part
+    lengths, n, n_begun = rows.lengths, len(rows), np.count_nonzero(begun)
+    if n_begun in (0, n) and len(rows.steps) <= at_once and np.count_nonzero(lengths) == n:
+        part = _copied(carried) if n_begun else Carried()
+        given = rows.steps, _packing(lengths, rows.steps), rows.context, part
+        return function(*given).cpu().numpy(), part
     outputs: NDArray[Any] | None = None
     for group in (np.flatnonzero((lengths > 0) & begun), np.flatnonzero((lengths > 0) & ~begun)):
         if not len(group):
@@ -58,7 +59,8 @@ def run_on(
                 part = part.take(rows.index(segment.kept))
             members = group[segment.rows]
             places, steps = rows.segment(members, segment)
-            output = function(steps, _packing(segment.lengths, rows), part).cpu().numpy()
+            packing = _packing(segment.lengths, steps)
+            output = function(steps, packing, rows.context_of(members), part).cpu().numpy()
             if outputs is None:
                 size = len(rows.steps) if per_part else n
                 outputs = np.zeros((size, *output.shape[1:]), output.dtype)
@@ -76,11 +78,10 @@ def _copied(carried: Carried | None) -> Carried:
     return Carried(carried.state, carried.summary)
 
 
-def _packing(lengths: NDArray[np.int64], rows: SequenceRows) -> Packing:
-    device = rows.steps.device
-    return (
-        _of_single_steps(len(lengths), device) if lengths.max() == 1 else Packing(lengths, device)
-    )
+def _packing(lengths: NDArray[np.int64], steps: Tensor) -> Packing:
+    if len(steps) == len(lengths):
+        return _of_single_steps(len(lengths), steps.device)
+    return Packing(lengths, steps.device)
 
 
 @lru_cache(maxsize=16)

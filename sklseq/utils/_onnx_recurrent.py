@@ -79,10 +79,15 @@ class RecurrentExport:
 
     def _known(self) -> list[str]:
         model = self.estimator
+        if getattr(self.network, "feeds_back", False):
+            self.why = "its outputs feed back; take the cell 'rnn', 'gru' or 'lstm'"
+            return []
         layer = self.network.stack.forward_layers[0]
         between = [name for name in _BETWEEN if model._module_kwargs.get(name)]
         if hasattr(model, "vocabulary_"):
             self.why = "it reads symbols; fit it on one-hot steps"
+        elif hasattr(model, "context_mean_"):
+            self.why = "it takes context; append that to the features of all steps, and fit on X"
         elif not isinstance(layer, TorchLayer):
             settings = {name: model._module_kwargs.get(name) for name in ("cell", "cell_options")}
             named = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value)

@@ -56,7 +56,7 @@ def test_other_images_than_in_fit(digits):
 def test_bad_images(digits):
     broken = digits.copy()
     broken[3, 2, 1] = np.nan
-    with pytest.raises(ValueError, match="NaN at row 3, index 2, index 1"):
+    with pytest.raises(ValueError, match="NaN at image 3, row 2, column 1"):
         quick().fit(broken)
     with pytest.raises(ValueError, match="dim 5"):
         quick().fit(np.zeros((2, 2, 2, 2, 2)))

@@ -145,7 +145,12 @@ def test_a_constant_whole_number_costs_next_to_nothing(cls, as_frame):
 
 @pytest.mark.parametrize(
     ("shape", "message"),
-    [((4, 5), "even height"), ((4,), "even height"), ((2, 4), "has 8 values"), ((0, 2), "holds 0")],
+    [
+        ((1, 16), "even height"),
+        ((16,), r"is not \(height, width\)"),
+        ((2, 4), "has 8 values"),
+        ((0, 2), "holds 0"),
+    ],
 )
 def test_image_shapes_that_do_not_fit_are_refused(shape, message):
     with pytest.raises(ValueError, match=message):

@@ -46,7 +46,7 @@ def in_parts(function, steps, parts):
         index = np.concatenate(
             [np.arange(s + t, s + t + k) for s, t, k in zip(starts, taken, part, strict=True)]
         )
-        results.append(function(steps[index], Packing(part), carried))
+        results.append(function(steps[index], Packing(part), None, carried))
         taken = taken + part
     return results, carried
 
@@ -91,8 +91,8 @@ def test_gradients_end_where_a_part_begins():
     network = RecurrentNetwork(n_features=F, n_outputs=1, hidden_size=H, pooling=None).double()
     steps = torch.randn(6, F, dtype=torch.float64, requires_grad=True)
     carried = Carried()
-    network(steps[:4], Packing(np.array([4])), carried)
-    second = network(steps[4:], Packing(np.array([2])), carried)
+    network(steps[:4], Packing(np.array([4])), None, carried)
+    second = network(steps[4:], Packing(np.array([2])), None, carried)
     (gradient,) = torch.autograd.grad(second.sum(), steps)
     assert not gradient[:4].any()
     assert gradient[4:].all()

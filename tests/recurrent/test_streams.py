@@ -225,6 +225,10 @@ def test_where_there_is_no_stream_it_says_why(regressor):
     both = GRURegressor(target="step", bidirectional=True, **SMALL).fit(X[2], X[2][:, 0])
     with pytest.raises(ValueError, match="bidirectional=False"):
         both.stream()
+    gaps = copy.copy(regressor)
+    gaps.missing = "mask"
+    with pytest.raises(ValueError, match="missing='error'"):
+        gaps.stream()
     for n_sequences in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="n_sequences"):
             regressor.stream(n_sequences)

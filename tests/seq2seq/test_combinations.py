@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from sklseq.nn.layers.attention import ATTENTIONS
 from sklseq.nn.recurrent.cells.registry import CELLS
-from sklseq.nn.seq2seq.recurrent import CONTEXTS
+from sklseq.nn.recurrent.first_states import CONTEXTS
 from tests.seq2seq.cases import (
     assert_same_sequences,
     classifier,

@@ -12,9 +12,10 @@ from sklseq.nn.layers.attention import ATTENTIONS, Attention
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.padding import Padding, padded_length
 from sklseq.nn.recurrent.cells.registry import CELLS
+from sklseq.nn.recurrent.first_states import CONTEXTS
 from sklseq.nn.seq2seq.memory import Memory
 from sklseq.nn.seq2seq.network import SymbolNetwork, ValueNetwork
-from sklseq.nn.seq2seq.recurrent import CONTEXTS, RecurrentDecoder
+from sklseq.nn.seq2seq.recurrent import RecurrentDecoder
 from sklseq.nn.seq2seq.transformer import TransformerDecoder
 
 SOURCE_LENGTHS, OUTPUT_LENGTHS = np.array([3, 1, 6, 4]), np.array([2, 5, 1, 4])

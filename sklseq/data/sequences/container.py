@@ -1,6 +1,6 @@
 """The one ragged form: stacked steps and lengths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,12 +23,15 @@ class Sequences:
         The container the user gave, which results per step are given back in.
     feature_names : ndarray of str or None
         Column names, where the container had them.
+    context : ndarray of shape (n_sequences, n_context) or None
+        What is known of each sequence as a whole.
     """
 
     steps: NDArray[Any]
     lengths: NDArray[np.int64]
     layout: Literal["dense", "ragged", "series", "frame"] = "ragged"
     feature_names: NDArray[Any] | None = None
+    context: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -50,14 +53,15 @@ class Sequences:
 
     def with_steps(self, steps: NDArray[Any]) -> "Sequences":
         """The same sequences with other values: ``steps`` has one row (or symbol) per step."""
-        return Sequences(steps, self.lengths, self.layout, self.feature_names)
+        return replace(self, steps=steps)
 
     def take(self, rows: NDArray[np.int64]) -> "Sequences":
         """These sequences, one after the other."""
         lengths = self.lengths[rows]
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         steps = self.steps[np.repeat(self.starts[rows], lengths) + within]
-        return Sequences(steps, lengths, "ragged", self.feature_names)
+        context = None if self.context is None else self.context[rows]
+        return Sequences(steps, lengths, "ragged", self.feature_names, context)
 
     def restore(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values per step ``(sum of lengths, ...)`` in the container of the input.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +11,7 @@ from sklseq.nn.layers.feedforward import FeedForward, hidden_layers, initialize
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.pooling import AttentionPooling, joined_means, max_pool, mean_pool
 from sklseq.nn.recurrent.carried import Carried
+from sklseq.nn.recurrent.first_states import FirstStates
 from sklseq.nn.recurrent.layer import State, by_part
 from sklseq.nn.recurrent.stack import RecurrentStack
 
@@ -34,6 +36,11 @@ class RecurrentNetwork(nn.Module):
         As in `RecurrentStack`.
     pooling : {"last", "mean", "max", "attention"} or None, default="last"
         None gives an output for each step.
+    n_context : int, default=0
+        Features of a whole sequence, which its layers take beside the steps.
+    context_as : {"steps", "state", "both"}, default="steps"
+        As what: further inputs of all steps; the states that all layers, backward ones too, begin
+        with (see `FirstStates`); or both.
     skip_connections, normalization
         As in `RecurrentStack`; feed-forward layers are normalized too.
     input_layer_sizes, output_layer_sizes : sequence of int, default=()
@@ -56,6 +63,8 @@ class RecurrentNetwork(nn.Module):
         dropout: float = 0.0,
         pooling: str | None = "last",
         cell_options: dict[str, Any] | None = None,
+        n_context: int = 0,
+        context_as: str = "steps",
         skip_connections: str | None = None,
         normalization: str | None = None,
         input_layer_sizes: Sequence[int] = (),
@@ -66,7 +75,9 @@ class RecurrentNetwork(nn.Module):
         self.embedding = (
             None if embedding_size is None else nn.Embedding(n_features, embedding_size, 0)
         )
-        sizes = [embedding_size or n_features, *input_layer_sizes]
+        self.context_at_steps = n_context > 0 and context_as in ("steps", "both")
+        size = (embedding_size or n_features) + n_context * self.context_at_steps
+        sizes = [size, *input_layer_sizes]
         rest = (feedforward_activation, normalization, dropout)
         self.input_layers = hidden_layers(sizes, *rest) if input_layer_sizes else None
         if self.input_layers is not None:
@@ -88,6 +99,9 @@ class RecurrentNetwork(nn.Module):
             AttentionPooling(self.stack.output_size) if pooling == "attention" else None
         )
         self.head = self._make_head(self.stack.output_size, n_outputs)
+        self.first_states = None
+        if n_context > 0 and context_as in ("state", "both"):
+            self.first_states = FirstStates(n_context, self._example_states(sizes[-1]))
 
     def _make_head(self, n_inputs: int, n_outputs: int) -> Any:
         sizes, activation, normalization, dropout = self._output
@@ -100,7 +114,22 @@ class RecurrentNetwork(nn.Module):
             dropout=dropout,
         )
 
-    def forward(self, steps: Tensor, packing: Packing, carried: Carried | None = None) -> Tensor:
+    def _example_states(self, size: int) -> list[State]:
+        """What states of all layers are like, forward and then backward."""
+        x = torch.zeros(1, size)
+        self.stack.eval()
+        with torch.no_grad():
+            _, last = self.stack(x, Packing(np.ones(1, dtype=np.int64), x.device))
+        self.stack.train()
+        return last * (2 if self.stack.backward_layers else 1)
+
+    def forward(
+        self,
+        steps: Tensor,
+        packing: Packing,
+        context: Tensor | None = None,
+        carried: Carried | None = None,
+    ) -> Tensor:
         """Outputs ``(n, n_outputs)``, or ``(sum of lengths, n_outputs)`` without pooling.
 
         Parameters
@@ -108,33 +137,47 @@ class RecurrentNetwork(nn.Module):
         steps : Tensor of shape (sum of lengths, n_features) or, of symbols, (sum of lengths,)
         packing : Packing
             Of the n sequences.
+        context : Tensor of shape (n, n_context) or None, default=None
+            Features of each sequence as a whole, for a network that takes some.
         carried : Carried or None, default=None
             Given, these are further steps of sequences of which it holds the states; it holds
             those after them then. Pooled outputs are those of all steps so far.
         """
         if carried is None:
-            x = self.read(self.embedded(steps).index_select(0, packing.to_packed), packing)
-            states, _ = self.stack(x, packing, need_last=False)
+            x, *first = self._inputs(steps, packing, context)
+            x = self.read(x.index_select(0, packing.to_packed), packing)
+            states, _ = self.stack(x, packing, *first)
         else:
-            states = self.read_on(steps, packing, carried)
+            states = self.read_on(steps, packing, context, carried)
         features = self.pooled(states, packing, carried)
         return packing.map(self.head, features) if self.pooling is None else self.head(features)
 
-    def features(self, steps: Tensor, packing: Packing, carried: Carried | None = None) -> Tensor:
+    def features(
+        self,
+        steps: Tensor,
+        packing: Packing,
+        context: Tensor | None = None,
+        carried: Carried | None = None,
+    ) -> Tensor:
         """States ``(sum of lengths, size)`` of each step, or ``(n, size)`` pooled."""
-        states = self.read_on(steps, packing, carried)
+        states = self.read_on(steps, packing, context, carried)
         return self.pooled(states, packing, carried)
 
-    def read_on(self, steps: Tensor, packing: Packing, carried: Carried | None) -> Tensor:
+    def read_on(
+        self, steps: Tensor, packing: Packing, context: Tensor | None, carried: Carried | None
+    ) -> Tensor:
         """States in packed order of sequences, or of further steps of them."""
         if carried is None:
-            return self.states(steps, packing, need_last=False)[0]
+            return self.states(steps, packing, need_last=False, context=context)[0]
         one_step = len(packing.batch_sizes) == 1 and packing.lanes is None
         if one_step and not self.training:  # of a stream: a fraction of what a layer's kernel takes
-            x = self.read(self.embedded(steps), packing)
-            states, after = self.stack.advance(x, carried.state)
+            x, first, *_ = self._inputs(steps, packing, context)
+            state = first if carried.state is None else carried.state
+            states, after = self.stack.advance(self.read(x, packing), state)
         else:
-            states, after = self.states(steps, packing, carried.state, not carried.ends)
+            states, after = self.states(
+                steps, packing, carried.state, not carried.ends, context=context
+            )
         carried.keep(None if carried.ends else after)
         return states
 
@@ -144,19 +187,38 @@ class RecurrentNetwork(nn.Module):
         packing: Packing,
         state: Sequence[State] | None = None,
         need_last: bool = True,
+        context: Tensor | None = None,
     ) -> tuple[Tensor, list[State | None]]:
-        """States in packed order, and those after the last steps; see `RecurrentStack.forward`."""
-        x = self.read(self.embedded(steps).index_select(0, packing.to_packed), packing)
-        return self.stack(x, packing, state, need_last=need_last)
+        """States in packed order, and those after the last steps; see `RecurrentStack.forward`.
 
-    def read(self, x: Tensor, packing: Packing) -> Tensor:
-        """What the recurrent layers read, of vectors of steps in packed order."""
-        return x if self.input_layers is None else packing.map(self.input_layers, x)
+        A state that is given takes the place of what is made of the context.
+        """
+        x, first, _, backward = self._inputs(steps, packing, context)
+        x = self.read(x.index_select(0, packing.to_packed), packing)
+        if state is None:
+            return self.stack(x, packing, first, need_last, backward)
+        return self.stack(x, packing, state, need_last)
+
+    def _inputs(
+        self, steps: Tensor, packing: Packing, context: Tensor | None
+    ) -> tuple[Tensor, list[State] | None, bool, list[State] | None]:
+        """Stacked vectors of steps, and then the stack's arguments after the packing."""
+        x = self.embedded(steps)
+        if context is not None and self.context_at_steps:
+            x = torch.cat([x, context.index_select(0, packing.sequence_of_step)], dim=1)
+        if context is None or self.first_states is None:
+            return x, None, False, None
+        states, n_layers = self.first_states(context), len(self.stack.forward_layers)
+        return x, states[:n_layers], False, states[n_layers:] or None
 
     @property
     def reads_on(self) -> bool:
         """Whether it can read sequences part by part: backward it cannot."""
         return not self.stack.backward_layers
+
+    def read(self, x: Tensor, packing: Packing) -> Tensor:
+        """What the recurrent layers read, of vectors of steps in packed order."""
+        return x if self.input_layers is None else packing.map(self.input_layers, x)
 
     def embedded(self, steps: Tensor) -> Tensor:
         """Vectors of steps: their features, or what is learned for their symbols."""
@@ -217,10 +279,14 @@ class NeighborNetwork(RecurrentNetwork):
         self.backward_head = self._make_head(size, n_outputs) if both else None
 
     def forward(  # type: ignore[override]
-        self, steps: Tensor, packing: Packing, carried: Carried | None = None
+        self,
+        steps: Tensor,
+        packing: Packing,
+        context: Tensor | None = None,
+        carried: Carried | None = None,
     ) -> list[Tensor]:
         """Predicted next (and previous) steps, ``(sum of lengths, n_outputs)`` each."""
-        states = self.read_on(steps, packing, carried)
+        states = self.read_on(steps, packing, context, carried)
         stacked = states.index_select(0, packing.to_stacked)
         if self.backward_head is None:
             return [self.head(stacked)]

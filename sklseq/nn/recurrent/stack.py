@@ -92,6 +92,7 @@ class RecurrentStack(nn.Module):
         packing: Packing,
         state: Sequence[State] | None = None,
         need_last: bool = True,
+        backward_state: Sequence[State] | None = None,
     ) -> tuple[Tensor, list[State | None]]:
         """Output at all steps, and states of all layers after the last step.
 
@@ -101,9 +102,11 @@ class RecurrentStack(nn.Module):
             In packed order.
         packing : Packing
         state : list of State, one for each layer, or None, default=None
-            States before the first step; not for both directions.
+            States before the first step; not for both directions, unless the other has its own.
         need_last : bool, default=True
             See `Layer.forward`.
+        backward_state : list of State or None, default=None
+            What the backward layers begin with, at the last step of each sequence.
 
         Returns
         -------
@@ -112,14 +115,17 @@ class RecurrentStack(nn.Module):
             Of the forward direction.
         """
         last = []
-        for i, before in enumerate(self._states_given(state)):
+        from_end = backward_state or [None] * len(self.backward_layers)
+        for i, before in enumerate(self._states_given(state, backward_state is not None)):
             states, after = self.forward_layers[i](x, packing, before, need_last)
             last.append(after)
             if self.norms:
                 states = packing.map(self.norms[i], states)
             if self.backward_layers:
                 backward = x.index_select(0, packing.reverse)
-                mirrored, _ = self.backward_layers[i](backward, packing, need_last=False)
+                mirrored, _ = self.backward_layers[i](
+                    backward, packing, from_end[i], need_last=False
+                )
                 if self.norms:
                     mirrored = packing.map(self.backward_norms[i], mirrored)
                 states = torch.cat([states, mirrored.index_select(0, packing.reverse)], dim=1)
@@ -178,11 +184,13 @@ class RecurrentStack(nn.Module):
         parts = states.unflatten(1, (-1, 2, self.hidden_size))
         return parts[:, :, 0], parts[:, :, 1]
 
-    def _states_given(self, state: Sequence[State] | None) -> Sequence[State | None]:
+    def _states_given(
+        self, state: Sequence[State] | None, both: bool = False
+    ) -> Sequence[State | None]:
         n_layers = len(self.forward_layers)
         if state is None:
             return [None] * n_layers
-        if self.backward_layers:
+        if self.backward_layers and not both:
             raise ValueError(
                 "A bidirectional stack takes no state: its backward layers begin at the end of a "
                 "sequence. Use bidirectional=False."

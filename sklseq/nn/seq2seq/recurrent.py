@@ -8,13 +8,12 @@ from torch import Tensor, nn
 from sklseq.nn.layers.attention import Attention
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.padding import Padding
+from sklseq.nn.recurrent.first_states import FirstStates, zero_states
 from sklseq.nn.recurrent.layer import State, by_part, output_of
 from sklseq.nn.recurrent.stack import RecurrentStack
 from sklseq.nn.seq2seq.memory import Decoder, Encoder, Memory
 
-__all__ = ["CONTEXTS", "DecoderState", "RecurrentDecoder", "RecurrentEncoder"]
-
-CONTEXTS = ("state", "steps", "both")
+__all__ = ["DecoderState", "RecurrentDecoder", "RecurrentEncoder"]
 
 
 class RecurrentEncoder(Encoder):
@@ -95,22 +94,15 @@ class RecurrentDecoder(Decoder):
         self.input_feeding, self.at_every_step = input_feeding, context in ("steps", "both")
         size = input_size + memory_size * self.at_every_step + hidden_size * input_feeding
         self.stack = RecurrentStack(cell, size, hidden_size, num_layers, dropout=dropout)
-        self._sizes: list[int] = []
         with torch.no_grad():  # what a state of these cells is like
             self._like = self.stack.step(torch.zeros(1, size))
-        for state in self._like:
-            by_part(self._note_size, state)
         starts = context in ("state", "both")
-        self.bridge = nn.Linear(memory_size, sum(self._sizes)) if starts else None
+        self.first_states = FirstStates(memory_size, self._like) if starts else None
         self.attention = self.combine = None
         if attention is not None:
             self.attention = Attention(attention, hidden_size, memory_size, n_heads)
             self.combine = nn.Linear(self.attention.output_size + hidden_size, hidden_size)
         self.output_size = hidden_size
-
-    def _note_size(self, part: Tensor) -> Tensor:
-        self._sizes.append(part.shape[1] if part.is_floating_point() else 0)
-        return part
 
     def prepare(self, memory: Memory) -> Memory:
         keys = None if self.attention is None else self.attention.keys(memory.states)
@@ -165,16 +157,6 @@ class RecurrentDecoder(Decoder):
         return self.stack.dropout(torch.tanh(self.combine(torch.cat([context, states], dim=1))))
 
     def _first_states(self, memory: Memory) -> list[State]:
-        if self.bridge is None:
-            initial = memory.summary.new_zeros(memory.n_rows, sum(self._sizes))
-        else:
-            initial = torch.tanh(self.bridge(memory.summary))
-        parts = iter(initial.split(self._sizes, dim=1))
-
-        def first(like: Tensor) -> Tensor:
-            part = next(parts)  # of what is counted, nothing
-            if like.is_floating_point():
-                return part
-            return part.new_zeros((len(part), like.shape[1]), dtype=like.dtype)
-
-        return [by_part(first, like) for like in self._like]
+        if self.first_states is None:
+            return zero_states(self._like, memory.summary)
+        return self.first_states(memory.summary)

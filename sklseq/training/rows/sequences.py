@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.recurrent.carried import Carried
@@ -39,6 +40,8 @@ class SequenceRows(Rows):
     targets : Targets or None, default=None
     per_step : bool, default=False
         Whether targets belong to steps.
+    context : ndarray or Tensor of shape (n_sequences, n_context) or None, default=None
+        What the module takes of each sequence as a whole.
     segment_steps : int or None, default=None
         Train in segments of so many steps, each with the states after the one before; None trains
         on whole sequences.
@@ -53,12 +56,14 @@ class SequenceRows(Rows):
         like: Tensor,
         targets: Targets | None = None,
         per_step: bool = False,
+        context: NDArray[Any] | Tensor | None = None,
         *,
         segment_steps: int | None = None,
         following: bool = False,
     ):
         self.steps, self.lengths, self.per_part = as_tensor(steps, like), lengths, per_step
-        self.like, self.segment_steps, self.following = like, segment_steps, following
+        self.like, self.context = like, None if context is None else as_tensor(context, like)
+        self.segment_steps, self.following = segment_steps, following
         self._starts = np.cumsum(lengths) - lengths
         self._set_targets(like, targets)
 
@@ -67,12 +72,22 @@ class SequenceRows(Rows):
 
     def inputs(
         self, rows: NDArray[np.int64], lanes: Lanes | None = None, n_rows: int = 0
-    ) -> tuple[Tensor, Packing]:
-        """Stacked steps of these rows and their packing, filled up to `n_rows` with empty ones."""
-        lengths = self.lengths[rows]
-        if n_rows > len(rows):
-            lengths = np.append(lengths, np.zeros(n_rows - len(rows), dtype=np.int64))
-        return self._steps_of(rows), Packing(lengths, self.steps.device, lanes)
+    ) -> tuple[Any, ...]:
+        """Stacked steps of these rows, their packing, and their context where there is one.
+
+        They are filled up to `n_rows` with empty ones.
+        """
+        lengths, free = self.lengths[rows], max(n_rows - len(rows), 0)
+        if free:
+            lengths = np.append(lengths, np.zeros(free, dtype=np.int64))
+        inputs = self._steps_of(rows), Packing(lengths, self.steps.device, lanes)
+        if (context := self.context_of(rows)) is None:
+            return inputs
+        return *inputs, pad(context, (0, 0, 0, free))
+
+    def context_of(self, rows: NDArray[np.int64]) -> Tensor | None:
+        """Context of these rows, where there is one."""
+        return None if self.context is None else self.context.index_select(0, self.index(rows))
 
     def _steps_of(self, rows: NDArray[np.int64]) -> Tensor:
         return self._at(self.steps, self._positions(rows))
@@ -127,7 +142,8 @@ class SequenceRows(Rows):
             packing = Packing(segment.lengths, self.steps.device)
             share = float(segment.lengths.sum() / lengths.sum())
             weight = self._at(self.weight, positions)
-            inputs, target = (steps, packing, carried), self._targets_at(positions)
+            inputs = (steps, packing, self.context_of(rows[segment.rows]), carried)
+            target = self._targets_at(positions)
             yield Batch(inputs, target, weight, len(rows) * share)
 
     def segment(
@@ -172,15 +188,20 @@ class SequenceRows(Rows):
 
     def part(self, rows: NDArray[np.int64]) -> Self:
         """These rows without targets."""
-        return self._without_targets(self._steps_of(rows), self.lengths[rows])
+        return self._without_targets(
+            self._steps_of(rows), self.lengths[rows], self.context_of(rows)
+        )
 
-    def _without_targets(self, steps: Tensor, lengths: NDArray[np.int64]) -> Self:
+    def _without_targets(
+        self, steps: Tensor, lengths: NDArray[np.int64], context: Tensor | None
+    ) -> Self:
         return type(self)(
             steps,
             lengths,
             self.like,
             None,
             self.per_part,
+            context,
             segment_steps=self.segment_steps,
             following=self.following,
         )
@@ -199,7 +220,8 @@ class SequenceRows(Rows):
             )
         cut = known[-int(np.clip(round(share * len(known)), 1, len(known) - 1))]
         lengths = np.array([cut, len(self.steps) - cut])
-        both = self._without_targets(self.steps, lengths)
+        context = None if self.context is None else self.context.expand(2, -1)
+        both = self._without_targets(self.steps, lengths, context)
         both.target, both.weight = self.target, self.weight
         return both.subset(np.array([0])), both.subset(np.array([1]))
 
@@ -246,7 +268,8 @@ class SequenceRows(Rows):
         for segment in segments(self.lengths[rows], n_steps):
             carried.ends = segment.ends
             places, steps = self.segment(rows, segment)
-            inputs = steps, Packing(segment.lengths, "cpu", lanes), carried
+            packing = Packing(segment.lengths, "cpu", lanes)
+            inputs = steps, packing, self.context_of(rows), carried
             if per_part:
                 yield Tile(inputs, places, int(segment.lengths[0]))
             else:

@@ -78,6 +78,9 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
         shapes = [Lanes(48 if units <= 64 else 24, 24, grid=4)] * len(lengths)
     else:
         shapes = [Lanes(96 if units <= 32 else 48, 24, grid=4)] * len(lengths)
+    if getattr(module, "first_states", None) is not None:
+        # Of long short-term memory a given state comes in at the beginning of a call alone.
+        shapes = [s._replace(grid=s.block, gap=0) if s.gap else s for s in shapes]
     fitting = _MAX_NUMBERS // widest(module) // np.maximum(lengths, 1)
     fewer = (8, 4, 2, 1) if one_dnn else (48, 24, 12, 1)
     return [
