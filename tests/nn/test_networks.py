@@ -97,9 +97,18 @@ def test_the_unknown_symbol_is_zero_and_stays_so():
     assert (network.embedding.weight.grad[1] != 0).any()
 
 
-@pytest.mark.parametrize("cell", ALL_CELLS, ids=str)
-def test_no_direction_sees_what_it_predicts(cell):
-    network = build(NeighborNetwork, n_outputs=2, cell=cell, bidirectional=True, num_layers=1)
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        *((cell, {"num_layers": 1}) for cell in ALL_CELLS),
+        ("lstm", {"num_layers": 3}),
+        ("gru", {"num_layers": 2, "skip_connections": "residual", "normalization": "layer"}),
+        ("rnn", {"num_layers": 3, "skip_connections": "dense", "zoneout": 0.1}),
+    ],
+    ids=str,
+)
+def test_no_direction_sees_what_it_predicts(cell, options):
+    network = build(NeighborNetwork, n_outputs=2, cell=cell, bidirectional=True, **options)
     steps = random_steps().requires_grad_()
     starts = np.cumsum(LENGTHS) - LENGTHS
     ahead, behind = network(steps, PACKING)

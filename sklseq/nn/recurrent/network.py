@@ -1,7 +1,7 @@
 """Whole networks: what an estimator trains."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -51,6 +51,8 @@ class RecurrentNetwork(nn.Module):
         Of these layers, a key of `ACTIVATIONS`.
     """
 
+    _directions_meet: ClassVar[bool] = True
+
     def __init__(
         self,
         *,
@@ -99,6 +101,7 @@ class RecurrentNetwork(nn.Module):
             dropout_mask=dropout_mask,
             recurrent_dropout=recurrent_dropout,
             zoneout=zoneout,
+            directions_meet=self._directions_meet,
         )
         self._output = (tuple(output_layer_sizes), *rest)
         self.pooling = pooling
@@ -277,6 +280,8 @@ class NeighborNetwork(RecurrentNetwork):
     **kwargs
         As in `RecurrentNetwork`.
     """
+
+    _directions_meet = False
 
     def __init__(self, *, n_outputs: int, **kwargs: Any):
         super().__init__(n_outputs=n_outputs, **kwargs)

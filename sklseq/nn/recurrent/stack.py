@@ -54,6 +54,8 @@ class RecurrentStack(nn.Module):
         Whether outputs are dropped anew at each step, or the same ones throughout a sequence.
     recurrent_dropout, zoneout : float, default=0
         See `StateNoise`.
+    directions_meet : bool, default=True
+        Whether a layer reads both directions of the layer below, or only its own.
     """
 
     def __init__(
@@ -70,16 +72,20 @@ class RecurrentStack(nn.Module):
         dropout_mask: str = "step",
         recurrent_dropout: float = 0.0,
         zoneout: float = 0.0,
+        directions_meet: bool = True,
     ):
         super().__init__()
-        self.hidden_size, width = hidden_size, (2 if bidirectional else 1) * hidden_size
+        self.apart = bidirectional and not directions_meet
+        n_directions = 2 if bidirectional else 1
+        self.hidden_size = hidden_size
+        width = hidden_size * (1 if self.apart else n_directions)
         self.input_size, self.skip_connections = input_size, skip_connections
         if skip_connections == "dense":
             sizes = [input_size + n * width for n in range(num_layers)]
-            self.output_size = num_layers * width
+            self.output_size = num_layers * n_directions * hidden_size
         else:
             sizes = [input_size] + [width] * (num_layers - 1)
-            self.output_size = width
+            self.output_size = n_directions * hidden_size
         self.forward_layers = nn.ModuleList(
             make_layer(cell, size, hidden_size, cell_options) for size in sizes
         )
@@ -129,7 +135,7 @@ class RecurrentStack(nn.Module):
         list of State
             Of the forward direction.
         """
-        last = []
+        last, x_back = [], x
         from_end = backward_state or [None] * len(self.backward_layers)
         transitions = None if self.record is None else self.record.transitions
         stepwise = self.noise.acts or transitions is not None
@@ -145,17 +151,25 @@ class RecurrentStack(nn.Module):
                 layer = self.backward_layers[i]
                 if stepwise:
                     layer = partial(self.noise, layer, transitions=transitions)
-                backward = x.index_select(0, packing.reverse)
+                backward = x_back.index_select(0, packing.reverse)
                 mirrored, _ = layer(backward, packing, from_end[i], need_last=False)
                 if self.norms:
                     mirrored = packing.map(self.backward_norms[i], mirrored)
                 states = torch.cat([states, mirrored.index_select(0, packing.reverse)], dim=1)
             dropped = self.dropout(states) if self.per_step else self.dropout(states, packing)
-            x = self._handed_on(i, x, dropped)
             if self.record is not None:
                 self.record.packing = packing
                 self.record.states, self.record.outputs = states, dropped
-        return self._output(x), last
+            if self.apart:
+                dropped, mirrored = dropped.split(self.hidden_size, dim=1)
+                x_back = self._handed_on(i, x_back, mirrored)
+            x = self._handed_on(i, x, dropped)
+            if not self.apart:
+                x_back = x
+        if not self.apart:
+            return self._output(x), last
+        both = (self._output(part).unflatten(1, (-1, self.hidden_size)) for part in (x, x_back))
+        return torch.stack([*both], dim=2).flatten(1), last
 
     def step(self, x_t: Tensor, state: Sequence[State] | None = None) -> list[State]:
         """States of all layers after one step ``x_t`` of shape ``(n, input_size)``."""
