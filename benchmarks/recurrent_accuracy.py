@@ -1,6 +1,7 @@
 """How well recurrent estimators do on known tasks, in one command.
 
     python benchmarks/recurrent_accuracy.py [vowels] [select] [digits] [renet] [adding] [copying]
+        [temporal_order]
         [--steps N ...] [--models NAME ...]
 
 * vowels (the default): Japanese Vowels, official split, 5 seeds, and the vote of the 5;
@@ -8,7 +9,9 @@
 * digits: scikit-learn's digits read pixel by pixel in a fixed random order, 5-fold;
 * renet: scikit-learn's digits as images, 5-fold;
 * adding: the adding problem with 200 steps, or as many as --steps say;
-* copying: the copying memory task with a pause of 100 steps, or as many as --steps say.
+* copying: the copying memory task with a pause of 100 steps, or as many as --steps say;
+* temporal_order: an Elman network and the order of two symbols far apart, with and without the
+  flow regularizer and clipped gradients, over --updates; of 50 to 200 steps, or --steps LOW HIGH.
 
 --models takes some of the rows of a task.
 """
@@ -31,7 +34,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklseq.datasets import load_japanese_vowels, make_adding_problem, make_copying_memory
+from sklseq.datasets import (
+    load_japanese_vowels,
+    make_adding_problem,
+    make_copying_memory,
+    make_temporal_order,
+)
 from sklseq.metrics import flatten_steps
 from sklseq.preprocessing import PerStep
 from sklseq.recurrent import RecurrentClassifier, RecurrentRegressor, ReNetClassifier
@@ -199,6 +207,40 @@ def adding(steps: list[int], models: list[str], n_train: int = 50_000, n_epochs:
             print(f"; {time.process_time() - start:.0f} s", flush=True)
 
 
+def temporal_order(steps: list[int], n_updates: int = 10_000, n_test: int = 1000) -> None:
+    """Updates until all new sequences are right, as Pascanu et al. (2013), section 4.1.1, count.
+
+    50 tanh units, SGD at 0.01 on 20 sequences drawn anew at each update, gradients of at most norm
+    1, regularizer 2. Theirs is plain SGD; ours has Nesterov's momentum of 0.9.
+    """
+    low, high = n_steps = tuple(steps) or (50, 200)
+    X_test, y_test = make_temporal_order(n_test, n_steps, random_state=1)
+    print(
+        f"\nTemporal order, {low} to {high} steps, at most {n_updates} updates: share "
+        f"of {n_test} test sequences that is right\n"
+    )
+    print("| clip | flow regularizer | updates | right | s |\n|---|---|---|---|---|")
+    for clip, flow in ((1.0, 2.0), (1.0, 0.0), (None, 0.0)):
+        model = RecurrentClassifier(
+            cell="rnn",
+            hidden_size=50,
+            embedding_size=6,
+            solver="sgd",
+            learning_rate=0.01,
+            batch_size=20,
+            gradient_clip=clip,
+            flow_regularizer=flow,
+            random_state=0,
+        )
+        start, done, right = time.process_time(), 0, 0.0
+        while done < n_updates and right < 1:
+            X, y = make_temporal_order(2000, n_steps, random_state=2 + done)
+            model.partial_fit(X, y, classes=["AA", "AB", "BA", "BB"])
+            done, right = done + 100, model.score(X_test, y_test)
+        seconds = time.process_time() - start
+        print(f"| {clip} | {flow:g} | {done} | {right:.4f} | {seconds:.0f} |", flush=True)
+
+
 def copying(steps: list[int], models: list[str], n_train: int = 8000, n_epochs: int = 6) -> None:
     """Log loss on 1,000 test sequences; without memory it is 10 ln(8) / (T + 20).
 
@@ -241,6 +283,7 @@ TASKS: dict[str, Callable[[list[int], list[str]], None]] = {
     "renet": lambda steps, models: renet(),
     "adding": adding,
     "copying": copying,
+    "temporal_order": lambda steps, models: temporal_order(steps),
 }
 
 
@@ -249,6 +292,7 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", metavar="task", help=", ".join(TASKS))
     parser.add_argument("--steps", nargs="+", type=int, default=[], help="lengths of sequences")
     parser.add_argument("--models", nargs="+", default=[], help="some of the rows of a task")
+    parser.add_argument("--updates", type=int, default=10_000, help="of temporal_order")
     arguments = parser.parse_args()
     tasks = arguments.tasks or ["vowels"]
     if unknown := set(tasks) - set(TASKS):
@@ -259,7 +303,10 @@ def main() -> None:
         f"numpy {np.__version__}, Python {platform.python_version()}, one thread"
     )
     for task in tasks:
-        TASKS[task](arguments.steps, arguments.models)
+        if task == "temporal_order":
+            temporal_order(arguments.steps, arguments.updates)
+        else:
+            TASKS[task](arguments.steps, arguments.models)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 A long memory depends on the start
 ==================================
 
-The copying memory task: a symbol is shown, a pause of 200 steps follows, and then the symbol is
+The copying memory task: a symbol is shown, a pause of 150 steps follows, and then the symbol is
 asked for. A network can only learn from the error at the end what it still knows of the beginning:
 if the state has faded by then, there is nothing to learn from. `forget_bias` and `init` say how
 weights start: with memories of all lengths up to that of the sequences (Tallec and Ollivier 2018,
@@ -19,7 +19,7 @@ from sklseq.datasets import make_copying_memory
 from sklseq.recurrent import RecurrentClassifier
 
 n_symbols = 4
-X, labels = make_copying_memory(640, n_blanks=200, n_symbols=n_symbols, n_copy=1, random_state=0)
+X, labels = make_copying_memory(640, n_blanks=150, n_symbols=n_symbols, n_copy=1, random_state=0)
 y = [steps[-1] for steps in labels]  # the symbol at the end
 print(X[0][:5], "...", X[0][-5:], "->", y[0])
 

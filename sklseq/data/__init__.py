@@ -11,7 +11,7 @@ from sklseq.data.sequences.checks import (
     place_in,
 )
 from sklseq.data.sequences.container import Sequences
-from sklseq.data.sequences.frames import is_panel_frame
+from sklseq.data.sequences.frames import is_panel_frame, lengths_of_index
 from sklseq.data.sequences.nested import is_nested, nested_rows
 from sklseq.data.sequences.reading import (
     as_sequences,
@@ -22,7 +22,11 @@ from sklseq.data.sequences.reading import (
 from sklseq.data.sequences.symbols import Vocabulary
 from sklseq.data.sequences.targets import as_labels, read_steps, stack_steps
 from sklseq.data.sequences.text import holds_prose, lowered, tokenized
-from sklseq.data.sequences.times import check_index_times
+from sklseq.data.sequences.times import (
+    check_index_times,
+    check_steps_in_time,
+    times_in_numbers,
+)
 from sklseq.data.tables.column import Column
 from sklseq.data.tables.column_values import kind_of
 from sklseq.data.tables.columns import Columns
@@ -59,6 +63,7 @@ __all__ = [
     "check_no_times",
     "check_numeric",
     "check_one_kind",
+    "check_steps_in_time",
     "first_date",
     "flatten_labels",
     "holds_prose",
@@ -69,6 +74,7 @@ __all__ = [
     "is_panel_frame",
     "is_table",
     "kind_of",
+    "lengths_of_index",
     "lowered",
     "missing",
     "nested_rows",
@@ -82,6 +88,7 @@ __all__ = [
     "read_sequences",
     "read_steps",
     "stack_steps",
+    "times_in_numbers",
     "tokenized",
     "without_subtrees",
 ]

@@ -29,7 +29,7 @@ from sklseq.parts.storage import (
 )
 from sklseq.parts.validation import Validation
 from sklseq.training.context import MOST_THREADS, seeded_construction
-from sklseq.training.engine import Result, Trainer
+from sklseq.training.engine import Objective, Result, Trainer
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
 from sklseq.training.phases import Phase
 from sklseq.training.placement import device_or_cpu, parameter_of, resolve_device
@@ -202,13 +202,8 @@ class NeuralEstimator(Estimator):
                 with torch.no_grad():
                     self._initialize(module, train)
             trainer = self._trainer(fit, train, partial)
-            result = trainer.run(
-                module,
-                self._objective,
-                self._training_rows(train),
-                held_out,
-                self._optimizer_state,
-            )
+            objective, train = self._training_objective(), self._training_rows(train)
+            result = trainer.run(module, objective, train, held_out, self._optimizer_state)
             self._keep(module, result)
             if self._tells_of_training:
                 warn_if_unfinished(trainer, result)
@@ -264,6 +259,10 @@ class NeuralEstimator(Estimator):
     @abstractmethod
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         """Scalar loss of a batch: the sum of its targets' weighted losses, over its rows."""
+
+    def _training_objective(self) -> Objective:
+        """What training minimizes, and held-out rows are judged by: the loss."""
+        return self._objective
 
     def _finish(self, data: Any, targets: Targets) -> None:
         """What is left to learn once the network is trained."""

@@ -53,14 +53,16 @@ def learn_scale(
     lengths: NDArray[np.int64],
     weights: NDArray[np.float64],
     whole: str = "sequence",
+    allow_nan: bool = False,
 ) -> None:
     """Set mean and deviation of features ``(sum of lengths, n_features)``.
 
     Each sequence or tree counts alike whatever its length; `weights` are theirs or, of their
-    targets, those of the rows. Raises ValueError where a number is too large to be squared.
+    targets, those of the rows. With `allow_nan` NaN is not counted. Raises ValueError where a
+    number is too large to be squared.
     """
     limit = largest(np.float64, squared=True)
-    if (beyond := first_beyond(rows, limit, np.float64)) is not None:
+    if (beyond := first_beyond(rows, limit, np.float64, allow_nan)) is not None:
         (row, feature), value, why = beyond
         ends = np.cumsum(lengths)
         i = int(np.searchsorted(ends, row, side="right"))
@@ -71,8 +73,11 @@ def learn_scale(
         )
     if len(weights) != len(lengths):
         weights = np.add.reduceat(weights, np.cumsum(lengths) - lengths) / lengths
-    of_rows = np.repeat(weights / lengths, lengths)
-    model.feature_mean_, model.feature_scale_ = weighted_scale(rows, of_rows[:, None])
+    of_rows = np.repeat(weights / lengths, lengths)[:, None]
+    if allow_nan:
+        known = ~np.isnan(rows)
+        rows, of_rows = np.where(known, rows, 0), of_rows * known
+    model.feature_mean_, model.feature_scale_ = weighted_scale(rows, of_rows)
 
 
 def scaled(model: Any, values: NDArray[Any], like: Tensor) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
@@ -26,6 +27,12 @@ from sklseq.parts.context import (
 )
 from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.missing_steps import (
+    INTERVAL_ATTRIBUTES,
+    INTERVAL_STORED,
+    GapParameters,
+    read_with_gaps,
+)
 from sklseq.parts.pretrained import (
     EmbeddingParameters,
     set_trainable,
@@ -38,6 +45,7 @@ from sklseq.parts.scaled_steps import SCALE_ATTRIBUTES, SCALE_STORED
 from sklseq.parts.steps_or_symbols import (
     check_steps_learned,
     learn_scale_of_steps,
+    n_inputs_of,
     read_steps_or_symbols,
     steps_as_read_by,
 )
@@ -51,6 +59,8 @@ from sklseq.recurrent._architecture import (
 )
 from sklseq.recurrent._feedback import FEEDBACK_CELL, feedback_settings, recurrent_network
 from sklseq.recurrent._long_series import LongSeriesParameters, check_truncation
+from sklseq.recurrent._regularization import RegularizationParameters, with_penalties
+from sklseq.training.engine import Objective
 from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.sequences import SequenceRows
 
@@ -97,6 +107,14 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         "boolean",
     )
     dropout: float = param(0.0, "Share of each layer's outputs dropped in training.", real(0, 1))
+    dropout_mask: str = same(RegularizationParameters, "dropout_mask")
+    recurrent_dropout: float = same(RegularizationParameters, "recurrent_dropout")
+    zoneout: float = same(RegularizationParameters, "zoneout")
+    activation_penalty: float = same(RegularizationParameters, "activation_penalty")
+    temporal_activation_penalty: float = same(
+        RegularizationParameters, "temporal_activation_penalty"
+    )
+    flow_regularizer: float = same(RegularizationParameters, "flow_regularizer")
     skip_connections: str | None = same(ArchitectureParameters, "skip_connections")
     normalization: str | None = same(ArchitectureParameters, "normalization")
     input_layer_sizes: Any = same(ArchitectureParameters, "input_layer_sizes")
@@ -133,7 +151,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     lowercase: bool = param(
         False, "Whether strings and symbols are converted to lowercase, before all else.", "boolean"
     )
-
+    missing: str = same(GapParameters, "missing")
+    time_feature: Any = same(GapParameters, "time_feature")
     context_as: str = same(ContextParameters, "context_as")
     tbptt_steps: int | None = same(LongSeriesParameters, "tbptt_steps")
 
@@ -156,11 +175,13 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
                 "ndarray of shape (n_symbols,)", "The known symbols, where X has symbols."
             )
         }
+        | INTERVAL_ATTRIBUTES
         | CONTEXT_ATTRIBUTES
     )
     _network: ClassVar[Any] = staticmethod(recurrent_network)
     _stored = (
         SCALE_STORED
+        | INTERVAL_STORED
         | CONTEXT_STORED
         | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
     )
@@ -239,7 +260,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         Raises
         ------
         ValueError
-            If the network reads sequences from their end, too (``bidirectional=True``).
+            If the network reads sequences from their end, too (``bidirectional=True``), or
+            reads missing values or times, which go back beyond a chunk.
 
         Examples
         --------
@@ -257,12 +279,23 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         check_is_fitted(self)
         return Stream(self, n_sequences, context)
 
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing == "mask"
+        return tags
+
     # -- reading ---------------------------------------------------------------------------
 
     def _read(self, X: Any, fresh: bool) -> Sequences:
         settings = (self.embedding_size, self.embedding, self.tokenizer)
         symbolic = any(setting is not None for setting in settings)
-        return read_steps_or_symbols(self, X, fresh, symbolic, self.tokenizer, self.lowercase)
+
+        def read(X: Any, allow_nan: bool) -> Sequences:
+            return read_steps_or_symbols(
+                self, X, fresh, symbolic, self.tokenizer, self.lowercase, allow_nan
+            )
+
+        return read_with_gaps(self, X, fresh, read)
 
     def _with_context(self, data: Sequences, context: Any, X: Any, fresh: bool) -> Sequences:
         return with_context(self, data, context, X, fresh)
@@ -288,7 +321,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         check_truncation(self)
         symbolic = data.steps.ndim == 1
         settings = {
-            "n_features": len(self.vocabulary_) + 1 if symbolic else data.steps.shape[1],
+            "n_features": n_inputs_of(self, data),
             "n_outputs": targets.n_outputs,
             "embedding_size": self._vector_size() if symbolic else None,
             "cell": self.cell,
@@ -297,6 +330,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "num_layers": self.num_layers,
             "bidirectional": self.bidirectional,
             "dropout": self.dropout,
+            "dropout_mask": self.dropout_mask,
+            "recurrent_dropout": self.recurrent_dropout,
+            "zoneout": self.zoneout,
             "pooling": None if self._per_step else self.pooling,
             **architecture_of(self),
         }
@@ -322,6 +358,9 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             warn_of_left_out(type(self).__name__)
         if getattr(module, "feeds_back", False):
             set_length_of_training(self, module, rows)
+
+    def _training_objective(self) -> Objective:
+        return with_penalties(self, self._objective)
 
     def _n_epochs(self, rows: Rows) -> int:
         return n_epochs(self, rows, _STEPS)

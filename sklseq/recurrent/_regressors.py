@@ -96,6 +96,8 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
                 f"from_reservoir needs a fitted ESNRegressor with a ridge readout, got {esn!r}."
             )
         equivalent, weights = esn.recurrent_equivalent()
+        # What would give another network, or feed it other steps.
+        equivalent |= {"missing": "error", "time_feature": None, "zoneout": 0.0}
         equivalent |= plain_architecture() | {"warm_start": True}
         other = [name for name, value in equivalent.items() if params.get(name, value) != value]
         if other:

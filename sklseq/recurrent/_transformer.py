@@ -15,7 +15,7 @@ from sklseq.base.sequences import SequenceTransformer
 from sklseq.data import Sequences
 from sklseq.nn.recurrent.network import NeighborNetwork
 from sklseq.parts.context import scaled_context
-from sklseq.parts.scaled_steps import scaled_steps
+from sklseq.parts.steps_or_symbols import scaled_values, steps_as_read_by
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
@@ -27,7 +27,8 @@ __all__ = ["RecurrentTransformer"]
 def _losses(predicted: Tensor, true: Tensor) -> Tensor:
     if true.ndim == 1:
         return cross_entropy(predicted, true, reduction="none")
-    return (predicted - true).square().mean(dim=1)
+    # What was not observed is not to be predicted.
+    return torch.where(true.isnan(), 0, predicted - true).square().mean(dim=1)
 
 
 @estimator
@@ -158,15 +159,19 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
         if data.steps.ndim == 1:
             values, n_outputs = data.steps, len(self.vocabulary_) + 1
         else:
-            values = (data.steps - self.feature_mean_) / self.feature_scale_
+            values = scaled_values(self, data)
             n_outputs = values.shape[1]
+            if not n_outputs:
+                raise ValueError(
+                    f"time_feature={self.time_feature!r} is the only column of X: there is nothing "
+                    "else that the next step could be predicted in."
+                )
         weights[np.cumsum(data.lengths) - 1] = 0
         return Targets(weights, values, n_outputs)
 
     def _rows(self, data: Sequences, like: Tensor, targets: Targets | None = None) -> SequenceRows:
         context = scaled_context(self, data, like)
-        if data.steps.ndim == 2:
-            data = scaled_steps(self, data, like)
+        data = steps_as_read_by(self, data, like)
         return SequenceRows(
             data.steps,
             data.lengths,

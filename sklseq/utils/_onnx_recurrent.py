@@ -88,6 +88,10 @@ class RecurrentExport:
             self.why = "it reads symbols; fit it on one-hot steps"
         elif hasattr(model, "context_mean_"):
             self.why = "it takes context; append that to the features of all steps, and fit on X"
+        elif hasattr(model, "_gaps"):
+            self.why = "it reads missing values or times; impute, and leave times out"
+        elif self.network.stack.noise.zoneout:
+            self.why = "ONNX has no operator for zoneout"
         elif not isinstance(layer, TorchLayer):
             settings = {name: model._module_kwargs.get(name) for name in ("cell", "cell_options")}
             named = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value)

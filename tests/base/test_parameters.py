@@ -78,7 +78,11 @@ def test_a_default_is_that_of_the_class_attribute():
     assert [*inspect.signature(Both).parameters] == [*inspect.signature(Shared).parameters]
 
 
-PUBLIC = [getattr(sklseq.recurrent, name) for name in sklseq.recurrent.__all__]
+PUBLIC = [
+    cls
+    for cls in (getattr(sklseq.recurrent, name) for name in sklseq.recurrent.__all__)
+    if issubclass(cls, Estimator)
+]
 ESTIMATORS = [*PUBLIC, PerStep, Toy, Changed, Both]
 
 
@@ -224,6 +228,20 @@ WRONG = {
     "embedding_trainable": "yes",
     "tokenizer": 1,
     "lowercase": "yes",
+    "context_as": "step",
+    "skip_connections": "sum",
+    "normalization": "group",
+    "input_layer_sizes": 3,
+    "output_layer_sizes": 3,
+    "feedforward_activation": "sine",
+    "init": "ones",
+    "spectral_radius": -1,
+    "forget_bias": "long",
+    "tbptt_steps": 0,
+    "image_shape": 8,
+    "patch_size": 0,
+    "teacher_forcing": 2,
+    "teacher_forcing_schedule": "cosine",
     "cell_options": "share=0.5",
     "cell": "quantum", "class_weight": "even", "transformer": 3,
 }  # fmt: skip

@@ -139,6 +139,16 @@ def test_a_deep_recurrent_network(dtype, size, pooling, activation, longest, **o
     assert_alone_as_in_company(network, "forward", X, pooling is None)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cell", [*CELLS, nn.LSTMCell], ids=str)
+def test_with_zoneout(cell, dtype):
+    with seeded_construction(0):
+        network = RecurrentNetwork(
+            n_features=3, n_outputs=2, cell=cell, hidden_size=33, num_layers=2, zoneout=0.3
+        ).to(DTYPES[dtype])
+    assert_alone_as_in_company(network, "forward", draw(30, 30, 3, dtype), False)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_with_two_threads(cell):
     with seeded_construction(0):

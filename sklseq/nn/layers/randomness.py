@@ -11,7 +11,14 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Dropout", "current_generator", "draw_from_own_generator", "drawing_from"]
+__all__ = [
+    "Dropout",
+    "current_generator",
+    "draw_from_own_generator",
+    "drawing_from",
+    "drawn",
+    "dropout_mask",
+]
 
 _generator: ContextVar[torch.Generator | None] = ContextVar("generator", default=None)
 
@@ -35,6 +42,16 @@ def current_generator() -> torch.Generator | None:
     return _generator.get()
 
 
+def drawn(like: Tensor, probability: float) -> Tensor:
+    """1 with the given probability, else 0, in the shape of a tensor."""
+    return torch.empty_like(like).bernoulli_(probability, generator=current_generator())
+
+
+def dropout_mask(like: Tensor, p: float) -> Tensor:
+    """0 with probability p, else ``1 / (1 - p)``: 1 on average."""
+    return drawn(like, 1 - p).div_(1 - p)
+
+
 class Dropout(nn.Module):
     """Dropout that draws from the generator in force; the identity outside training.
 
@@ -51,8 +68,7 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=current_generator())
-        return x * keep.div_(1 - self.p)
+        return x * dropout_mask(x, self.p)
 
 
 def draw_from_own_generator(module: nn.Module) -> None:

@@ -176,6 +176,11 @@ class Packing:
         return self._index(self._offsets[time[n:] - 1] + rank[n:])
 
     @cached_property
+    def row_of_step(self) -> Tensor:
+        """Row of each packed step; not with lanes."""
+        return self._index(self._time_and_rank[1])
+
+    @cached_property
     def last(self) -> Tensor:
         """Packed position of the last step of each sequence, in the order of the sequences."""
         return self._index(self._position(slice(None), np.maximum(self.lengths - 1, 0)))

@@ -29,6 +29,8 @@ class Layer(nn.Module):
     """
     parallel: ClassVar[bool] = False
     """Whether the steps of a sequence are computed at once."""
+    shifts: ClassVar[bool] = False
+    """Whether parts of the state but the first are what the first was at steps before."""
 
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True
@@ -55,6 +57,20 @@ class Layer(nn.Module):
 
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         """The state after one step ``x_t`` of shape ``(n, input_size)`` of each sequence."""
+        raise NotImplementedError
+
+    def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
+        """As `step`, but the recurrent weights read something else than the state's output.
+
+        What a state passes on without weights stays its own. A layer that cannot tell the two
+        apart leaves this out.
+
+        Parameters
+        ----------
+        x_t : Tensor of shape (n, input_size)
+        state : State
+        read : Tensor of shape (n, hidden_size)
+        """
         raise NotImplementedError
 
 

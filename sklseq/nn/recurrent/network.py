@@ -33,6 +33,7 @@ class RecurrentNetwork(nn.Module):
         Steps are symbols, embedded with this size; index 0, the unknown symbol, is the zero
         vector and stays so.
     cell, hidden_size, num_layers, bidirectional, dropout, cell_options
+    dropout_mask, recurrent_dropout, zoneout
         As in `RecurrentStack`.
     pooling : {"last", "mean", "max", "attention"} or None, default="last"
         None gives an output for each step.
@@ -70,6 +71,9 @@ class RecurrentNetwork(nn.Module):
         input_layer_sizes: Sequence[int] = (),
         output_layer_sizes: Sequence[int] = (),
         feedforward_activation: str = "relu",
+        dropout_mask: str = "step",
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
     ):
         super().__init__()
         self.embedding = (
@@ -92,6 +96,9 @@ class RecurrentNetwork(nn.Module):
             cell_options,
             skip_connections=skip_connections,
             normalization=normalization,
+            dropout_mask=dropout_mask,
+            recurrent_dropout=recurrent_dropout,
+            zoneout=zoneout,
         )
         self._output = (tuple(output_layer_sizes), *rest)
         self.pooling = pooling

@@ -1,6 +1,7 @@
 """Recurrent layers over packed steps, stacked and in both directions."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from sklseq.nn.layers.randomness import Dropout
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.cells.registry import make_layer
 from sklseq.nn.recurrent.layer import State, output_of
+from sklseq.nn.recurrent.noise import SequenceDropout, StateNoise
+from sklseq.nn.recurrent.penalties import Record
 
 __all__ = ["SKIPS", "RecurrentStack"]
 
@@ -47,6 +50,10 @@ class RecurrentStack(nn.Module):
     normalization : {"batch", "layer"} or None, default=None
         Of the states of each layer and direction before they are handed on (Ba et al. 2016, for
         "layer").
+    dropout_mask : {"step", "sequence"}, default="step"
+        Whether outputs are dropped anew at each step, or the same ones throughout a sequence.
+    recurrent_dropout, zoneout : float, default=0
+        See `StateNoise`.
     """
 
     def __init__(
@@ -60,6 +67,9 @@ class RecurrentStack(nn.Module):
         cell_options: dict[str, Any] | None = None,
         skip_connections: str | None = None,
         normalization: str | None = None,
+        dropout_mask: str = "step",
+        recurrent_dropout: float = 0.0,
+        zoneout: float = 0.0,
     ):
         super().__init__()
         self.hidden_size, width = hidden_size, (2 if bidirectional else 1) * hidden_size
@@ -77,7 +87,8 @@ class RecurrentStack(nn.Module):
             make_layer(cell, size, hidden_size, cell_options)
             for size in (sizes if bidirectional else [])
         )
-        self.dropout = Dropout(dropout)
+        self.per_step = dropout_mask == "step"
+        self.dropout = Dropout(dropout) if self.per_step else SequenceDropout(dropout)
         norms: list[type[nn.Module]] = []
         if normalization is not None:
             norms = [NORMALIZATIONS[normalization]] * num_layers
@@ -85,6 +96,10 @@ class RecurrentStack(nn.Module):
         self.backward_norms = nn.ModuleList(
             norm(hidden_size) for norm in (norms if bidirectional else [])
         )
+        self.noise = StateNoise(recurrent_dropout, zoneout)
+        for layer in self.forward_layers:
+            self.noise.check(layer, cell)
+        self.record: Record | None = None
 
     def forward(
         self,
@@ -116,20 +131,30 @@ class RecurrentStack(nn.Module):
         """
         last = []
         from_end = backward_state or [None] * len(self.backward_layers)
+        transitions = None if self.record is None else self.record.transitions
+        stepwise = self.noise.acts or transitions is not None
         for i, before in enumerate(self._states_given(state, backward_state is not None)):
-            states, after = self.forward_layers[i](x, packing, before, need_last)
+            layer: Any = self.forward_layers[i]
+            if stepwise:
+                layer = partial(self.noise, layer, transitions=transitions)
+            states, after = layer(x, packing, before, need_last)
             last.append(after)
             if self.norms:
                 states = packing.map(self.norms[i], states)
             if self.backward_layers:
+                layer = self.backward_layers[i]
+                if stepwise:
+                    layer = partial(self.noise, layer, transitions=transitions)
                 backward = x.index_select(0, packing.reverse)
-                mirrored, _ = self.backward_layers[i](
-                    backward, packing, from_end[i], need_last=False
-                )
+                mirrored, _ = layer(backward, packing, from_end[i], need_last=False)
                 if self.norms:
                     mirrored = packing.map(self.backward_norms[i], mirrored)
                 states = torch.cat([states, mirrored.index_select(0, packing.reverse)], dim=1)
-            x = self._handed_on(i, x, self.dropout(states))
+            dropped = self.dropout(states) if self.per_step else self.dropout(states, packing)
+            x = self._handed_on(i, x, dropped)
+            if self.record is not None:
+                self.record.packing = packing
+                self.record.states, self.record.outputs = states, dropped
         return self._output(x), last
 
     def step(self, x_t: Tensor, state: Sequence[State] | None = None) -> list[State]:
@@ -151,7 +176,7 @@ class RecurrentStack(nn.Module):
         after: list[State] = []
         for i, before in enumerate(self._states_given(state)):
             layer: Any = self.forward_layers[i]
-            after.append(layer.step(x_t, before))
+            after.append(self.noise.step(layer, x_t, before))
             states = output_of(after[-1])
             if self.norms:
                 states = self.norms[i](states)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from sklseq.nn.layers.randomness import draw_from_own_generator
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.recurrent.layer import Layer, State, by_part, output_of
+from sklseq.nn.recurrent.layer import Layer, State, output_of
+from sklseq.nn.recurrent.stepwise import joined_states, states_by_steps
 
 __all__ = ["AnyCell"]
 
@@ -50,29 +51,8 @@ class AnyCell(Layer):
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True
     ) -> tuple[Tensor, State | None]:
-        now: State | None = None
-        states: list[State] = []
-        for t, x_t in enumerate(x.split(packing.batch_sizes)):
-            now = self._next(t, x_t, now, packing, state)
-            states.append(now)
-        joined = torch.cat([output_of(s) for s in states])
-        if not need_last:
-            return joined, None
-        return joined, by_part(lambda *part: torch.cat(part).index_select(0, packing.last), *states)
+        states = states_by_steps(lambda t, x_t, state: self.cell(x_t, state), x, packing, state)
+        return joined_states(states, packing, need_last)
 
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         return self.cell(x_t, state)
-
-    def _next(
-        self, t: int, x_t: Tensor, now: State | None, packing: Packing, initial: State | None
-    ) -> State:
-        if now is not None:
-            now = self.cell(x_t, by_part(lambda s: s[: len(x_t)], now))
-        if t not in packing.beginnings:
-            return now
-        begins, sequence = packing.beginnings[t]
-        if initial is not None:
-            initial = by_part(lambda s: s.index_select(0, sequence), initial)
-        # What a cell makes of None is its own affair, so that it is asked, not given zeros.
-        new = self.cell(x_t, initial)
-        return new if now is None else by_part(lambda a, b: torch.where(begins, a, b), new, now)

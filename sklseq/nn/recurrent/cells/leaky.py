@@ -64,3 +64,7 @@ class Leaky(Recurrence):
     def next(self, drive: Tensor, state: State, *weights: Tensor) -> State:
         weight, leak = weights
         return torch.lerp(state, torch.tanh(torch.addmm(drive, state, weight)), leak)
+
+    def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
+        weight, leak = self.weights()
+        return torch.lerp(state, torch.tanh(torch.addmm(self.drive(x_t), read, weight)), leak)

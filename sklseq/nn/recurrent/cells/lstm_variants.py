@@ -56,6 +56,9 @@ class LSTMVariant(Recurrence):
             o = o + peepholes[-1] * c
         return LSTMState(sigmoid(o) * torch.tanh(c), c)
 
+    def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
+        return self.step(x_t, LSTMState(read, state[1]))
+
 
 def make_lstm(
     input_size: int, hidden_size: int, peepholes: bool = False, coupled: bool = False

@@ -28,6 +28,8 @@ class Skip(Recurrence):
         All different.
     """
 
+    shifts = True
+
     def __init__(self, input_size: int, hidden_size: int, lags: Iterable[int] = (1, 10)):
         self.lags = positive_integers("lags", lags)
         if len(set(self.lags)) < len(self.lags):

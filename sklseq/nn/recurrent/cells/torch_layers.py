@@ -4,6 +4,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.kernels.cpu import torch_weights
@@ -53,6 +54,9 @@ class RNN(TorchLayer):
         next_state = {"tanh": torch.rnn_tanh_cell, "relu": torch.rnn_relu_cell}
         return next_state[self.rnn.nonlinearity](x_t, h, *torch_weights(self.rnn))
 
+    def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
+        return self.step(x_t, read)
+
 
 class GRU(TorchLayer):
     """Gated recurrent unit."""
@@ -63,6 +67,13 @@ class GRU(TorchLayer):
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         h = self.zero_state(x_t) if state is None else state
         return torch.gru_cell(x_t, h, *torch_weights(self.rnn))
+
+    def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
+        w_ih, w_hh, b_ih, b_hh = torch_weights(self.rnn)
+        r_x, z_x, n_x = linear(x_t, w_ih, b_ih).chunk(3, dim=1)
+        r_h, z_h, n_h = linear(read, w_hh, b_hh).chunk(3, dim=1)
+        new = torch.tanh(n_x + torch.sigmoid(r_x + r_h) * n_h)
+        return torch.lerp(new, state, torch.sigmoid(z_x + z_h))
 
 
 class LSTMState(NamedTuple):
@@ -87,3 +98,6 @@ class LSTM(TorchLayer):
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         pair = (self.zero_state(x_t),) * 2 if state is None else state
         return LSTMState(*torch.lstm_cell(x_t, pair, *torch_weights(self.rnn)))
+
+    def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
+        return self.step(x_t, LSTMState(read, state[1]))

@@ -16,6 +16,7 @@ from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.recurrent.kernels import cpu, lanes, lstm
 from sklseq.nn.recurrent.kernels.cuda import cudnn
 from sklseq.nn.recurrent.layer import Layer
+from sklseq.nn.recurrent.noise import StateNoise
 
 __all__ = ["kernel_for", "lanes_for", "widest"]
 
@@ -68,6 +69,8 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
     rnns = [m for m in module.modules() if isinstance(m, nn.RNNBase)]
     units = max((m.hidden_size for m in rnns), default=0)
     one_dnn = _has_one_dnn(parameters[0].dtype) and any(isinstance(m, nn.LSTM) for m in rnns)
+    if any(isinstance(m, StateNoise) and m.acts for m in module.modules()):  # step by step
+        one_dnn, rnns = False, []
     if one_dnn:
         # It takes long to begin and likes calls of about 1000 cells.
         small, medium, large = Lanes(16, 32, gap=1), Lanes(16, 64, gap=1), Lanes(8, 128, gap=1)
