@@ -64,12 +64,13 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
     if parameters[0].device.type != "cpu":
         return [None] * len(lengths)
     layers = [m for m in module.modules() if isinstance(m, Layer)]
-    if layers and all(layer.parallel for layer in layers):
+    stepwise = any(isinstance(m, StateNoise) and m.acts for m in module.modules())
+    if layers and not stepwise and all(layer.parallel for layer in layers):
         return [_IN_A_ROW] * len(lengths)
     rnns = [m for m in module.modules() if isinstance(m, nn.RNNBase)]
     units = max((m.hidden_size for m in rnns), default=0)
     one_dnn = _has_one_dnn(parameters[0].dtype) and any(isinstance(m, nn.LSTM) for m in rnns)
-    if any(isinstance(m, StateNoise) and m.acts for m in module.modules()):  # step by step
+    if stepwise:
         one_dnn, rnns = False, []
     if one_dnn:
         # It takes long to begin and likes calls of about 1000 cells.
