@@ -382,6 +382,8 @@ TABLES = [cls for name, cls in all_estimators() if get_tags(cls()).input_tags.tw
 def test_rows_of_several_lengths_are_no_table(cls):
     if issubclass(cls, SequenceEstimator) or cls.__name__.startswith("Recursive"):
         pytest.skip("takes sequences")
+    if getattr(cls(), "target", None) == "image":
+        pytest.skip("takes images of several sizes")
     rng = np.random.default_rng(0)
     for X in ([rng.normal(size=n) for n in (2, 3, 4)], [rng.normal(size=(n, 2)) for n in (2, 3)]):
         for rows in (X, objects(X), [x.tolist() for x in X]):

@@ -172,5 +172,8 @@ def test_a_user_who_ignores_warnings_of_numpy_still_does():
 
 
 def test_wrapping_keeps_signatures():
-    names = ["X", "y", "sample_weight", "X_val", "y_val", "sample_weight_val", "groups", "return"]
+    names = [
+        *("X", "y", "sample_weight", "X_val", "y_val", "sample_weight_val", "groups"),
+        *("context", "context_val", "return"),
+    ]
     assert list(GRUClassifier.fit.__annotations__) == names

@@ -24,9 +24,7 @@ from sklseq.utils import all_estimators
 
 CLASSIFIERS = {name: c for name, c in all_estimators() if is_classifier(c())}
 each = pytest.mark.parametrize("cls", CLASSIFIERS.values(), ids=CLASSIFIERS)
-SEQUENTIAL = [
-    c for c in CLASSIFIERS.values() if hasattr(c(), "target") and c != RecursiveClassifier
-]
+SEQUENTIAL = [c for c in CLASSIFIERS.values() if getattr(c(), "target", None) == "sequence"]
 each_sequential = pytest.mark.parametrize("cls", SEQUENTIAL, ids=[c.__name__ for c in SEQUENTIAL])
 
 
