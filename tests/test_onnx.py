@@ -129,6 +129,10 @@ def test_what_is_not_exported_is_named():
         ),
         (GRUClassifier(dtype="float64", **small).fit(X, y), "float32 alone"),
         (GRUClassifier(**small).fit(["ab", "ba"] * 4, y), "symbols"),
+        (
+            RecurrentTransformer(cell="gru", bidirectional=True, num_layers=2, **small).fit(X),
+            "directions do not meet",
+        ),
         (GRUClassifier(normalization="layer", **small).fit(X, y), "normalization"),
         (GRUClassifier(output_layer_sizes=(3,), **small).fit(X, y), "output_layer_sizes"),
     ):

@@ -27,6 +27,7 @@ __all__ = [
     "INTERVAL_ATTRIBUTES",
     "INTERVAL_STORED",
     "GapParameters",
+    "check_gaps_as_fitted",
     "check_intervals",
     "has_gaps",
     "inputs_with_gaps",
@@ -83,6 +84,13 @@ def has_gaps(model: Any) -> bool:
     return "_gaps" in vars(model)
 
 
+def check_gaps_as_fitted(model: Any) -> None:
+    """Refuse parameters that were set anew since the fit."""
+    known = vars(model).get("_gaps", {"missing": "error", "time_feature": None})
+    for name in ("missing", "time_feature"):
+        model._check_as_fitted(name, known[name])
+
+
 def read_with_gaps(
     model: Any, X: Any, fresh: bool, read: Callable[[Any, bool], Sequences]
 ) -> Sequences:
@@ -106,9 +114,7 @@ def read_with_gaps(
         for name in INTERVAL_STORED:
             model.__dict__.pop(name, None)
     else:
-        known = vars(model).get("_gaps", {"missing": "error", "time_feature": None})
-        for name in ("missing", "time_feature"):
-            model._check_as_fitted(name, known[name])
+        check_gaps_as_fitted(model)
     masked, source = model.missing == "mask", model.time_feature
     if not masked and source is None:
         return _or_advice(read, X)

@@ -17,7 +17,14 @@ from sklseq._compat.sklearn import check_parameters
 from sklseq.base.state import check_data
 from sklseq.training.context import seeded_construction
 
-__all__ = ["check_moments", "check_same_settings", "check_setting", "converted", "rebuilt"]
+__all__ = [
+    "check_moments",
+    "check_same_settings",
+    "check_setting",
+    "converted",
+    "differ",
+    "rebuilt",
+]
 
 # Torch's calls while a network is built: far more than any needs, for its number of tensors.
 _CALLS, _CALLS_PER_TENSOR = 2_000, 200
@@ -211,7 +218,7 @@ def check_same_settings(name: str, wanted: dict[str, Any], fitted: dict[str, Any
     ValueError
         Naming those that differ.
     """
-    changed = [k for k, v in wanted.items() if _differ(v, fitted.get(k))]
+    changed = [k for k, v in wanted.items() if differ(v, fitted.get(k))]
     if changed:
         raise ValueError(
             f"The fitted {name} cannot be trained further: "
@@ -220,8 +227,11 @@ def check_same_settings(name: str, wanted: dict[str, Any], fitted: dict[str, Any
         )
 
 
-def _differ(new: Any, old: Any) -> bool:
+def differ(new: Any, old: Any) -> bool:
     """Whether a setting is another than the one stored."""
+    several = (tuple, list, np.ndarray)
+    if isinstance(new, several) and isinstance(old, several):
+        new, old = list(new), list(old)
     try:
         return bool(new != old)
     except (ValueError, RuntimeError):  # arrays among a cell's options

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklseq.data import Sequences, as_sequences
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.carried import Carried
+from sklseq.parts.missing_steps import check_gaps_as_fitted, has_gaps
 from sklseq.training.context import threads
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.sequences import steps_at_once
@@ -64,12 +65,14 @@ class Stream:
                 "(bidirectional=True), so that a result depends on all that is to come: there is "
                 "no stream. Fit with bidirectional=False."
             )
-        gaps = getattr(model, "missing", "error"), getattr(model, "time_feature", None)
-        if gaps != ("error", None):
+        # Chunks are read without these checks.
+        model._check_as_fitted("target", "step" if module.pooling is None else "sequence")
+        check_gaps_as_fitted(model)
+        if has_gaps(model):
             raise ValueError(
-                f"missing={gaps[0]!r} and time_feature={gaps[1]!r} read from the steps before when "
-                "a value was last observed, which a stream does not keep. Fit with "
-                "missing='error' and time_feature=None, for example on imputed values."
+                f"missing={model.missing!r} and time_feature={model.time_feature!r} read from the "
+                "steps before when a value was last observed, which a stream does not keep. Fit "
+                "with missing='error' and time_feature=None, for example on imputed values."
             )
         # A shallow copy: fits of the estimator replace what it has learned.
         self._model, self._one = copy(model), n_sequences is None

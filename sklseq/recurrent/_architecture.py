@@ -87,13 +87,20 @@ class ArchitectureParameters:
 
 def architecture_of(model: Any) -> dict[str, Any]:
     """Settings of the network by the parameters above that shape it."""
-    return {
+    settings = {
         "skip_connections": model.skip_connections,
         "normalization": model.normalization,
         "input_layer_sizes": layer_sizes("input_layer_sizes", model.input_layer_sizes),
         "output_layer_sizes": layer_sizes("output_layer_sizes", model.output_layer_sizes),
         "feedforward_activation": model.feedforward_activation,
     }
+    sizes = (model.hidden_size, *settings["input_layer_sizes"], *settings["output_layer_sizes"])
+    if model.normalization == "layer" and min(sizes) == 1:
+        raise ValueError(
+            "normalization='layer' over a layer of one unit leaves nothing of its value: give each "
+            "layer more units, or take 'batch' or None."
+        )
+    return settings
 
 
 def plain_architecture() -> dict[str, Any]:
@@ -112,4 +119,9 @@ def start_weights(model: Any, module: nn.Module, n_steps: int) -> None:
     if model.init is not None:
         initialize_recurrent(module, model.cell, model.init, generator, model.spectral_radius)
     if model.forget_bias is not None:
+        if "time_scales" in (getattr(model, "cell_options", None) or {}):
+            raise ValueError(
+                f"forget_bias={model.forget_bias!r} and time_scales of cell_options set the same "
+                "biases: give one of them."
+            )
         set_forget_bias(module, model.cell, model.forget_bias, n_steps, generator)

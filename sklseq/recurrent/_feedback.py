@@ -9,6 +9,7 @@ from sklseq.nn.recurrent.jordan import JordanNetwork
 from sklseq.nn.recurrent.network import RecurrentNetwork
 from sklseq.parts.context import ContextParameters
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.storage import differ
 from sklseq.parts.supervised import NeuralClassifier, NeuralRegressor
 
 __all__ = ["FEEDBACK_CELL", "feedback_settings", "recurrent_network"]
@@ -60,7 +61,8 @@ def feedback_settings(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
             "set num_layers=1, or take another cell."
         )
     for field in fields(model):
-        if field.name not in _TAKEN and (value := getattr(model, field.name)) != field.default:
+        value = getattr(model, field.name)
+        if field.name not in _TAKEN and differ(value, field.default):
             raise ValueError(
                 f"{name} has none of what {field.name}={value!r} asks for: leave it at "
                 f"{field.default!r}, or take another cell."

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklseq.base import estimator, same
 from sklseq.data import Sequences
+from sklseq.parts.storage import differ
 from sklseq.parts.supervised import NeuralRegressor
 from sklseq.parts.teacher_forcing import TeacherForcingParameters
 from sklseq.recurrent._architecture import plain_architecture
@@ -99,7 +100,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
         # What would give another network, or feed it other steps.
         equivalent |= {"missing": "error", "time_feature": None, "zoneout": 0.0}
         equivalent |= plain_architecture() | {"warm_start": True}
-        other = [name for name, value in equivalent.items() if params.get(name, value) != value]
+        other = [k for k, value in equivalent.items() if differ(params.get(k, value), value)]
         if other:
             given, settled = (
                 ", ".join(f"{name}={values[name]!r}" for name in other)

@@ -17,6 +17,7 @@ from sklseq.base.target_rows import TargetRows
 from sklseq.data import Images
 from sklseq.data.limits import first_beyond, largest
 from sklseq.nn.ragged.grids import n_patches
+from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.renet import IMAGE_POOLINGS, ReNet
 from sklseq.parts.epochs import n_epochs
 from sklseq.parts.fit import NeuralEstimator
@@ -56,7 +57,13 @@ class BaseReNet(NeuralEstimator):
         integer(1),
         *several,
     )
-    cell: Any = same(CellParameters, "cell")
+    cell: Any = param(
+        "gru",
+        "Name of the recurrent cell, such as 'rnn', 'gru' or 'lstm' (the user guide has them all), "
+        "or a class as `RecurrentClassifier` takes it.",
+        choice(*CELLS),
+        type,
+    )
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
     hidden_size: int = same(BaseRecurrent, "hidden_size")
     num_layers: int = param(

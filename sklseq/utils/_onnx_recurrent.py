@@ -96,6 +96,11 @@ class RecurrentExport:
             settings = {name: model._module_kwargs.get(name) for name in ("cell", "cell_options")}
             named = ", ".join(f"{name}={value!r}" for name, value in settings.items() if value)
             self.why = f"ONNX has no operator of {named}; take cell='rnn', 'gru' or 'lstm' as it is"
+        elif self.network.stack.apart and len(self.network.stack.forward_layers) > 1:
+            self.why = (
+                "its directions do not meet between layers, which those of ONNX's recurrent "
+                "operators do; fit with num_layers=1 or bidirectional=False"
+            )
         elif between:
             self.why = f"{', '.join(between)} are not written between ONNX's recurrent operators"
         elif model._float_type(fresh=False) != "float32":

@@ -84,7 +84,7 @@ def clockwork_of(periods):
 def skip_of(lags):
     def skip(w, x, state):
         sums = w["weight_ih"] @ x + w["bias"]
-        for lag, u in zip(lags, np.split(w["weight_hh"], len(lags)), strict=True):
+        for lag, u in zip(lags, (w[f"weight_hh.{k}"] for k in range(len(lags))), strict=True):
             sums = sums + u @ state[lag - 1]
         return tanh(sums), *state[:-1]
 

@@ -44,11 +44,13 @@ def started(cell, init, seed=0, **options):
 def recurrent_blocks(layer):
     """Square weights of the state, one for each gate."""
     for name, weights in named(layer):
-        if "weight_hh" in name and weights.shape[0] % H == 0:
+        if any(p.startswith("weight_hh") for p in name.split(".")) and weights.shape[0] % H == 0:
             yield from weights.detach().split(H)
 
 
+# The weights between modules of "clockwork" are rectangles.
 CELL_LIST = [*with_recurrent_weights(), nn.GRUCell, nn.LSTMCell]
+CELL_LIST.remove("clockwork")
 
 
 @pytest.mark.parametrize("cell", CELL_LIST, ids=str)
@@ -116,13 +118,15 @@ def test_relu_units_that_start_as_the_identity_sum_their_input():
 
 
 def test_a_rectangle_has_orthonormal_columns_or_rows_and_no_spectral_radius():
-    layer = started("deep_transition", "orthogonal", layer_sizes=(2 * H, 7), shortcut=True)
-    for name, weights in named(layer):
+    deep = started("deep_transition", "orthogonal", layer_sizes=(2 * H, 7), shortcut=True)
+    for name, weights in [*named(deep), *named(started("clockwork", "orthogonal"))]:
         if "weight_hh" in name:
             wide = weights if weights.shape[0] <= weights.shape[1] else weights.T
             torch.testing.assert_close(wide @ wide.T, torch.eye(len(wide)).double())
     with pytest.raises(ValueError, match=r"square recurrent weights, not \(7, 40\)"):
         started("deep_transition", "esn", layer_sizes=(7,))
+    with pytest.raises(ValueError, match="take 'orthogonal'"):
+        started("clockwork", "esn")
 
 
 class Plain(nn.Module):

@@ -146,6 +146,16 @@ def test_what_a_cell_cannot_start_with_is_refused_by_name(cell):
         RNNClassifier(forget_bias=1.0).fit(X, y)
 
 
+def test_settings_that_undo_each_other_are_refused():
+    X, y = sequences()
+    scales = {"cell": "mingru", "cell_options": {"time_scales": (1, 9)}, "forget_bias": 1.0}
+    with pytest.raises(ValueError, match="time_scales of cell_options set the same"):
+        RecurrentClassifier(**SMALL | scales).fit(X, y)
+    for narrow in ({"hidden_size": 1}, {"output_layer_sizes": (3, 1)}):
+        with pytest.raises(ValueError, match="over a layer of one unit"):
+            GRUClassifier(**SMALL | narrow | {"normalization": "layer"}).fit(X, y)
+
+
 def test_another_architecture_does_not_go_on():
     X, y = sequences()
     model = GRUClassifier(warm_start=True, **SMALL).fit(X, y)
@@ -169,9 +179,15 @@ def test_features_of_a_transformer(skip):
 def test_a_network_from_a_reservoir_has_no_other_parts():
     X = np.random.default_rng(0).uniform(size=(50, 1))
     esn = ESNRegressor(target="step", reservoir_size=5, random_state=0).fit(X, X[:, 0])
-    for params in ({"normalization": "layer"}, {"init": "orthogonal"}):
+    sizes = np.array([8, 4])
+    for params in (
+        {"normalization": "layer"},
+        {"init": "orthogonal"},
+        {"input_layer_sizes": sizes},
+    ):
         with pytest.raises(ValueError, match=next(iter(params))):
             RecurrentRegressor.from_reservoir(esn, **params)
+    RecurrentRegressor.from_reservoir(esn, input_layer_sizes=[])
 
 
 @settings(max_examples=8, deadline=None)

@@ -225,10 +225,17 @@ def test_where_there_is_no_stream_it_says_why(regressor):
     both = GRURegressor(target="step", bidirectional=True, **SMALL).fit(X[2], X[2][:, 0])
     with pytest.raises(ValueError, match="bidirectional=False"):
         both.stream()
-    gaps = copy.copy(regressor)
-    gaps.missing = "mask"
-    with pytest.raises(ValueError, match="missing='error'"):
+    gaps = GRURegressor(target="step", missing="mask", **SMALL).fit(X[2], X[2][:, 0])
+    with pytest.raises(ValueError, match="a stream does not keep"):
         gaps.stream()
+    for model, change in (
+        (gaps, {"missing": "error"}),
+        (regressor, {"missing": "mask"}),
+        (regressor, {"target": "sequence"}),
+    ):
+        changed = copy.copy(model).set_params(**change)
+        with pytest.raises(ValueError, match=f"was fitted with {next(iter(change))}="):
+            changed.stream()
     for n_sequences in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="n_sequences"):
             regressor.stream(n_sequences)

@@ -87,7 +87,8 @@ def initialize_recurrent(
         found = False
         for name, parameter in layer.named_parameters():
             if "weight_hh" in name or "weight_ih" in name:
-                recurrent = "weight_hh" in name
+                # "gate_weight_hh" is of gates that have one value for all units.
+                recurrent = any(part.startswith("weight_hh") for part in name.split("."))
                 found |= recurrent
                 draw = RECURRENT_INITS[init][0 if recurrent else 1]
                 values = torch.empty(parameter.shape, dtype=torch.float64)

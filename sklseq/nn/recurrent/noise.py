@@ -82,8 +82,9 @@ class StateNoise(nn.Module):
             name = repr(cell) if isinstance(cell, str) else cell.__name__
             raise ValueError(
                 f"recurrent_dropout={self.recurrent_dropout} drops what the recurrent weights read "
-                f"and not what a state passes on, which cell={name} does not tell apart: set it "
-                "to 0, and take zoneout or dropout_mask='sequence', which suit every cell."
+                f"and not what a state passes on, which this form of cell={name} does not tell "
+                "apart: set it to 0, and take zoneout or dropout_mask='sequence', which suit "
+                "every cell."
             )
 
     def forward(

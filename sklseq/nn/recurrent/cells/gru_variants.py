@@ -125,7 +125,8 @@ class GRUGlobalLocal(_WithGlobalGates):
     input_size, hidden_size : int
     """
 
-    gates, n_global = ("new", "reset", "keep"), 2
+    # A local bias alone does not decide how much is kept: no gate for `forget_bias`.
+    gates, n_global = ("new", "reset", "update"), 2
 
     def weights(self) -> tuple[Tensor, ...]:
         candidate, gates = self.weight_hh.split([self.hidden_size, 2 * self.hidden_size])

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +43,7 @@ class Recurrence(Layer):
     """
 
     gates: tuple[str, ...] = ("new",)
+    weight_hh: Any
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__()

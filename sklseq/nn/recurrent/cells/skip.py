@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sklseq.nn.recurrent.cells.options import positive_integers
 from sklseq.nn.recurrent.cells.recurrence import Recurrence, uniform
@@ -35,13 +35,16 @@ class Skip(Recurrence):
         if len(set(self.lags)) < len(self.lags):
             raise ValueError(f"lags={self.lags} of the cell 'skip' must differ from each other.")
         super().__init__(input_size, hidden_size)
-        self.weight_hh = uniform(hidden_size, len(self.lags) * hidden_size, hidden_size)
+        del self.weight_hh  # one for each lag
+        self.weight_hh = nn.ParameterList(
+            uniform(hidden_size, hidden_size, hidden_size) for _ in self.lags
+        )
 
     def start(self, drive: Tensor) -> State:
         return (super().start(drive),) * max(self.lags)
 
     def weights(self) -> tuple[Tensor, ...]:
-        return (torch.cat([u.t() for u in self.weight_hh.split(self.hidden_size)]),)
+        return (torch.cat([weight.t() for weight in self.weight_hh]),)
 
     def next(self, drive: Tensor, state: State, *weights: Tensor) -> State:
         before = torch.cat([state[lag - 1] for lag in self.lags], dim=1)
