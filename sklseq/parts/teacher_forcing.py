@@ -83,7 +83,9 @@ def training_inputs(model: Any, module: Any, batch: Batch) -> tuple[Any, ...]:
         return batch.inputs
     inputs = (*batch.inputs, None, None)[:4]
     known = (batch.weight != 0).reshape(len(batch.weight), -1)
-    if (probability := forced_probability(model, module, batch)) < 1:
+    # Held-out rows are judged as predictions are made.
+    probability = forced_probability(model, module, batch) if module.training else 0.0
+    if probability < 1:
         draws = torch.rand(len(known), 1, generator=current_generator(), device=known.device)
         known = known & (draws < probability)
     true = module.as_fed(batch.target)

@@ -1,6 +1,6 @@
 """Methods of classifiers and regressors that take the context of sequences beside X.
 
-Each estimator takes them in its body, where scikit-learn finds what metadata they can be routed.
+Each estimator takes them in its body: a class that holds them would be one more in its MRO.
 """
 
 from typing import Any, Self

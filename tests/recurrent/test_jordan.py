@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.metrics import log_loss
 
 from sklseq.autoencoder import SequenceAutoencoder
 from sklseq.nn.ragged.packing import Packing
@@ -119,13 +120,13 @@ def test_targets_without_weight_are_not_fed():
 
 
 @pytest.mark.parametrize(("probability", "share"), [(0, 0), (0.3, 0.3), (1, 1)])
-def test_true_outputs_are_fed_by_their_probability_and_on_held_out_rows_always(probability, share):
+def test_true_outputs_are_fed_by_their_probability_and_on_held_out_rows_never(probability, share):
     module, n = network("values"), 4000
     inputs = (torch.zeros(n, 2), Packing(np.array([n])))
     batch = Batch(inputs, torch.zeros(n, 3).double(), torch.ones(n, 3), 1)
     known = training_inputs(Schedule(probability), module.train(), batch)[-1]
     assert abs(known.double().mean() - share) < 0.05
-    assert training_inputs(Schedule(probability), module.eval(), batch)[-1].all()
+    assert not training_inputs(Schedule(probability), module.eval(), batch)[-1].any()
 
 
 def parity(n=60, longest=20, seed=0):
@@ -263,3 +264,12 @@ def test_estimators_without_y_of_steps_have_no_such_cell():
     for side in ("encoder", "decoder"):
         with pytest.raises(ValueError, match=f"'{side}' parameter.*'gru'.*'jordan'"):
             Seq2SeqClassifier(**{side: "jordan"}).fit(["ab"], ["cd"])
+
+
+def test_early_stopping_goes_by_the_loss_of_predictions():
+    X = np.random.default_rng(0).integers(0, 2, size=(60, 6, 1)).astype(float)
+    y = X[:, :, 0].cumsum(axis=1) % 2
+    model = RecurrentClassifier(early_stopping=True, max_epochs=6, **jordan)
+    model.fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+    loss = log_loss(y[40:].ravel(), model.predict_proba(X[40:]).reshape(-1, 2))
+    assert loss == pytest.approx(model.best_loss_, rel=1e-4)

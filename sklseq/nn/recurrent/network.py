@@ -154,9 +154,9 @@ class RecurrentNetwork(nn.Module):
             those after them then. Pooled outputs are those of all steps so far.
         """
         if carried is None:
-            x, *first = self._inputs(steps, packing, context)
+            x, first, backward = self._inputs(steps, packing, context)
             x = self.read(x.index_select(0, packing.to_packed), packing)
-            states, _ = self.stack(x, packing, *first)
+            states, _ = self.stack(x, packing, first, False, backward)
         else:
             states = self.read_on(steps, packing, context, carried)
         features = self.pooled(states, packing, carried)
@@ -181,7 +181,7 @@ class RecurrentNetwork(nn.Module):
             return self.states(steps, packing, need_last=False, context=context)[0]
         one_step = len(packing.batch_sizes) == 1 and packing.lanes is None
         if one_step and not self.training:  # of a stream: a fraction of what a layer's kernel takes
-            x, first, *_ = self._inputs(steps, packing, context)
+            x, first, _ = self._inputs(steps, packing, context)
             state = first if carried.state is None else carried.state
             states, after = self.stack.advance(self.read(x, packing), state)
         else:
@@ -203,7 +203,7 @@ class RecurrentNetwork(nn.Module):
 
         A state that is given takes the place of what is made of the context.
         """
-        x, first, _, backward = self._inputs(steps, packing, context)
+        x, first, backward = self._inputs(steps, packing, context)
         x = self.read(x.index_select(0, packing.to_packed), packing)
         if state is None:
             return self.stack(x, packing, first, need_last, backward)
@@ -211,15 +211,15 @@ class RecurrentNetwork(nn.Module):
 
     def _inputs(
         self, steps: Tensor, packing: Packing, context: Tensor | None
-    ) -> tuple[Tensor, list[State] | None, bool, list[State] | None]:
-        """Stacked vectors of steps, and then the stack's arguments after the packing."""
+    ) -> tuple[Tensor, list[State] | None, list[State] | None]:
+        """Stacked vectors of steps, and the first states of both directions by the context."""
         x = self.embedded(steps)
         if context is not None and self.context_at_steps:
             x = torch.cat([x, context.index_select(0, packing.sequence_of_step)], dim=1)
         if context is None or self.first_states is None:
-            return x, None, False, None
+            return x, None, None
         states, n_layers = self.first_states(context), len(self.stack.forward_layers)
-        return x, states[:n_layers], False, states[n_layers:] or None
+        return x, states[:n_layers], states[n_layers:] or None
 
     @property
     def reads_on(self) -> bool:
