@@ -67,7 +67,7 @@ def with_context(model: Any, data: Sequences, context: Any, X: Any, fresh: bool)
     Parameters
     ----------
     model : SequenceEstimator
-        Of a fit that is not fresh it has learned the scale of context, if there is any.
+        After a first fit with context it has learned the scale of it.
     data : Sequences
         As read from X.
     context : array-like of shape (n_sequences, n_context_features) or None

@@ -32,7 +32,7 @@ def recurrent_network(*, cell: Any, **settings: Any) -> nn.Module:
 
 
 def feedback_settings(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """Those of the settings of a recurrent network that one has whose outputs feed back.
+    """Settings of a network whose outputs feed back, from those of a recurrent network.
 
     Raises
     ------

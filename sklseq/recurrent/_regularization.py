@@ -25,7 +25,8 @@ class RegularizationParameters:
     dropout_mask: str = param(
         "step",
         "Whether `dropout` drops units anew at each 'step', or the same ones at all steps of a "
-        "'sequence' (variational dropout, Gal and Ghahramani 2016).",
+        "'sequence' (variational dropout, Gal and Ghahramani 2016). Feed-forward layers drop anew "
+        "at each step.",
         choice("step", "sequence"),
     )
     recurrent_dropout: float = param(

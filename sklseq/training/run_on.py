@@ -37,12 +37,12 @@ def run_on(
     carried : Carried or None
         Of all sequences; None where none has begun. It is not changed.
     begun : ndarray of bool of shape (n_sequences,)
-        Which were read before. The others are given no states: what a cell makes of None is its
-        own affair.
+        Which were read before. The others are given no states, for a cell may begin with something
+        else than zeros.
     per_part : bool
         Whether outputs are those of steps.
     at_once : int
-        Steps that a call may have, about.
+        Approximate number of steps in a call.
     """
     lengths, n, n_begun = rows.lengths, len(rows), np.count_nonzero(begun)
     if n_begun in (0, n) and len(rows.steps) <= at_once and np.count_nonzero(lengths) == n:
@@ -73,7 +73,7 @@ def run_on(
 
 
 def _copied(carried: Carried | None) -> Carried:
-    """One to be changed in its stead."""
+    """A copy, to be changed."""
     assert carried is not None
     return Carried(carried.state, carried.summary)
 

@@ -41,7 +41,7 @@ def states_by_steps(
             before = initial
             if initial is not None:
                 before = by_part(lambda s, i=sequence: s.index_select(0, i), initial)
-            # What a cell makes of None is its own affair, so that it is asked, not given zeros.
+            # A cell may begin with something else than zeros, so it is given None.
             new = step(t, x_t, before)
             if now is not None:
                 new = by_part(lambda a, b, where=begins: torch.where(where, a, b), new, now)

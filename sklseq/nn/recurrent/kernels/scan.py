@@ -6,8 +6,8 @@ that, the carries. These are a linear recurrence themselves, over chunks, and ru
 T steps take about 3 K + K + ... operations on many rows, instead of T on few. (The scan of
 Blelloch 1990, Prefix sums and their applications, with trees of K branches.)
 
-Nothing is taken logarithms of: factors and states may have any sign, may be zero (which is a
-reset) or complex. Products and sums are operations of their own, so that each is rounded alone and
+No logarithms are taken: factors and states may have any sign, may be zero (which is a reset) or
+complex. Products and sums are operations of their own, so that each is rounded alone and
 the result of an element does not depend on the place that it has in the call; neither do chunks,
 cut from the start of each sequence.
 """
