@@ -81,7 +81,9 @@ def test_states_follow_the_equations(name, lengths, seed):
         h = h0[rank[i]]
         for x_t, state in zip(steps, states, strict=True):
             h = STEPS[name](x_t, h, *parameters)
-            torch.testing.assert_close(state, h, rtol=0, atol=1e-13)
+            # States of relu have no bound.
+            rtol = 1e-13 if name == "relu" else 0
+            torch.testing.assert_close(state, h, rtol=rtol, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -48,7 +48,7 @@ def states_of(model, X):
 
 def test_without_penalties_the_objective_is_the_loss_itself():
     model = GRURegressor()
-    assert with_penalties(model, model._objective) is model._objective
+    assert with_penalties(model, model._objective) == model._objective
 
 
 @each_penalty
