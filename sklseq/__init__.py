@@ -29,7 +29,7 @@ _ESTIMATORS = {
         "SequenceAutoencoder",
         "SparseAutoencoder",
     ),
-    "forecasting": ("SeasonalNaive",),
+    "forecasting": ("SeasonalNaive", "ThetaForecaster"),
     "generative": (
         "AAE",
         "GAN",
