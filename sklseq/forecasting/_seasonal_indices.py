@@ -1,14 +1,14 @@
 """Seasonal indices of many series: classical decomposition, shrunk toward no season at all."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["SeasonalIndices", "estimation_points"]
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Counts = NDArray[np.int64]
 
 
@@ -41,19 +41,23 @@ class SeasonalIndices:
         return cls(np.ones(shape), np.zeros(shape))
 
     @classmethod
-    def of(cls, values: Array, rows: Counts, counts: Counts, season_length: int) -> Self:
+    def of(
+        cls, values: Array, rows: Counts, counts: Counts, season_length: int, additive: bool
+    ) -> Self:
         """The indices of the first ``counts[i]`` values of series ``rows[i]``.
 
         Ratios of the values to their centered moving average, averaged over each step of the
-        season; differences, if one of these values is not positive. Their deviations from no
-        season are multiplied by ``v / (v + e)``, where v + e is their variance and e the squared
-        standard error of an index: the estimator of James and Stein, as Miller and Williams (2003),
-        "Shrinkage estimators of time series seasonal factors and their effect on forecasting
-        accuracy", apply it. It stands in the place of a test whether there is a season.
+        season; differences, if `additive` or one of these values is not positive. Their
+        deviations from no season are multiplied by ``v / (v + e)``, where v + e is their variance
+        and e the squared standard error of an index: the estimator of James and Stein, as Miller
+        and Williams (2003), "Shrinkage estimators of time series seasonal factors and their effect
+        on forecasting accuracy", apply it. It stands in the place of a test whether there is a
+        season.
         """
         middle, half = _centered_average(values, season_length)
         inside = values[:, half : half + middle.shape[1]]
         positive = np.minimum.accumulate(values, axis=1)[rows, counts - 1] > 0
+        positive &= not additive
         ratios = inside / np.where(middle > 0, middle, 1.0)
         by_ratio = _shrunk(ratios, half, rows, counts, season_length)
         by_ratio /= by_ratio.mean(axis=1, keepdims=True)

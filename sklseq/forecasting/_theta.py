@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.base import estimator, other_default, param, real
+from sklseq.base import choice, estimator, other_default, param, real
 from sklseq.base.exogenous import first_steps
 from sklseq.forecasting._seasonal_indices import SeasonalIndices
 from sklseq.forecasting._theta_model import ThetaFilter
@@ -25,10 +25,9 @@ class ThetaForecaster(Forecaster):
 
     The seasonally adjusted series is forecast by exponential smoothing plus a part of its linear
     trend: ``1 - 1 / theta`` of it. Of each series, smoothing and theta are those of the least
-    squared errors one step ahead. The season is multiplicative where all values are positive, and
-    additive elsewhere; its indices are shrunk toward none, as far as they are uncertain [3]_, in
-    place of the test of [1]_. Series of no more than two seasons have none. Features are
-    forecast each by itself. Exogenous inputs are not used.
+    squared errors one step ahead. The indices of the season are shrunk toward none, as far as
+    they are uncertain [3]_, in place of the test of [1]_; series of no more than two seasons have
+    none. Features are forecast each by itself. Exogenous inputs are not used.
 
     There is nothing to learn for all series together: what is estimated of a series comes from
     its own steps before each forecast, those of `update` and of X in `forecast` and `predict` too.
@@ -63,6 +62,13 @@ class ThetaForecaster(Forecaster):
         real(1),
         None,
     )
+    seasonal: str | None = param(
+        "auto",
+        "How the season goes with the level of a series: 'auto' multiplies while all of its values "
+        "are positive, and is 'additive' elsewhere; None has no season.",
+        choice("auto", "additive"),
+        None,
+    )
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_memory")
@@ -74,26 +80,27 @@ class ThetaForecaster(Forecaster):
         n, d, lengths = len(series), series.steps.shape[1], series.lengths
         fresh, most = state is None, int(series.lengths.max())
         if state is None:
-            states = ThetaStates.new(n * d, self.season_length_)
+            states = ThetaStates.new(n * d, self.season_length_ if self.seasonal else 1)
         else:
-            states = unpacked(state)
+            states = states_of(state)
         found = np.zeros((n, most + 1, d))
         found[:, 0] = states.ahead(self.theta).next().reshape(n, d)
         within = np.arange(most) < lengths[:, None]
         values = np.zeros((n, most, d))
         values[within] = series.steps
         rows = values.transpose(0, 2, 1).reshape(n * d, most)
-        after = states.read(rows, np.repeat(lengths, d), self.theta)
+        additive = self.seasonal == "additive"
+        after = states.read(rows, np.repeat(lengths, d), self.theta, additive)
         found[:, 1:] = after.reshape(n, d, most).transpose(0, 2, 1)
         predicted = found[:, :-1][within]
         if fresh:
             predicted = predicted[~first_steps(lengths, 1)]
-        return packed(states, d), predicted
+        return state_of(states, d), predicted
 
     def _run_free(
         self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
-        ahead = unpacked(state).ahead(self.theta)
+        ahead = states_of(state).ahead(self.theta)
         found = np.empty((len(exogenous), n_steps, state["count"].shape[1]))
         for step in range(n_steps):
             values = ahead.next().reshape(found[:, 0].shape)
@@ -108,14 +115,16 @@ class ThetaForecaster(Forecaster):
         return super()._paths(origin._replace(memory=memory.at(state)), n_steps, n_samples, seed)
 
 
-def packed(states: ThetaStates, n_features: int) -> State:
+def state_of(states: ThetaStates, n_features: int) -> State:
     """As arrays ``(n_series, n_features, ...)``."""
     parts = {"history": states.history} | vars(states.indices) | vars(states.filters)
     n = len(states.history) // n_features
-    return {name: values.reshape(n, n_features, *values.shape[1:]) for name, values in parts.items()}
+    return {
+        name: values.reshape(n, n_features, *values.shape[1:]) for name, values in parts.items()
+    }
 
 
-def unpacked(state: State) -> ThetaStates:
+def states_of(state: State) -> ThetaStates:
     """From arrays ``(n_series, n_features, ...)``, which are left as they are."""
     n_rows = state["count"].size
     parts = {n: values.reshape(n_rows, *values.shape[2:]).copy() for n, values in state.items()}

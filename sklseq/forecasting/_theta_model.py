@@ -6,14 +6,14 @@ over any number of steps read, is a 2 x 2 system of running sums.
 """
 
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["ThetaFilter", "ThetaRun"]
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Counts = NDArray[np.int64]
 
 # The bounds of Fiorucci et al. (2016), section 3.
@@ -135,8 +135,8 @@ class ThetaFilter:
         best = np.arange(len(kk)), squares.argmin(axis=1)
         smoothing = SMOOTHING[best[1]]
         level = self.level[best] + (1 - smoothing) ** self.count * start[best]
-        parts = (self.count, self.first, self.total, self.moment, level)
-        return ThetaRun(*(part.copy() for part in parts), smoothing, w[best])
+        first, total, moment = self.first.copy(), self.total.copy(), self.moment.copy()
+        return ThetaRun(self.count.copy(), first, total, moment, level, smoothing, w[best])
 
 
 @dataclass

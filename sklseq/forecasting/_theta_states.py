@@ -1,7 +1,7 @@
 """How far the theta model of each of many series has read, and its predictions on the way."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from sklseq.forecasting._theta_model import ThetaFilter, ThetaRun
 
 __all__ = ["ThetaStates"]
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 Counts = NDArray[np.int64]
 
 # Filters that run beside each other: few enough for the processor's cache.
@@ -38,7 +38,7 @@ class ThetaStates:
             ThetaFilter.new(n_series),
         )
 
-    def read(self, values: Array, n_steps: Counts, theta: float | None) -> Array:
+    def read(self, values: Array, n_steps: Counts, theta: float | None, additive: bool) -> Array:
         """Go on by ``values[i, :n_steps[i]]``; gives the prediction after each of these steps.
 
         A prediction rests on the steps before it alone: indices, smoothing and theta of each are
@@ -54,7 +54,7 @@ class ThetaStates:
         self.history = grown
         predicted = np.zeros(grown.shape)
         for jobs in _tiles([self._jobs(i, before[i], after[i]) for i in range(len(before))]):
-            self._run(jobs, after, predicted, theta)
+            self._run(jobs, after, predicted, theta, additive)
         result = np.zeros(values.shape)
         result[real] = predicted[rows, before[rows] + steps]
         return result
@@ -75,14 +75,16 @@ class ThetaStates:
         jobs = np.stack([np.full(len(ends), row), begins, firsts, ends], axis=1)
         return jobs[ends > firsts]
 
-    def _run(self, jobs: Counts, after: Counts, predicted: Array, theta: float | None) -> None:
+    def _run(
+        self, jobs: Counts, after: Counts, predicted: Array, theta: float | None, additive: bool
+    ) -> None:
         rows, begins, firsts, ends = jobs[np.argsort(jobs[:, 1] - jobs[:, 3], kind="stable")].T
         indices, filters = self.indices.take(rows), self.filters.take(rows)
         again = np.flatnonzero(begins < firsts)
         if len(again):
             used, place = np.unique(rows[again], return_inverse=True)
             found = SeasonalIndices.of(
-                self.history[used], place, firsts[again] + 1, indices.season_length
+                self.history[used], place, firsts[again] + 1, indices.season_length, additive
             )
             indices.put(again, found)
             filters.put(again, ThetaFilter.new(len(again)))
@@ -92,7 +94,9 @@ class ThetaStates:
         following = filters.read(values, ends - begins, firsts - begins, theta)
         following = indices.restore(following, steps + 1)
         asked = (steps >= firsts[:, None]) & (steps < ends[:, None])
-        predicted[np.broadcast_to(rows[:, None], steps.shape)[asked], steps[asked]] = following[asked]
+        predicted[np.broadcast_to(rows[:, None], steps.shape)[asked], steps[asked]] = following[
+            asked
+        ]
         last = np.flatnonzero(ends == after[rows])
         self.indices.put(rows[last], indices.take(last))
         self.filters.put(rows[last], filters.take(last))
@@ -107,7 +111,9 @@ class SeasonalRun:
 
     def next(self) -> Array:
         """Forecast of the next step: (n_series,)."""
-        return self.indices.restore(self.adjusted.next()[:, None], self.adjusted.count[:, None])[:, 0]
+        return self.indices.restore(self.adjusted.next()[:, None], self.adjusted.count[:, None])[
+            :, 0
+        ]
 
     def read(self, values: Array) -> None:
         """Go on by a step."""

@@ -77,7 +77,7 @@ def test_a_line_goes_on():
 def test_indices_of_a_pure_season_are_it(shift):
     m, shape = 5, np.array([1.4, 0.7, 1.1, 0.9, 0.9])
     y = np.tile(shape, 4)[None] if shift else np.tile(shape - 1, 4)[None] - 5
-    found = SeasonalIndices.of(y, np.array([0]), np.array([18]), m)
+    found = SeasonalIndices.of(y, np.array([0]), np.array([18]), m, False)
     expected = (shape, np.zeros(m)) if shift else (np.ones(m), shape - 1)
     np.testing.assert_allclose(found.factors[0], expected[0])
     np.testing.assert_allclose(found.terms[0], expected[1], atol=1e-12)
@@ -87,7 +87,7 @@ def test_noise_alone_has_nearly_no_season():
     rng = np.random.default_rng(0)
     y = 100 + rng.normal(size=(300, 36))
     n = np.full(300, 36)
-    found = SeasonalIndices.of(y, np.arange(300), n, 4).factors
+    found = SeasonalIndices.of(y, np.arange(300), n, 4, False).factors
     plain = y[:, 2:34].reshape(300, 8, 4).mean(axis=1)
     plain /= plain.mean(axis=1, keepdims=True)
     assert np.abs(found - 1).mean() < 0.6 * np.abs(plain - 1).mean()
@@ -136,6 +136,9 @@ def test_units_do_not_matter():
     forecast = model.fit(X).forecast(6)
     np.testing.assert_allclose(model.fit(1e3 * X).forecast(6), 1e3 * forecast)
     below = model.fit(X - 200).forecast(6)  # an additive season
+    np.testing.assert_allclose(
+        model.set_params(seasonal="additive").fit(X).forecast(6), below + 200
+    )
     np.testing.assert_allclose(model.fit(X - 1e6).forecast(6), below + 200 - 1e6, rtol=1e-9)
 
 
