@@ -70,7 +70,7 @@ class Timeline:
             Naming the first gap in an index of times.
         """
         X = as_sequences(X)
-        if getattr(X, "dtype", None) == object and getattr(X, "ndim", 0) == 1:
+        if getattr(getattr(X, "dtype", None), "kind", "") == "O" and getattr(X, "ndim", 0) == 1:
             X = list(X)
         if is_panel_frame(X):
             names = X.index.get_level_values(0).unique()
