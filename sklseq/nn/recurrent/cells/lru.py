@@ -78,6 +78,7 @@ class LRU(Layer):
         self.recurrence: ComplexRecurrence | SignedRecurrence
         if eigenvalues == "complex":
             self.recurrence = ComplexRecurrence(input_size, modulus, max_phase)
+            self.imaginary = LRUState._fields.index("imaginary")
         elif eigenvalues == "signed":
             self.recurrence = SignedRecurrence(input_size, modulus)
         else:
