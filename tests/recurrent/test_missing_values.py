@@ -248,9 +248,9 @@ def test_padding_is_not_read_wherever_times_stand(known):
     expected = quick(missing="mask", time_feature=-1, dtype="float64").fit(joined(X, times), y)
     padded = [np.vstack([x, np.full((3, 2), np.nan)]) for x in X]
     later = [np.append(t, t[-1] + [1, 2, 3] if known else [np.nan] * 3) for t in times]
-    for name, (given, source) in forms(padded, later).items() if known else [
-        ("last column", (joined(padded, later), -1))
-    ]:
+    for name, (given, source) in (
+        forms(padded, later).items() if known else [("last column", (joined(padded, later), -1))]
+    ):
         model = quick(missing="mask", time_feature=source, dtype="float64").fit(given, y)
         found, wanted = model.predict(given), expected.predict(joined(X, times))
         np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=name)

@@ -61,9 +61,9 @@ class StateNoise(nn.Module):
         all steps of a sequence (Gal and Ghahramani 2016, section 4.2).
     zoneout : float, default=0
         Probability of a unit to keep its value of the step before, drawn at each step, for each
-        part of the state, complex numbers as one; outside training the expectation is taken (Krueger et al. 2017,
-        Zoneout: regularizing RNNs by randomly preserving hidden activations, section 3). Before
-        its first step a value is 0.
+        part of the state (once for complex values); outside training the expectation is taken
+        (Krueger et al. 2017, Zoneout: regularizing RNNs by randomly preserving hidden activations,
+        section 3). Before its first step a value is 0.
     """
 
     def __init__(self, recurrent_dropout: float = 0.0, zoneout: float = 0.0):
