@@ -358,6 +358,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             start_from(self.embedding, self.vocabulary_, module.embedding.weight)
         elif left_out and module.embedding is not None:
             warn_of_left_out(type(self).__name__)
+
+    def _begin(self, module: Any, rows: SequenceRows) -> None:
         if getattr(module, "feeds_back", False):
             set_length_of_training(self, module, rows)
 

@@ -50,9 +50,7 @@ def check_options(cell: str, make: Callable[..., Any], options: Mapping[Any, Any
                 )
         elif not takes_all or name in ("input_size", "hidden_size"):
             have = f"its options are {', '.join(own)}" if own else "it has no options"
-            raise ValueError(
-                f"cell_options={dict(options)!r}: cell={cell} has no {name!r}; {have}."
-            )
+            raise ValueError(f"cell_options={options!r}: cell={cell} has no {name!r}; {have}.")
 
 
 def _anything(value: Any) -> bool:
