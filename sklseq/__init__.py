@@ -29,7 +29,13 @@ _ESTIMATORS = {
         "SequenceAutoencoder",
         "SparseAutoencoder",
     ),
-    "forecasting": ("SeasonalNaive", "ThetaForecaster"),
+    "forecasting": (
+        "BlendForecaster",
+        "SeasonalNaive",
+        "ThetaForecaster",
+        "TransformedForecaster",
+        "WindowRegressor",
+    ),
     "generative": (
         "AAE",
         "GAN",
