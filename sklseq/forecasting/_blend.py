@@ -1,6 +1,6 @@
 """Several forecasters as one."""
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +146,8 @@ class BlendForecaster(Forecaster):
 
 def _checked(forecasters: Any) -> list[tuple[str, Any]]:
     if forecasters is None:
-        return [("theta", ThetaForecaster()), ("window", WindowRegressor(differences=1))]
+        theta, window = cast(Any, ThetaForecaster), cast(Any, WindowRegressor)
+        return [("theta", theta()), ("window", window(differences=1))]
     for i, pair in enumerate(forecasters):
         named = isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
         if not named or not isinstance(pair[1], Forecaster):

@@ -1,6 +1,6 @@
 """A forecaster of transformed values."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,7 @@ class TransformedForecaster(Forecaster):
     def _train(self, series: Series, fresh: bool) -> None:
         transformer = StandardScaler() if self.transformer is None else clone(self.transformer)
         self.transformer_ = transformer.fit(series.steps)
-        forecaster = ThetaForecaster() if self.forecaster is None else self.forecaster
+        forecaster = cast(Any, ThetaForecaster)() if self.forecaster is None else self.forecaster
         self.forecaster_ = fit_nested(forecaster, self._transformed(series), self.season_length_)
 
     def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:

@@ -25,6 +25,10 @@ def make(name, **params):
     model = FORECASTERS[name]()
     known = model.get_params()
     small = {key: value for key, value in SMALL.items() if key in known}
+    if "forecasters" in known:
+        window = FORECASTERS["WindowRegressor"](differences=1, scaling="all")
+        theta = FORECASTERS["ThetaForecaster"](seasonal="additive")
+        small["forecasters"] = [("theta", theta), ("window", window)]
     return model.set_params(**small | params)
 
 
