@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 _SUBPACKAGES = (
     "autoencoder",
     "datasets",
+    "forecasting",
     "generative",
     "inspection",
     "metrics",
@@ -28,6 +29,7 @@ _ESTIMATORS = {
         "SequenceAutoencoder",
         "SparseAutoencoder",
     ),
+    "forecasting": ("SeasonalNaive",),
     "generative": (
         "AAE",
         "GAN",
