@@ -90,7 +90,7 @@ class Forecaster(SequenceEstimator):
         "_exogenous_scale": Scale,
         "_memory": Memory,
         "_origins": (RollingOrigins, None),
-        "_step_errors": "ndarray of shape (n_errors, n_columns)",
+        "_step_errors": "ndarray of shape (n_errors, n_outputs)",
     }
     _takes_context: ClassVar[bool] = False
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sklseq._compat.pandas import inferred_frequency
 from sklseq.data import as_sequences, is_panel_frame
 
 __all__ = ["Timeline", "season_of"]
@@ -209,7 +210,7 @@ def season_of(timeline: Timeline) -> int:
     if timeline.freq is None:
         return 1
     offset = _offset(timeline.freq, timeline.type)
-    letters = offset.name.split("-")[0]
+    letters = offset.rule_code.split("-")[0]
     found = _SEASONS.get(letters) or _SEASONS.get(letters[:1]) or 1
     return max(1, found // offset.n) if found % offset.n == 0 else 1
 
@@ -227,28 +228,26 @@ def _offset(freq: str, kind: str) -> Any:
 
 
 def _frequency(indices: list[Any], places: list[str], fitted: str | None) -> str:
-    """The one frequency of some indices.
+    """The one frequency of some indices; the `fitted` one where they are too short to tell.
 
     Raises
     ------
     ValueError
         If there is none.
     """
-    import pandas as pd
-
     known = next((index.freqstr for index in indices if getattr(index, "freq", None)), None)
     if known is not None:
         return str(known)
     for index in indices:
-        if len(index) > 2 and (found := pd.infer_freq(index)) is not None:
-            return str(found)
+        if len(index) > 2 and (found := inferred_frequency(index)) is not None:
+            return found
     if fitted is not None:
         return fitted
     for index, place in zip(indices, places, strict=True):
         for start in range(0, max(len(index) - _ENOUGH + 1, 0)):
-            found = pd.infer_freq(index[start : start + _ENOUGH])
+            found = inferred_frequency(index[start : start + _ENOUGH])
             if found is not None:
-                _check_gaps(index, str(found), place)
+                _check_gaps(index, found, place)
     raise ValueError(
         f"{places[0]}: the frequency of its index cannot be told: set it (X.asfreq('D'), which "
         "names missing rows), or drop the index (X.reset_index(drop=True)) where steps count, and "
