@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklseq.base import choice, estimator, param, real
 from sklseq.base.target_rows import TargetRows
 from sklseq.base.targets import weighted_scale
-from sklseq.nn.layers.losses import LOSSES, Loss, make_loss
+from sklseq.nn.layers.losses import REGRESSION_LOSSES, Loss, make_loss
 
 __all__ = [
     "LOSS_STORED",
@@ -41,7 +41,7 @@ class LossParameters:
         "'quantile', at the levels of `quantile`; or the negative log-likelihood of a 'gaussian' "
         "or a 'student_t' distribution, of which the network puts out all parameters, so that "
         "``predict(X, return_std=True)`` tells the noise of each prediction.",
-        choice(*LOSSES, "quantile"),
+        choice(*REGRESSION_LOSSES, "quantile"),
     )
     quantile: Any = param(
         None,
@@ -95,7 +95,7 @@ def fitted_loss(model: Any) -> Loss:
 def check_loss_learned(model: Any) -> None:
     """Refuse a stored loss that is none."""
     name, levels = vars(model).get("_fitted_loss"), vars(model).get("_fitted_quantile")
-    if name is not None and name != "quantile" and name not in LOSSES:
+    if name is not None and name != "quantile" and name not in REGRESSION_LOSSES:
         raise ValueError(f"its loss is {name!r}.")
     if levels is not None and not all(0 < v < 1 for v in np.atleast_1d(levels)):
         raise ValueError(f"its quantile is {levels!r}.")

@@ -7,7 +7,7 @@ from scipy import stats
 from torch.distributions import Normal, StudentT
 from torch.nn import functional
 
-from sklseq.nn.layers.losses import LOSSES, make_loss
+from sklseq.nn.layers.losses import REGRESSION_LOSSES, make_loss
 
 N, VALUES = 7, 3
 
@@ -66,7 +66,7 @@ def test_what_is_drawn_has_the_mean_and_deviation(name):
     np.testing.assert_allclose(drawn.std(axis=0), loss.std(one)[0], rtol=0.1)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", REGRESSION_LOSSES)
 def test_losses_stay_finite_at_the_edge(name):
     loss = make_loss(name)
     outputs = torch.full((2, loss.n_parameters), 50.0)

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from sklseq.nn.layers.likelihoods import LARGEST_LOG_SCALE, bounded_log_scale
 
-__all__ = ["LOSSES", "Loss", "make_loss"]
+__all__ = ["REGRESSION_LOSSES", "Loss", "make_loss"]
 
 Array = NDArray[Any]
 
@@ -190,7 +190,7 @@ def _scale(raw: Array) -> Array:
     return np.exp(LARGEST_LOG_SCALE * np.tanh(raw / LARGEST_LOG_SCALE))
 
 
-LOSSES: dict[str, Callable[[], Loss]] = {
+REGRESSION_LOSSES: dict[str, Callable[[], Loss]] = {
     "squared_error": Loss,
     "absolute_error": _AbsoluteError,
     "huber": _Huber,
@@ -201,9 +201,9 @@ LOSSES: dict[str, Callable[[], Loss]] = {
 
 
 def make_loss(name: str, quantile: float | Sequence[float] | None = None) -> Loss:
-    """The loss of a name, one of `LOSSES` or "quantile" of a level, or of several."""
+    """The loss of a name, one of `REGRESSION_LOSSES` or "quantile" of a level, or of several."""
     if name != "quantile":
-        return LOSSES[name]()
+        return REGRESSION_LOSSES[name]()
     if isinstance(quantile, Sequence):
         return _Quantiles(quantile, True)
     return _Quantiles((0.5 if quantile is None else quantile,), False)
