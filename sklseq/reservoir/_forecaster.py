@@ -171,6 +171,11 @@ class ESNForecaster(Forecaster, BaseESN):
             values = self._learned.product(features)
             return values if disturb is None else disturb(step, values)
 
+        if n_steps == 1 and disturb is None:  # as any step that is predicted, to the last bit
+            one = Series(
+                state["last"], np.ones(len(state["last"]), dtype=np.int64), exogenous[:, 0]
+            )
+            return self._advance(state, one)[1][:, None]
         with one_blas_thread():
             found = self._feedback().free(readout, state["states"], state["last"], exogenous)
         self._warn_unstable(found)

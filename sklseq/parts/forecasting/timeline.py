@@ -70,6 +70,8 @@ class Timeline:
             Naming the first gap in an index of times.
         """
         X = as_sequences(X)
+        if getattr(getattr(X, "dtype", None), "kind", "") == "O" and getattr(X, "ndim", 0) == 1:
+            X = list(X)
         if is_panel_frame(X):
             names = X.index.get_level_values(0).unique()
             lengths = X.index.get_level_values(0).value_counts(sort=False)[names].to_numpy()
