@@ -29,7 +29,13 @@ _ESTIMATORS = {
         "SequenceAutoencoder",
         "SparseAutoencoder",
     ),
-    "forecasting": ("SeasonalNaive",),
+    "forecasting": (
+        "BlendForecaster",
+        "SeasonalNaive",
+        "ThetaForecaster",
+        "TransformedForecaster",
+        "WindowRegressor",
+    ),
     "generative": (
         "AAE",
         "GAN",

@@ -27,6 +27,7 @@ from sklseq.parts.context import (
 from sklseq.parts.epochs import finish, warn_if_unfinished
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
+from sklseq.parts.forecasting.memory import Memory
 from sklseq.parts.forecasting.series import Series, State
 from sklseq.parts.forecasting.training import begin, complete
 from sklseq.parts.losses import LOSS_STORED, check_loss_learned, fitted_loss
@@ -353,8 +354,8 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
     ) -> Array:
         return run_free(self, state, n_steps, exogenous, disturb)
 
-    def _disturbance(self, rng: np.random.RandomState) -> Disturbance:
-        return Drawn(rng) if fitted_loss(self).has_std else super()._disturbance(rng)
+    def _disturbance(self, memory: Memory, rng: np.random.RandomState) -> Disturbance:
+        return Drawn(rng) if fitted_loss(self).has_std else super()._disturbance(memory, rng)
 
     def _scaled_context(self, series: Series, like: Tensor) -> Array | None:
         return scaled_context(self, _sequences(series), like)

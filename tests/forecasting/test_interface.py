@@ -25,6 +25,10 @@ def make(name, **params):
     model = FORECASTERS[name]()
     known = model.get_params()
     small = {key: value for key, value in SMALL.items() if key in known}
+    if "forecasters" in known:
+        window = FORECASTERS["WindowRegressor"](differences=1, scaling="all")
+        theta = FORECASTERS["ThetaForecaster"](seasonal="additive")
+        small["forecasters"] = [("theta", theta), ("window", window)]
     return model.set_params(**small | params)
 
 
@@ -124,9 +128,11 @@ def test_many_series_are_one_by_one(name):
 @each
 @pytest.mark.parametrize(("factor", "offset"), [(1e6, 0.0), (1e-6, 0.0), (1.0, 1e5)])
 def test_units_do_not_matter(name, factor, offset):
-    X = wave(48)
-    plain = make(name, season_length=6).fit(X).forecast(4)
-    other = make(name, season_length=6).fit(factor * X + offset).forecast(4)
+    X, params = wave(48), {"season_length": 6}
+    if offset and "seasonal" in FORECASTERS[name]().get_params():
+        params["seasonal"] = "additive"  # what multiplies has a zero
+    plain = make(name, **params).fit(X).forecast(4)
+    other = make(name, **params).fit(factor * X + offset).forecast(4)
     assert_same((other - offset) / factor, plain, atol=1e-3)
 
 
@@ -234,6 +240,15 @@ def test_paths_are_drawn_around_the_forecast(name):
     low, middle, high = model.forecast_quantiles(5, random_state=0)
     assert (low <= middle).all()
     assert (middle <= high).all()
+
+
+@each
+@pytest.mark.parametrize("scaling", [None, "series"])
+def test_paths_are_as_wide_as_the_series(name, scaling):
+    X = [wave(60), 100 * wave(60, seed=1)]
+    paths = make(name, season_length=6, scaling=scaling).fit(X).sample_paths(1, 300, random_state=0)
+    small, large = paths[:, :, 0, 0].std(axis=0)
+    assert 20 < large / small < 500
 
 
 @each

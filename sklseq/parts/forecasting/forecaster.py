@@ -387,17 +387,17 @@ class Forecaster(SequenceEstimator):
         """Sampled paths ``(n_samples, n_series, n_steps, n_features)``."""
         if isinstance(n_samples, bool) or not isinstance(n_samples, int) or n_samples < 1:
             raise ValueError(f"n_samples={n_samples!r}: it must be an int of at least 1.")
-        disturb = self._disturbance(check_random_state(seed))
         memory, ahead = origin.memory.repeated(n_samples), np.tile(origin.ahead, (n_samples, 1, 1))
+        disturb = self._disturbance(memory, check_random_state(seed))
         paths = self._forecast_from(memory, n_steps, ahead, disturb)
         return paths.reshape(n_samples, -1, *paths.shape[1:])
 
-    def _disturbance(self, rng: np.random.RandomState) -> Disturbance:
-        """What sampled paths do to each step."""
-        errors = self._step_errors
+    def _disturbance(self, memory: Memory, rng: np.random.RandomState) -> Disturbance:
+        """What sampled paths do to each step: errors as large as the series changes are added."""
+        errors, size = self._step_errors, memory.spread / memory.scale.divisor
 
         def disturb(step: int, values: Array) -> Array:
-            return values + errors[rng.randint(len(errors), size=len(values))]
+            return values + size * errors[rng.randint(len(errors), size=len(values))]
 
         return disturb
 

@@ -73,9 +73,14 @@ def take_state(state: State, rows: Any) -> State:
 
 
 def put_state(state: State, rows: Any, new: State) -> State:
-    """The state with that of some series replaced."""
-    found = {name: values.copy() for name, values in state.items()}
+    """The state with that of some series replaced.
+
+    Their arrays may have grown, such as what was read of each series: others are filled with zeros.
+    """
+    found = {}
     for name, values in new.items():
+        found[name] = np.zeros((len(state[name]), *values.shape[1:]), values.dtype)
+        found[name][tuple(map(slice, state[name].shape))] = state[name]
         found[name][rows] = values
     return found
 

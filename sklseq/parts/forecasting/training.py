@@ -58,6 +58,9 @@ def complete(model: Any, training: Training) -> None:
     series, n_held = training.series, model.calibration_steps
     state, predicted = model._advance(None, series)
     errors = series.steps[~first_steps(series.lengths, 1)] - predicted
+    # Those of series in large units are not for series in small ones.
+    size = training.memory.spread / training.memory.scale.divisor
+    errors /= np.repeat(size, series.lengths - 1, axis=0)
     if not len(errors):
         errors = np.zeros_like(series.steps[:1])
     spread = np.linspace(0, len(errors) - 1, min(len(errors), _KEPT_ERRORS))
