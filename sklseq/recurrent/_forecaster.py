@@ -51,8 +51,8 @@ __all__ = ["RecurrentForecaster"]
 
 Array = NDArray[Any]
 
-# Of max_epochs="auto": training steps.
-_STEPS = 200
+# Of max_epochs="auto": the least number of epochs, and of training steps.
+_EPOCHS, _STEPS = 10, 200
 # Of window="auto": steps of a window, and seasons.
 _WINDOW, _SEASONS = 100, 4
 # Of horizon="auto": steps, and seasons.
@@ -162,7 +162,8 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
     )
     max_epochs: Any = param(
         "auto",
-        "Passes over the training data. 'auto' takes as many as make 200 training steps.",
+        "Passes over the training data. 'auto' takes 10, or as many as make 200 training steps "
+        "where these are more.",
         integer(1),
         choice("auto"),
     )
@@ -332,7 +333,7 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
     def _n_epochs(self, rows: Rows) -> int:
         if self.max_epochs != "auto":
             return int(self.max_epochs)
-        return max(1, -(-_STEPS // rows.n_batches(self.batch_size)))
+        return max(_EPOCHS, -(-_STEPS // rows.n_batches(self.batch_size)))
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         steps, packing, context, windows, rows = batch.inputs
