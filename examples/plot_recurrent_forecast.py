@@ -28,8 +28,9 @@ for _ in range(60):
         0.2 * np.sin(2 * np.pi * t / 12 + rng.uniform(0, 6)) + 0.1 * rng.normal(size=12)[t % 12]
     )
     level = np.cumsum(rng.normal(0.004, 0.02, size=n))
-    size = np.exp(rng.normal(5, 1.2) + level + season + 0.4 * campaign + 0.05 * rng.normal(size=n))
-    series.append(size[:, None])
+    noise = 0.05 * rng.normal(size=n)
+    sales = np.exp(rng.normal(5, 1.2) + level + season + 0.4 * campaign + noise)
+    series.append(sales[:, None])
     campaigns.append(campaign[:, None].astype(float))
 past = [x[:-horizon] for x in series]
 future = np.stack([x[-horizon:, 0] for x in series])
