@@ -132,12 +132,19 @@ class StepFeatures(FeatureSource):
     """Features whose rows are steps: states are computed anew each time.
 
     With `one_width`, as of `state_parts`; training, which sees all sequences at once, does without.
+    `begin` has the states before the first steps, of one direction; None is zero.
     """
 
     def __init__(
-        self, run: StateFeatures, steps: Array, lengths: NDArray[np.int64], one_width: bool = True
+        self,
+        run: StateFeatures,
+        steps: Array,
+        lengths: NDArray[np.int64],
+        one_width: bool = True,
+        begin: Array | None = None,
     ):
         self.run, self.steps, self.lengths, self.one_width = run, steps, lengths, one_width
+        self.begin = begin
         self.n_rows, self.n_features, self.n_jobs = len(steps), run.n_features, run.n_jobs
         self.dtype = run.forward[0].dtype
 
@@ -146,7 +153,13 @@ class StepFeatures(FeatureSource):
         """Parts of the run; cut when they are first asked for."""
         run = self.run
         if run.backward is None:
-            return state_parts(run.forward, self.steps, self.lengths, one_width=self.one_width)
+            return state_parts(
+                run.forward,
+                self.steps,
+                self.lengths,
+                initial_state=self.begin,
+                one_width=self.one_width,
+            )
         return two_way_parts(run.forward, run.backward, self.steps, self.lengths, run.n_jobs)
 
     def beside(self, rows: Array, states: Array) -> Array:
