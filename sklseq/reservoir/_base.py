@@ -278,7 +278,9 @@ class PoolingESN(BaseESN):
         """The features of the rows of X; of steps with these states before the first ones."""
         run = self._state_features()
         if self._per_step:
-            return StepFeatures(run, X.steps, X.lengths, one_width=not training, begin=begin)
+            return StepFeatures(
+                run, X.steps, X.lengths, one_width=not training, initial_state=begin
+            )
         pooling = Pooling(self.pooling, self.washout, self.n_slices)
         check_washout(X.lengths, pooling.washout, pooling.n_slices)
         sequences = np.split(X.steps, X.starts[1:])

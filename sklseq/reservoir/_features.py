@@ -132,7 +132,7 @@ class StepFeatures(FeatureSource):
     """Features whose rows are steps: states are computed anew each time.
 
     With `one_width`, as of `state_parts`; training, which sees all sequences at once, does without.
-    `begin` has the states before the first steps, of one direction; None is zero.
+    `initial_state` has those before the first steps, of one direction; None is zero.
     """
 
     def __init__(
@@ -141,10 +141,10 @@ class StepFeatures(FeatureSource):
         steps: Array,
         lengths: NDArray[np.int64],
         one_width: bool = True,
-        begin: Array | None = None,
+        initial_state: Array | None = None,
     ):
         self.run, self.steps, self.lengths, self.one_width = run, steps, lengths, one_width
-        self.begin = begin
+        self.initial_state = initial_state
         self.n_rows, self.n_features, self.n_jobs = len(steps), run.n_features, run.n_jobs
         self.dtype = run.forward[0].dtype
 
@@ -157,7 +157,7 @@ class StepFeatures(FeatureSource):
                 run.forward,
                 self.steps,
                 self.lengths,
-                initial_state=self.begin,
+                initial_state=self.initial_state,
                 one_width=self.one_width,
             )
         return two_way_parts(run.forward, run.backward, self.steps, self.lengths, run.n_jobs)
