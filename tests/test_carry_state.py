@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from damaged_states import damaged_states
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone, is_classifier
@@ -159,6 +160,28 @@ def test_more_training_moves_the_end_and_predictions_do_not(cls):
     whole = model.set_params(carry_state=False).predict(X[30:])
     model.set_params(carry_state=True)
     np.testing.assert_allclose(model.predict(X[50:]), whole[20:], rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("cls", "setting"),
+    [(RecurrentClassifier, {"cell": "clockwork", "hidden_size": 4}), (ESNRegressor, {})],
+)
+def test_damaged_ends_are_refused_or_work(cls, setting):
+    X, y = series()
+    model = quick(cls, carry_state=True, **setting).fit(X, targets(cls, y))
+    state = model.__getstate__()
+    ends = {"_end_states": state["_end_states"]}
+    refused = 0
+    for what, damaged in damaged_states(ends, 40):
+        other = cls.__new__(cls)
+        try:
+            other.__setstate__(state | damaged)
+            other.predict(X)
+        except ValueError:
+            refused += 1
+        except Exception as error:
+            raise AssertionError(what) from error
+    assert refused > 10
 
 
 def test_steps_after_an_end_need_no_washout():

@@ -81,5 +81,5 @@ def check_end_states(model: Any) -> None:
     if not n or shapes != [(n, *part.shape[1:]) for part in parts]:
         raise ValueError("the states at the end of its training series are not its network's.")
     for end, part in zip(ends, parts, strict=True):
-        if (end.dtype.kind == "f") != part.is_floating_point():
+        if end.dtype.kind not in ("f" if part.is_floating_point() else "iu"):
             raise ValueError("the states at the end of its training series have another type.")
