@@ -56,6 +56,7 @@ class EpochReporter(Callback):
                 "module_": deepcopy(net.module_).eval(),
                 "n_iter_": net.epoch,
                 "loss_curve_": self.owner.loss_curve_ + net.losses["train"],
+                "carry_state": False,  # training series are scored from their starts
             }
 
         return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
