@@ -48,6 +48,7 @@ _ESTIMATORS = {
         "ReNetClassifier",
         "ReNetRegressor",
         "RecurrentClassifier",
+        "RecurrentLanguageModel",
         "RecurrentRegressor",
         "RecurrentTransformer",
     ),

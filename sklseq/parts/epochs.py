@@ -19,13 +19,13 @@ __all__ = ["EpochReporter", "check_callbacks", "n_epochs", "warn_if_unfinished"]
 _LEAST_EPOCHS = 30
 
 
-def n_epochs(model: Any, rows: Rows, least_steps: int) -> int:
-    """Passes over the data; of "auto" 30, or as many as make the least number of steps."""
+def n_epochs(model: Any, rows: Rows, least_steps: int, least_epochs: int = _LEAST_EPOCHS) -> int:
+    """Passes over the data; of "auto" the least number, or as many as make that of steps."""
     if model.max_epochs != "auto":
         return int(model.max_epochs)
     if model.solver == "lbfgs":
-        return _LEAST_EPOCHS
-    return max(_LEAST_EPOCHS, math.ceil(least_steps / rows.n_batches(model.batch_size)))
+        return least_epochs
+    return max(least_epochs, math.ceil(least_steps / rows.n_batches(model.batch_size)))
 
 
 class EpochReporter(Callback):

@@ -7,6 +7,7 @@ from sklseq.recurrent._classifiers import (
     RecurrentClassifier,
     RNNClassifier,
 )
+from sklseq.recurrent._language_model import RecurrentLanguageModel
 from sklseq.recurrent._regressors import (
     GRURegressor,
     LSTMRegressor,
@@ -26,6 +27,7 @@ __all__ = [
     "ReNetClassifier",
     "ReNetRegressor",
     "RecurrentClassifier",
+    "RecurrentLanguageModel",
     "RecurrentRegressor",
     "RecurrentTransformer",
     "Stream",
