@@ -47,7 +47,7 @@ def _nrmse84(n_train: int, units: int, seed: int) -> float:
         spectral_radius=0.79 / 0.9,
         leak_rate=0.44 * 0.9,
         feedback_scaling=0.56,
-        standardize=False,
+        scaling=None,
         bias_scaling=0.2,
         washout=1000,
         alpha=1e-16,  # of what the triangle (solver="qr") can tell apart, the default here

@@ -151,7 +151,7 @@ def speed(quick: bool, data: Path | None) -> Rows:
 ROWS: dict[str, Callable[..., Rows]] = {
     "g2p_64": partial(g2p, G2P_64, 32),
     "g2p_256": partial(g2p, G2P_256, 24.4),
-    "scan_simple": partial(scan, "simple", 99.5),
+    "scan_simple": partial(scan, "simple", 99.5, dropout=0.0, max_epochs=60),
     "scan_length": partial(scan, "length", None),
     "scan_jump": partial(scan, "jump", None),
     "scan_relative": partial(

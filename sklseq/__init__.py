@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 _SUBPACKAGES = (
     "autoencoder",
     "datasets",
+    "forecasting",
     "generative",
     "inspection",
     "metrics",
@@ -27,6 +28,13 @@ _ESTIMATORS = {
         "DenoisingAutoencoder",
         "SequenceAutoencoder",
         "SparseAutoencoder",
+    ),
+    "forecasting": (
+        "BlendForecaster",
+        "SeasonalNaive",
+        "ThetaForecaster",
+        "TransformedForecaster",
+        "WindowRegressor",
     ),
     "generative": (
         "AAE",

@@ -70,7 +70,7 @@ def test_a_value_too_large_for_the_type_is_named_with_its_limit(cls, value):
                 and hasattr(model, "feature_scale_")
             ):
                 continue  # learns the scale in double precision
-            with pytest.raises(ValueError, match=r"(row|sequence|image|tree) 3,.*limit is \d"):
+            with pytest.raises(ValueError, match=r"(row|sequence|step|image|tree) 3,.*limit is \d"):
                 getattr(deepcopy(model), method)(large, *args, **more)
 
 
@@ -109,7 +109,7 @@ def test_exogenous_values_too_large_are_named():
     series, exogenous = np.sin(np.arange(50.0)), np.ones((50, 1))
     exogenous[3] = np.inf
     with pytest.raises(ValueError, match=r"exogenous contains infinity: sequence 3.*limit"):
-        ESNForecaster().fit(series[:, None], exogenous=exogenous)
+        ESNForecaster(target="sequence").fit(series[:, None], exogenous=exogenous)
 
 
 # -- weights -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Metrics and scorers for values per step, sequences of symbols, and samples of generators.
+"""Metrics and scorers for values per step, symbols, forecasts, and samples of generators.
 
 `flatten_steps` and `flatten_nodes` give scikit-learn's reports what they take.
 
@@ -13,6 +13,14 @@ from sklseq.metrics._classification import (
 )
 from sklseq.metrics._edit_distance import edit_distance, edit_distance_rate, exact_match_score
 from sklseq.metrics._flatten import flatten_nodes, flatten_steps
+from sklseq.metrics._forecasts import (
+    crps_samples,
+    interval_coverage,
+    mean_absolute_scaled_error,
+    normalized_root_mean_squared_error,
+    symmetric_mean_absolute_percentage_error,
+    valid_prediction_time,
+)
 from sklseq.metrics._generation import (
     classifier_two_sample_score,
     density_coverage,
@@ -54,6 +62,7 @@ __all__ = [
     "chrf",
     "chrf_score",
     "classifier_two_sample_score",
+    "crps_samples",
     "density_coverage",
     "edit_distance",
     "edit_distance_rate",
@@ -62,9 +71,11 @@ __all__ = [
     "exact_match_score",
     "flatten_nodes",
     "flatten_steps",
+    "interval_coverage",
     "masked_r2",
     "masked_r2_score",
     "maximum_mean_discrepancy",
+    "mean_absolute_scaled_error",
     "nearer_to_train_share",
     "neg_classifier_two_sample",
     "neg_edit_distance_rate",
@@ -72,6 +83,7 @@ __all__ = [
     "neg_maximum_mean_discrepancy",
     "neg_perplexity",
     "neg_sliced_wasserstein",
+    "normalized_root_mean_squared_error",
     "register_scorers",
     "sample_coverage",
     "sequence_accuracy",
@@ -84,5 +96,7 @@ __all__ = [
     "step_f1_macro",
     "step_f1_score",
     "step_f1_weighted",
+    "symmetric_mean_absolute_percentage_error",
     "train_synthetic_test_real_score",
+    "valid_prediction_time",
 ]

@@ -16,16 +16,22 @@ from sklseq.training.rows.batch import Rows
 __all__ = ["EpochReporter", "check_callbacks", "n_epochs", "warn_if_unfinished"]
 
 # Of max_epochs="auto".
-_LEAST_EPOCHS = 30
+_EPOCHS = 30
 
 
-def n_epochs(model: Any, rows: Rows, least_steps: int, least_epochs: int = _LEAST_EPOCHS) -> int:
-    """Passes over the data; of "auto" the least number, or as many as make that of steps."""
+def n_epochs(model: Any, rows: Rows, least_steps: int, most_steps: float = math.inf) -> int:
+    """Passes over the data; of "auto" 30, or as many as make the least or the most steps.
+
+    The more rows there are, the fewer passes it takes to see as much: what is learned goes by the
+    number of steps.
+    """
     if model.max_epochs != "auto":
         return int(model.max_epochs)
     if model.solver == "lbfgs":
-        return least_epochs
-    return max(least_epochs, math.ceil(least_steps / rows.n_batches(model.batch_size)))
+        return _EPOCHS
+    n_batches = rows.n_batches(model.batch_size)
+    most = max(most_steps / n_batches, 1)
+    return math.ceil(min(max(_EPOCHS, least_steps / n_batches), most))
 
 
 class EpochReporter(Callback):

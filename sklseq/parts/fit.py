@@ -180,8 +180,7 @@ class NeuralEstimator(Estimator):
         the estimator as it was before.
         """
         fresh = not (self.__sklearn_is_fitted__() and (partial or self.warm_start))
-        auto = isinstance(self.max_epochs, str)
-        n_epochs = 1 if partial else None if auto else int(self.max_epochs)
+        n_epochs = 1 if partial else None if self.max_epochs == "auto" else int(self.max_epochs)
         beside = {} if context is None else {"context": context}
         with self._fitting(X, y, n_epochs=n_epochs, sample_weight=sample_weight, **beside) as fit:
             validation = validation or Validation()
@@ -201,6 +200,8 @@ class NeuralEstimator(Estimator):
             if fresh:
                 with torch.no_grad():
                     self._initialize(module, train)
+            if fresh or not partial:
+                self._begin(module, train)
             trainer = self._trainer(fit, train, partial)
             objective, train = self._training_objective(), self._training_rows(train)
             result = trainer.run(module, objective, train, held_out, self._optimizer_state)
@@ -247,6 +248,9 @@ class NeuralEstimator(Estimator):
 
     def _initialize(self, module: Any, rows: Any) -> None:
         """Set what a new module takes from its training rows; called without gradients."""
+
+    def _begin(self, module: Any, rows: Any) -> None:
+        """Set anew what goes along with training: in `fit`, and the first call of `partial_fit`."""
 
     def _phases(self) -> list[Phase]:
         """Parts that are trained against each other, each by its own loss; none by default."""

@@ -63,8 +63,8 @@ class GapParameters:
         "What NaN in numeric X is: an 'error', or, with 'mask', a value that was not observed. The "
         "network then reads the last observed value of the sequence in its place, the mean before "
         "the first, and two more inputs for each feature: whether it is observed, and how long "
-        "ago it was (Che et al. 2018). With target='sequence', steps of NaN alone at the end of a "
-        "sequence are padding, and are not read.",
+        "ago it was (Che et al. 2018). With target='sequence', steps at the end of a sequence "
+        "without any value, whether they have a time or not, are padding, and are not read.",
         choice("error", "mask"),
     )
     time_feature: Any = param(
@@ -134,17 +134,17 @@ def read_with_gaps(
             f"missing={model.missing!r} and time_feature={source!r} are for numeric steps, but X "
             "holds symbols: set them to 'error' and None."
         )
-    steps = sequences.steps
-    padding = np.isnan(steps).all(axis=1)
+    values = sequences.steps
     if in_index:
         times, dates = times_of_index(X, sequences, model._per_step)
-        steps = np.column_stack([steps, times])
+        sequences = sequences.with_steps(np.column_stack([values, times]))
     elif source is not None:
         column = position_of_times(source, model, sequences)
-        steps = np.column_stack([np.delete(steps, column, axis=1), steps[:, column]])
-    sequences = sequences.with_steps(steps)
-    if masked and not model._per_step:
-        sequences = _without_padding(sequences, padding)
+        times, values = values[:, column], np.delete(values, column, axis=1)
+        sequences = sequences.with_steps(np.column_stack([values, times]))
+    if masked and not model._per_step and values.shape[1]:
+        # Whether padding has times or not.
+        sequences = _without_padding(sequences, np.isnan(values).all(axis=1))
     if source is not None:
         _check_times_of(sequences)
     gaps = {"missing": model.missing, "time_feature": source, "column": column, "dates": dates}

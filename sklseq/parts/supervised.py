@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import attribute, estimator
+from sklseq.base import attribute, estimator, same
 from sklseq.base.index import check_index
 from sklseq.base.target_rows import read_weights
 from sklseq.base.targets import (
@@ -21,9 +21,20 @@ from sklseq.base.targets import (
     read_values,
     score_labels,
     score_values,
-    weighted_scale,
 )
+from sklseq.nn.layers.losses import Loss, make_loss
 from sklseq.parts.fit import NeuralEstimator
+from sklseq.parts.losses import (
+    LOSS_STORED,
+    LossParameters,
+    check_counts,
+    check_loss_learned,
+    fitted_loss,
+    learn_loss,
+    nearest_to_median,
+    refuse_std,
+    target_unit,
+)
 from sklseq.parts.teacher_forcing import training_inputs
 from sklseq.training.rows.batch import Batch, Targets, mean_loss
 
@@ -191,17 +202,26 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
 @estimator
 class NeuralRegressor(RegressorMixin, NeuralEstimator):
-    """Linear output of a network, trained by squared error; comes first in the bases."""
+    """Real values by the outputs of a network and a loss; comes first in the bases."""
+
+    loss: str = same(LossParameters, "loss")
+    quantile: Any = same(LossParameters, "quantile")
 
     _attributes = {
         "target_mean_": attribute(
             "ndarray of shape (n_outputs,)",
-            "Mean of y; the network is trained on y centered and scaled to unit variance.",
+            "Center of y, which the network is trained on centered and scaled: its mean; with the "
+            "losses 'absolute_error', 'huber', 'quantile' and 'student_t' the median, with "
+            "'poisson' 0.",
         ),
-        "target_scale_": attribute("ndarray of shape (n_outputs,)", "Standard deviation of y."),
+        "target_scale_": attribute(
+            "ndarray of shape (n_outputs,)",
+            "Scale of y: its standard deviation; around a median that of a normal distribution "
+            "with the first and last tenth of y, with 'poisson' the mean.",
+        ),
     }
 
-    _stored = {"_n_target_dims": "int"}
+    _stored = {"_n_target_dims": "int"} | LOSS_STORED
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
         target_mean_: NDArray[np.float64]
@@ -231,27 +251,36 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
     def _read_targets(
         self, y: Any, data: Any, weights: NDArray[np.float64], fresh: bool, **known: Any
     ) -> Targets:
-        values, weights, n_dims = read_values(y, self._target_rows(data), weights)
+        rows = self._target_rows(data)
+        values, weights, n_dims = read_values(y, rows, weights)
         if fresh:
-            self.target_mean_, self.target_scale_ = weighted_scale(values, weights)
+            learn_loss(self)
+        loss = self._loss_as_fitted()
+        check_counts(loss, values, weights, rows)
+        if fresh:
+            self.target_mean_, self.target_scale_ = target_unit(loss, values, weights)
             self._n_target_dims = n_dims
         n_outputs = len(self.target_mean_)
         if values.shape[1] != n_outputs:
             raise ValueError(
                 f"y has {values.shape[1]} outputs, but this estimator was fitted on {n_outputs}."
             )
-        return Targets(weights, (values - self.target_mean_) / self.target_scale_, n_outputs)
+        values = (values - self.target_mean_) / self.target_scale_
+        return Targets(weights, values, n_outputs * loss.n_parameters)
 
     def _objective(self, module: nn.Module, batch: Batch) -> Tensor:
         outputs = module(*training_inputs(self, module, batch))
-        return mean_loss((outputs - batch.target).square(), batch)
+        return mean_loss(fitted_loss(self).losses(outputs, batch.target), batch)
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predicted values.
 
         Parameters
         ----------
         X : as in `fit`
+        return_std : bool, default=False
+            Whether to give the standard deviation of each prediction, too, with ``loss="gaussian"``
+            and ``"student_t"``.
 
         Returns
         -------
@@ -260,15 +289,52 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
             ``(n_sequences, n_steps, n_outputs)``, without the first axis for one series, or an
             object array of them for ragged X; with ``target="pixel"`` as y of `fit`. With
             ``target="node"`` an object array: for each tree nested tuples ``(value, child, ...)``
-            in its shape; for parent arrays and sequences an array of values.
+            in its shape; for parent arrays and sequences an array of values. Of several levels of
+            `quantile` there is a last axis of them. With `return_std` a tuple of two such arrays.
         """
-        data = self._read_fitted(X)
-        return self._restore(data, self._unscaled(self._run("forward", data)))
+        return self._given(self._read_fitted(X), return_std)
+
+    def _given(self, data: Any, return_std: bool) -> Any:
+        """What `predict` gives for what was read."""
+        if return_std:
+            refuse_std(fitted_loss(self), vars(self).get("_fitted_loss", "squared_error"))
+        outputs = self._run("forward", data)
+        values = self._restore(data, self._unscaled(outputs))
+        return (values, self._restore(data, self._std(outputs))) if return_std else values
 
     def _unscaled(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """Outputs in the units and with the dimensions of y, in double precision."""
-        values = outputs * self.target_scale_ + self.target_mean_
+        """What is predicted by outputs, in the units and with the dimensions of y."""
+        values = fitted_loss(self).predicted(outputs)
+        if values.ndim > 2:  # of several levels
+            values = values * self.target_scale_[:, None] + self.target_mean_[:, None]
+        else:
+            values = values * self.target_scale_ + self.target_mean_
         return values[:, 0] if self._n_target_dims == 1 else values
+
+    def _std(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Standard deviation of y around predictions."""
+        std = fitted_loss(self).std(outputs) * self.target_scale_
+        return std[:, 0] if self._n_target_dims == 1 else std
+
+    def _loss_as_fitted(self) -> Loss:
+        """The loss that training goes on with, which must be that of the first fit."""
+        known = vars(self)
+        self._check_as_fitted("loss", known.get("_fitted_loss", "squared_error"))
+        levels = known.get("_fitted_quantile")
+        given = self.quantile
+        if (tuple(map(float, given)) if np.iterable(given) else given) != levels:
+            self._check_as_fitted("quantile", levels)
+        return fitted_loss(self)
+
+    def _sizes(self, state: dict[str, Any]) -> dict[str, int]:
+        sizes = super()._sizes(state)
+        name, levels = state.get("_fitted_loss", "squared_error"), state.get("_fitted_quantile")
+        n_parameters = make_loss(name, levels).n_parameters
+        return sizes | {"n_outputs": sizes["n_outputs"] // n_parameters}
+
+    def _check_learned(self) -> None:
+        super()._check_learned()
+        check_loss_learned(self)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Coefficient of determination of ``predict(X)``; over all rows that have a target.
@@ -287,5 +353,6 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         check_index(X, self._per_step, y=y, sample_weight=sample_weight)
         data = self._read_fitted(X)
         predicted = self._unscaled(self._run("forward", data))
+        predicted = nearest_to_median(fitted_loss(self), predicted)
         rows = self._target_rows(data)
         return score_values(y, predicted, rows, read_weights(sample_weight, rows))

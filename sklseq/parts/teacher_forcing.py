@@ -32,7 +32,8 @@ class TeacherForcingParameters:
     teacher_forcing_schedule: str = param(
         "constant",
         "How the probability comes to `teacher_forcing`: 'constant' from the start, from 1 "
-        "'linear' over the epochs of training, or as an 'inverse_sigmoid'.",
+        "'linear' over the epochs of training, or as an 'inverse_sigmoid'. Each `fit` goes through "
+        "the schedule; calls of `partial_fit` do over `max_epochs` of them.",
         choice("constant", "linear", "inverse_sigmoid"),
     )
 
@@ -69,7 +70,8 @@ def forced_probability(model: Any, module: Any, batch: Batch) -> float:
 
 
 def set_length_of_training(model: Any, module: Any, rows: Rows) -> None:
-    """Tell a new module for how many rows the schedule runs."""
+    """Let the schedule begin, and tell the module for how many rows it runs."""
+    module.rows_seen.zero_()
     module.all_rows.fill_(len(rows) * model._n_epochs(rows))
 
 

@@ -7,6 +7,7 @@ from sklseq.recurrent._classifiers import (
     RecurrentClassifier,
     RNNClassifier,
 )
+from sklseq.recurrent._forecaster import RecurrentForecaster
 from sklseq.recurrent._language_model import RecurrentLanguageModel
 from sklseq.recurrent._regressors import (
     GRURegressor,
@@ -27,6 +28,7 @@ __all__ = [
     "ReNetClassifier",
     "ReNetRegressor",
     "RecurrentClassifier",
+    "RecurrentForecaster",
     "RecurrentLanguageModel",
     "RecurrentRegressor",
     "RecurrentTransformer",

@@ -60,6 +60,7 @@ from sklseq.recurrent._architecture import (
 from sklseq.recurrent._feedback import FEEDBACK_CELL, feedback_settings, recurrent_network
 from sklseq.recurrent._long_series import LongSeriesParameters, check_truncation
 from sklseq.recurrent._regularization import RegularizationParameters, with_penalties
+from sklseq.recurrent._without_effect import warn_of_no_effect
 from sklseq.training.engine import Objective
 from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.sequences import SequenceRows
@@ -350,12 +351,15 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         return module
 
     def _initialize(self, module: Any, rows: SequenceRows) -> None:
+        warn_of_no_effect(self)
         start_weights(self, module, int(rows.lengths.max()))
         left_out = self.__dict__.pop("_vectors_left_out", False)
         if self.embedding is not None:
             start_from(self.embedding, self.vocabulary_, module.embedding.weight)
         elif left_out and module.embedding is not None:
             warn_of_left_out(type(self).__name__)
+
+    def _begin(self, module: Any, rows: SequenceRows) -> None:
         if getattr(module, "feeds_back", False):
             set_length_of_training(self, module, rows)
 

@@ -62,7 +62,8 @@ def feedback_settings(model: Any, settings: dict[str, Any]) -> dict[str, Any]:
         )
     for field in fields(model):
         value = getattr(model, field.name)
-        if field.name not in _TAKEN and differ(value, field.default):
+        no_options = field.name == "cell_options" and not value
+        if field.name not in _TAKEN and not no_options and differ(value, field.default):
             raise ValueError(
                 f"{name} has none of what {field.name}={value!r} asks for: leave it at "
                 f"{field.default!r}, or take another cell."

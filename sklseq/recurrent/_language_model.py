@@ -32,8 +32,8 @@ from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["RecurrentLanguageModel"]
 
-# Of max_epochs="auto": the least numbers of training steps and of epochs.
-_STEPS, _EPOCHS = 1000, 10
+# Of max_epochs="auto": the least and the largest number of training steps.
+_STEPS = 1000, 3000
 
 
 def _gives_probabilities(model: Any) -> bool:
@@ -109,8 +109,8 @@ class RecurrentLanguageModel(BaseRecurrent):
     learning_rate: float = other_default(BaseRecurrent, "learning_rate", 5e-3)
     max_epochs: Any = param(
         "auto",
-        "Passes over the training data. 'auto' takes 10, or as many as make 1000 training steps "
-        "where these are more.",
+        "Passes over the training data. 'auto' takes 30, or as many as make 1000 training steps "
+        "where these are more, or 3000 where these are fewer.",
         integer(1),
         choice("auto"),
     )
@@ -269,7 +269,7 @@ class RecurrentLanguageModel(BaseRecurrent):
         return rows.in_pieces(max(self.tbptt_steps, share))
 
     def _n_epochs(self, rows: Rows) -> int:
-        return n_epochs(self, self._training_rows(rows), _STEPS, _EPOCHS)
+        return n_epochs(self, self._training_rows(rows), *_STEPS)
 
     def _initialize(self, module: Any, rows: SequenceRows) -> None:
         super()._initialize(module, rows)

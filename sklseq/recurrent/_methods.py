@@ -12,6 +12,7 @@ from sklseq._compat.sklearn import fit_context
 from sklseq.base.index import check_index
 from sklseq.base.target_rows import read_weights
 from sklseq.base.targets import check_partial_classes, score_labels, score_values
+from sklseq.parts.losses import fitted_loss, nearest_to_median
 from sklseq.parts.supervised import NeuralClassifier, NeuralRegressor
 
 __all__ = ["CLASSIFIER_METHODS", "REGRESSOR_METHODS"]
@@ -142,22 +143,26 @@ class _Regressor(NeuralRegressor):
         """
         return self._fit(X, y, sample_weight, partial=True, context=context)
 
-    def predict(self, X: Any, *, context: Any = None) -> NDArray[Any]:
+    def predict(self, X: Any, return_std: bool = False, *, context: Any = None) -> Any:
         """Predicted values.
 
         Parameters
         ----------
         X, context : as in `fit`
+        return_std : bool, default=False
+            Whether to give the standard deviation of each prediction, too, with ``loss="gaussian"``
+            and ``"student_t"``.
 
         Returns
         -------
         ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
             With ``target="step"``: ``(n_sequences, n_steps)`` or ``(n_sequences, n_steps,
             n_outputs)``, without the first axis for one series, or an object array of them for
-            ragged X.
+            ragged X. Of several levels of `quantile` there is a last axis of them. With
+            `return_std` a tuple of two such arrays.
         """
         data = self._with_context(self._read_fitted(X), context, X, False)
-        return self._restore(data, self._unscaled(self._run("forward", data)))
+        return self._given(data, return_std)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, *, context: Any = None) -> float:
         """Coefficient of determination of `predict`; over all rows that have a target.
@@ -177,6 +182,7 @@ class _Regressor(NeuralRegressor):
         check_index(X, self._per_step, y=y, sample_weight=sample_weight)
         data = self._with_context(self._read_fitted(X), context, X, False)
         predicted = self._unscaled(self._run("forward", data))
+        predicted = nearest_to_median(fitted_loss(self), predicted)
         rows = self._target_rows(data)
         return score_values(y, predicted, rows, read_weights(sample_weight, rows))
 

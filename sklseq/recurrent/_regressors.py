@@ -22,7 +22,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
     """Predict real values of sequences, or of their steps, by a recurrent network of any cell.
 
     Sequences may differ in length; no padding enters a result. The network is trained to
-    minimize the squared error of y scaled to unit variance.
+    minimize `loss`, by default the squared error of y scaled to unit variance.
 
     References
     ----------
@@ -99,6 +99,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
         equivalent, weights = esn.recurrent_equivalent()
         # What would give another network, or feed it other steps.
         equivalent |= {"missing": "error", "time_feature": None, "zoneout": 0.0}
+        equivalent |= {"loss": "squared_error", "quantile": None}
         equivalent |= plain_architecture() | {"warm_start": True}
         other = [k for k, value in equivalent.items() if differ(params.get(k, value), value)]
         if other:

@@ -311,8 +311,8 @@ class ReNetClassifier(NeuralClassifier, BaseReNet):
 class ReNetRegressor(NeuralRegressor, BaseReNet):
     """Predict real values of images, or of their pixels, by recurrence along columns and rows.
 
-    As `ReNetClassifier` [1]_; the network is trained to minimize the squared error of y scaled to
-    unit variance.
+    As `ReNetClassifier` [1]_; the network is trained to minimize `loss`, by default the squared
+    error of y scaled to unit variance.
 
     References
     ----------

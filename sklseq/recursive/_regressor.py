@@ -15,8 +15,8 @@ __all__ = ["RecursiveRegressor"]
 class RecursiveRegressor(NeuralRegressor, SupervisedRecursive):
     """Predict real values of trees, of their nodes, or of pairs of trees by a recursive network.
 
-    Trees are read as by `RecursiveClassifier`. The network is trained to minimize the squared
-    error of y scaled to unit variance.
+    Trees are read as by `RecursiveClassifier`. The network is trained to minimize `loss`, by
+    default the squared error of y scaled to unit variance.
 
     References
     ----------
@@ -36,5 +36,4 @@ class RecursiveRegressor(NeuralRegressor, SupervisedRecursive):
     """
 
     def _explained(self, whole: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-        values = outputs * self.target_scale_
-        return values[:, 0] if self._n_target_dims == 1 else values
+        return self._unscaled(outputs)

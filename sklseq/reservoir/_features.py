@@ -135,9 +135,15 @@ class StepFeatures(FeatureSource):
     """
 
     def __init__(
-        self, run: StateFeatures, steps: Array, lengths: NDArray[np.int64], one_width: bool = True
+        self,
+        run: StateFeatures,
+        steps: Array,
+        lengths: NDArray[np.int64],
+        one_width: bool = True,
+        initial_state: Array | None = None,
     ):
         self.run, self.steps, self.lengths, self.one_width = run, steps, lengths, one_width
+        self.initial_state = initial_state
         self.n_rows, self.n_features, self.n_jobs = len(steps), run.n_features, run.n_jobs
         self.dtype = run.forward[0].dtype
 
@@ -146,7 +152,13 @@ class StepFeatures(FeatureSource):
         """Parts of the run; cut when they are first asked for."""
         run = self.run
         if run.backward is None:
-            return state_parts(run.forward, self.steps, self.lengths, one_width=self.one_width)
+            return state_parts(
+                run.forward,
+                self.steps,
+                self.lengths,
+                initial_state=self.initial_state,
+                one_width=self.one_width,
+            )
         return two_way_parts(run.forward, run.backward, self.steps, self.lengths, run.n_jobs)
 
     def beside(self, rows: Array, states: Array) -> Array:

@@ -8,9 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sklseq.base.exogenous import without_first, without_last
-from sklseq.data import Sequences
-from sklseq.nn.reservoir import Reservoir, final_states, free_run
+from sklseq.base.exogenous import first_steps
+from sklseq.nn.reservoir import Reservoir, free_run
+from sklseq.parts.forecasting.series import Series
 from sklseq.reservoir._features import StateFeatures, StepFeatures
 
 __all__ = ["OutputFeedback", "teacher_forcing"]
@@ -19,14 +19,20 @@ Array = NDArray[Any]
 Lengths = NDArray[np.int64]
 
 
-def teacher_forcing(series: Sequences, exogenous: Array) -> tuple[Array, Array]:
-    """What drives the network at each step but the last, and the step after it.
+def teacher_forcing(series: Series, last: Array | None = None) -> tuple[Array, Lengths]:
+    """What drives the network at each step, and how many steps of each series there are.
 
-    `exogenous` has a row for each step of the series; that of the next step comes in beside its
-    value: ``(n_rows, n_exogenous + n_features)``.
+    The value of the step before, beside the exogenous inputs of the step to be predicted:
+    ``(n_rows, n_exogenous + n_features)``. A series begins after `last` values, or, without, with
+    its own first one, which is then not predicted.
     """
-    now, following = without_last(series.lengths), without_first(series.lengths)
-    return np.hstack([exogenous[following], series.steps[now]]), series.steps[following]
+    before = np.empty_like(series.steps)
+    before[1:] = series.steps[:-1]
+    first = first_steps(series.lengths, 1)
+    if last is not None:
+        before[first] = last
+        return np.hstack([series.exogenous, before]), series.lengths
+    return np.hstack([series.exogenous[~first], before[~first]]), series.lengths - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,26 +54,48 @@ class OutputFeedback:
         first = replace(first, input_weights=inputs, feedback_weights=None)
         return cls(features.forward, replace(features, forward=[first, *others]))
 
-    def forced(self, drive: Array, lengths: Lengths, training: bool = False) -> StepFeatures:
-        """Features of the steps of series that are driven by a teacher."""
-        return StepFeatures(self.run, drive, lengths[lengths > 0], one_width=not training)
+    def forced(self, drive: Array, lengths: Lengths) -> StepFeatures:
+        """Features of the steps of training series that are driven by a teacher."""
+        return StepFeatures(self.run, drive, lengths[lengths > 0], one_width=False)
 
-    def final_states(self, drive: Array, lengths: Lengths) -> Array:
-        """States after the last step; zero for a series without one."""
-        states = np.zeros((len(lengths), self.run.n_units), dtype=drive.dtype)
-        some = lengths > 0
-        if some.any():
-            layers, n_jobs = self.run.forward, self.run.n_jobs
-            # The run that goes on from here is not rounded in one way in any company either.
-            states[some] = final_states(
-                layers, drive, lengths[some], one_width=False, n_jobs=n_jobs
-            )
-        return states
+    def advanced(
+        self,
+        drive: Array,
+        lengths: Lengths,
+        states: Array | None,
+        predict: Callable[[Array], Array],
+        n_outputs: int,
+    ) -> tuple[Array, Array]:
+        """States ``(n_series, units)`` after driven steps, and what a readout says at each.
+
+        They begin from `states`, or zero. Those of a series without steps stay.
+        """
+        n_units, some = self.run.n_units, lengths > 0
+        if states is None:
+            states = np.zeros((len(lengths), n_units), dtype=drive.dtype)
+        states, predicted = states.copy(), np.empty((len(drive), n_outputs))
+        if not some.any():
+            return states, predicted
+        series_at = np.full(len(drive), -1)
+        series_at[np.cumsum(lengths)[some] - 1] = np.flatnonzero(some)
+        start = states[some]
+
+        def update(_: None, rows: Array, features: Array) -> None:
+            predicted[rows] = predict(features)
+            which = series_at[rows]
+            states[which[which >= 0]] = features[which >= 0, :n_units]
+
+        StepFeatures(self.run, drive, lengths[some], initial_state=start).fold(update)
+        return states, predicted
 
     def free(
-        self, predict: Callable[[Array], Array], states: Array, last: Array, exogenous: Array
+        self,
+        predict: Callable[[int, Array], Array],
+        states: Array,
+        last: Array,
+        exogenous: Array,
     ) -> Array:
-        """Outputs ``(n_series, n_steps, n_features)`` of the readout `predict`.
+        """Outputs ``(n_series, n_steps, n_features)`` of a readout, ``predict(step, features)``.
 
         The run starts from states ``(n_series, units)``, with the values `last` fed back into the
         first step, and takes exogenous inputs ``(n_series, n_steps, n_exogenous)``.
@@ -76,7 +104,7 @@ class OutputFeedback:
 
         def readout(x: Array) -> Array:
             nonlocal t, y
-            y = predict(self.run.beside(np.hstack([exogenous[:, t], y]), x))
+            y = predict(t, self.run.beside(np.hstack([exogenous[:, t], y]), x))
             t += 1
             return y
 

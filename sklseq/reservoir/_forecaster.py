@@ -6,30 +6,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import fit_context
 from sklseq.base import attribute, estimator, other_default, param, real, same
-from sklseq.base.exogenous import (
-    check_exogenous_names,
-    first_steps,
-    forecast_layout,
-    names_of,
-    read_exogenous,
-    without_first,
-)
+from sklseq.base.exogenous import first_steps
 from sklseq.base.hints import refuse_exogenous_as_y
-from sklseq.base.index import check_index
 from sklseq.base.randomness import draw_seed
 from sklseq.data import Sequences
 from sklseq.nn.reservoir import input_weights
+from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
+from sklseq.parts.forecasting.series import Series, State
 from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._feedback import OutputFeedback, teacher_forcing
 from sklseq.reservoir._layers import checked_scaling
 from sklseq.reservoir._predictor import ESNPredictor
 from sklseq.reservoir._readouts import RidgeReadout
-from sklseq.reservoir._scale import StepScale
+from sklseq.reservoir._scale import StepRange
 from sklseq.reservoir._shared_work import shared_slot
 from sklseq.reservoir._threads import one_blas_thread
 from sklseq.training.placement import resolve_device
@@ -40,7 +32,7 @@ Array = NDArray[Any]
 
 
 @estimator
-class ESNForecaster(BaseESN):
+class ESNForecaster(Forecaster, BaseESN):
     """Forecast series by an echo state network that is fed back its own output.
 
     In training the true value of each step is fed back (teacher forcing) and a linear readout
@@ -66,17 +58,11 @@ class ESNForecaster(BaseESN):
     ((100, 1), True)
     """
 
-    standardize: bool = param(
-        True,
-        "Whether the series and exogenous inputs are centered and scaled to unit variance inside, "
-        "by the mean and deviation of each feature over the steps of `fit`. Results are in the "
-        "units of the series; `feedback_scaling` and `feedback_noise` then count in deviations.",
-        "boolean",
-    )
     feedback_scaling: Any = param(
         0.25,
         "Factor on the weights of the series that is fed back, one for all features or one for "
-        "each. `input_scaling` is for exogenous inputs.",
+        "each; the network sees values as `scaling` leaves them. `input_scaling` is for exogenous "
+        "inputs.",
         real(0),
         "array-like",
     )
@@ -96,22 +82,16 @@ class ESNForecaster(BaseESN):
         ),
         "alpha_": attribute("float", "The ridge penalty used."),
         "intercept_": attribute("ndarray of shape (n_features,)", "Its intercepts."),
-        "n_exogenous_": attribute("int", "Number of exogenous inputs seen in `fit`."),
     }
 
     if TYPE_CHECKING:  # not an annotation at run time: it would become a parameter
         _learned: RidgeReadout
 
     _stored = {
-        "_layout": "str",
-        "_exogenous_names": "data",
-        "_end_states": "ndarray of shape (n_series, n_states)",
-        "_end_values": "ndarray of shape (n_series, n_features)",
         "_noise_seed": "int",
         "_n_noisy": "int",
         "_learned": RidgeReadout,
-        "_scale": StepScale,
-        "_exogenous_scale": StepScale,
+        "_range": StepRange,
     }
 
     def _n_inputs(self, state: dict[str, Any]) -> int:
@@ -119,40 +99,18 @@ class ESNForecaster(BaseESN):
 
     def _check_learned(self) -> None:
         super()._check_learned()
-        n_states = sum(layer.units for layer in self.layers_)
-        feedback = self.layers_[0].feedback_weights
-        widths = {self.coef_.shape[0], self._end_values.shape[1], self._n_step_features}
-        if feedback is None or widths != {feedback.shape[1]}:
+        feedback, state = self.layers_[0].feedback_weights, self._memory.state
+        if feedback is None or {self.coef_.shape[0], self._n_step_features} != {feedback.shape[1]}:
             raise ValueError("its feedback does not fit its outputs.")
-        if self._end_states.shape[1] != n_states or self.coef_.shape != self._learned.coef.shape:
+        n_states = sum(layer.units for layer in self.layers_)
+        shapes = {
+            "states": (len(self._memory), n_states),
+            "last": (len(self._memory), len(self.coef_)),
+        }
+        if {name: np.shape(values) for name, values in state.items()} != shapes:
             raise ValueError("its states do not fit its reservoir.")
-
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:
-        """Learn to predict each step of the series from those before.
-
-        Parameters
-        ----------
-        X : sequences
-            {{X: sequences}} {{X: one series}}
-        y : Ignored
-            Not used, present for API consistency.
-        exogenous : sequences or None, default=None
-            What is known from outside, one row for each step of X, in a container like X's; row t
-            helps to predict step t of X, so the first row is not used.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If X, `exogenous` or a parameter is not valid, or a series is not longer than the
-            washout; the estimator is then as it was before.
-        """
-        refuse_exogenous_as_y(y, type(self).__name__)
-        return self._fit(X, exogenous, fresh=True)
+        if self.coef_.shape != self._learned.coef.shape:
+            raise ValueError("its coefficients are not those of its readout.")
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any = None, exogenous: Any = None) -> Self:
@@ -171,142 +129,57 @@ class ESNForecaster(BaseESN):
         self
         """
         refuse_exogenous_as_y(y, type(self).__name__)
-        return self._fit(X, exogenous, fresh=not self.__sklearn_is_fitted__())
+        return self._fit_series(X, exogenous, None, fresh=not self.__sklearn_is_fitted__())
 
-    def _fit(self, X: Any, exogenous: Any, fresh: bool) -> Self:
-        with self._fitting(X, exogenous=exogenous), one_blas_thread():
-            check_index(X, True, exogenous=exogenous)
-            resolve_device(self.device)
-            series = self._read_steps(X, reset=fresh)
-            self._layout = forecast_layout(X, series)
-            if fresh:
-                found = read_exogenous(exogenous, series.lengths, self._layout, self.dtype)
-                outside, self._exogenous_names = found.steps, names_of(found)
-                self.n_exogenous_ = outside.shape[1]
-                self._scale = StepScale.of(series.steps, self.standardize)
-                self._exogenous_scale = StepScale.of(outside, self.standardize)
-                outside = self._exogenous_scale.apply(outside)
-                self._draw_layers(self.n_exogenous_)
-                self._draw_feedback(series.steps.shape[1])
-            else:
-                outside = self._known_exogenous(exogenous, series.lengths, self._layout)
-            series = series.with_steps(self._scale.apply(series.steps))
-            self._check_lengths(series.lengths)
-            lengths, feedback = series.lengths - 1, self._feedback()
-            drive, following = teacher_forcing(series, outside)
-            self._end_states = feedback.final_states(drive, lengths)
-            self._end_values = series.steps[np.cumsum(series.lengths) - 1]
-            if self.feedback_noise:
-                drive[:, self.n_exogenous_ :] += self._noise(drive)
-            ridge = RidgeReadout(self.alpha, self.solver, None if fresh else self._learned.sums)
-            data = drive, lengths, following, ridge.by_gcv
-            known = shared_slot(self, "sums", data) if fresh else None
-            source = feedback.forced(drive, lengths, training=True)
-            self._learned = ridge.fit(source, following, self._after_washout(lengths), known)
-            self.coef_, self.intercept_, self.alpha_ = ridge.coef, ridge.intercept, ridge.alpha_
-        return self
+    # -- the model -------------------------------------------------------------------------
 
-    def predict(self, X: Any, exogenous: Any = None) -> Array:
-        """Predict one step ahead.
+    def _read_numbers(self, X: Any, reset: bool) -> Sequences:
+        return self._read_steps(X, reset)
 
-        Parameters
-        ----------
-        X : sequences
-            As in `fit`.
-        exogenous : sequences or None, default=None
-            One row for each step of X and one for the step after the last.
-
-        Returns
-        -------
-        ndarray of shape (n_series, n_features) or (n_series,)
-            The step after the last of each series; 1-D if there is one feature. With
-            ``target="step"`` the step after each, in the container of X: row t is the prediction
-            of step t + 1.
-        """
-        check_is_fitted(self)
-        series, outside = self._read_known(X, exogenous, beyond=1)
-        following = outside[without_first(series.lengths + 1)]
-        predicted = self._predicted(np.hstack([following, series.steps]), series.lengths)
-        predicted = self._scale.undo(predicted)
-        if self._per_step:
-            return series.restore(predicted)
-        last = predicted[np.cumsum(series.lengths) - 1]
-        return last[:, 0] if last.shape[1] == 1 else last
-
-    def forecast(self, n_steps: int, X: Any = None, exogenous: Any = None) -> Array:
-        """Run on from the end of each series.
-
-        Parameters
-        ----------
-        n_steps : int
-            Steps to forecast, at least 1.
-        X : sequences or None, default=None
-            The series to go on from; None takes those of `fit`.
-        exogenous : sequences or None, default=None
-            One row for each step of X, if given, and then for each step to forecast.
-
-        Returns
-        -------
-        ndarray of shape (n_series, n_steps, n_features)
-            ``(n_steps, n_features)`` for one series; ``(n_series, n_steps)`` if X is such an array.
-
-        Raises
-        ------
-        ValueError
-            If X or `exogenous` is not valid.
-
-        Warns
-        -----
-        UserWarning
-            If a forecast leaves the range of the training series by ten standard deviations.
-        """
-        check_is_fitted(self)
-        if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
-            raise ValueError(f"n_steps={n_steps!r}: it must be an int of at least 1.")
-        if X is None:
-            states, last, layout = self._end_states, self._end_values, self._layout
-            outside = self._known_exogenous(exogenous, np.full(len(last), n_steps), layout)
-        else:
-            series, outside = self._read_known(X, exogenous, beyond=n_steps)
-            layout, n_known = forecast_layout(X, series), series.lengths
-            known = first_steps(n_known + n_steps, n_known)
-            drive, _ = teacher_forcing(series, outside[known])
-            states = self._feedback().final_states(drive, series.lengths - 1)
-            last, outside = series.steps[np.cumsum(series.lengths) - 1], outside[~known]
-        inputs = outside.reshape(len(last), n_steps, self.n_exogenous_)
+    def _train(self, series: Series, fresh: bool) -> None:
+        resolve_device(self.device)
+        self._check_washout(series.lengths)
+        if fresh:
+            self._draw_layers(self.n_exogenous_)
+            self._draw_feedback(series.steps.shape[1])
+            self._range = StepRange.of(series.steps)
+        drive, lengths = teacher_forcing(series)
+        following = series.steps[~first_steps(series.lengths, 1)]
+        if self.feedback_noise:
+            drive[:, self.n_exogenous_ :] += self._noise(drive)
+        ridge = RidgeReadout(self.alpha, self.solver, None if fresh else self._learned.sums)
+        data = drive, lengths, following, ridge.by_gcv
+        known = shared_slot(self, "sums", data) if fresh else None
         with one_blas_thread():
-            outputs = self._feedback().free(self._learned.product, states, last, inputs)
-        outputs = self._scale.undo(outputs)
-        self._warn_unstable(outputs)
-        if layout == "series":
-            return outputs[0]
-        return outputs[:, :, 0] if layout == "table" else outputs
+            source = self._feedback().forced(drive, lengths)
+            self._learned = ridge.fit(source, following, self._counted(series.lengths), known)
+        self.coef_, self.intercept_, self.alpha_ = ridge.coef, ridge.intercept, ridge.alpha_
 
-    def score(self, X: Any, y: Any = None, exogenous: Any = None) -> float:
-        """Coefficient of determination of one-step predictions, after the washout.
+    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+        start, last = (None, None) if state is None else (state["states"], state["last"])
+        drive, lengths = teacher_forcing(series, last)
+        with one_blas_thread():
+            states, predicted = self._feedback().advanced(
+                drive, lengths, start, self._learned.predict, len(self.coef_)
+            )
+        return {"states": states, "last": series.last}, predicted
 
-        Parameters
-        ----------
-        X : sequences
-            As in `fit`.
-        y : Ignored
-            Not used, present for API consistency.
-        exogenous : sequences or None, default=None
-            One row for each step of X.
+    def _run_free(
+        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+    ) -> Array:
+        def readout(step: int, features: Array) -> Array:
+            values = self._learned.product(features)
+            return values if disturb is None else disturb(step, values)
 
-        Returns
-        -------
-        float
-            Mean over features; 1 is perfect.
-        """
-        check_is_fitted(self)
-        refuse_exogenous_as_y(y, type(self).__name__)
-        check_index(X, True, exogenous=exogenous)
-        series, outside = self._read_known(X, exogenous)
-        self._check_lengths(series.lengths)
-        drive, following = teacher_forcing(series, outside)
-        predicted = self._predicted(drive, series.lengths - 1)
-        return r2_score(following, predicted, sample_weight=self._after_washout(series.lengths - 1))
+        if n_steps == 1 and disturb is None:  # as any step that is predicted, to the last bit
+            one = Series(
+                state["last"], np.ones(len(state["last"]), dtype=np.int64), exogenous[:, 0]
+            )
+            return self._advance(state, one)[1][:, None]
+        with one_blas_thread():
+            found = self._feedback().free(readout, state["states"], state["last"], exogenous)
+        self._warn_unstable(found)
+        return found
 
     def _feedback(self) -> OutputFeedback:
         return OutputFeedback.of(self._state_features())
@@ -332,14 +205,8 @@ class ESNForecaster(BaseESN):
             scale=self.feedback_noise, size=(len(drive), drive.shape[1] - self.n_exogenous_)
         )
 
-    def _predicted(self, drive: Array, lengths: NDArray[np.int64]) -> Array:
-        """One-step predictions after each step: (n_rows, n_features)."""
-        with one_blas_thread():
-            source = self._feedback().forced(drive, lengths)
-            return source.table(self._learned.predict, len(self.coef_))
-
     def _warn_unstable(self, outputs: Array) -> None:
-        for i, step, feature in self._scale.leaving(outputs, 10)[:1]:
+        for i, step, feature in self._range.leaving(outputs, 10)[:1]:
             warnings.warn(
                 f"The forecast of series {i} leaves the range of the training series by ten "
                 f"standard deviations, first at step {step}, feature {feature}: the network is not "
@@ -348,13 +215,13 @@ class ESNForecaster(BaseESN):
                 stacklevel=3,
             )
 
-    # -- checks ----------------------------------------------------------------------------
+    def _counted(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """1 for steps after the washout, 0 for those in it, of all but the first of each series."""
+        self._check_washout(lengths)
+        left = lengths - 1
+        return (~first_steps(left, np.minimum(self.washout, left))).astype(np.float64)
 
-    def _after_washout(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-        """1 for steps after the washout, 0 for those in it."""
-        return (~first_steps(lengths, np.minimum(self.washout, lengths))).astype(np.float64)
-
-    def _check_lengths(self, lengths: NDArray[np.int64]) -> None:
+    def _check_washout(self, lengths: NDArray[np.int64]) -> None:
         short = np.flatnonzero(lengths < self.washout + 2)
         if len(short) == 0 or (self.washout == 0 and len(short) < len(lengths)):
             return  # a series of one step among longer ones has no next step to learn
@@ -369,20 +236,3 @@ class ESNForecaster(BaseESN):
             "there is no next step to learn from. For one series of many steps in a table set "
             "target='step'."
         )
-
-    def _read_known(self, X: Any, exogenous: Any, beyond: int = 0) -> tuple[Sequences, Array]:
-        """Series as read, and what is known from outside, for some steps beyond their end too."""
-        series = self._read_steps(X, reset=False)
-        layout = forecast_layout(X, series)
-        series = series.with_steps(self._scale.apply(series.steps))
-        return series, self._known_exogenous(exogenous, series.lengths + beyond, layout)
-
-    def _known_exogenous(self, exogenous: Any, lengths: NDArray[np.int64], layout: str) -> Array:
-        found = read_exogenous(exogenous, lengths, layout, self.dtype)
-        if (n_inputs := found.steps.shape[1]) != self.n_exogenous_:
-            raise ValueError(
-                f"exogenous has {n_inputs} inputs, but {type(self).__name__} was fitted with "
-                f"{self.n_exogenous_}."
-            )
-        check_exogenous_names(found, self._exogenous_names)
-        return self._exogenous_scale.apply(found.steps)

@@ -1,4 +1,4 @@
-"""By what steps are centered and scaled before they drive a reservoir."""
+"""The range of training series, which forecasts are to stay near."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -6,42 +6,27 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.base.targets import weighted_scale
-
-__all__ = ["StepScale"]
+__all__ = ["StepRange"]
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class StepScale:
-    """What each feature is centered and divided by, and what it is like."""
+class StepRange:
+    """Deviation and extremes of each feature over stacked steps."""
 
     _stored: ClassVar[dict[str, Any]] = dict.fromkeys(
-        ("mean", "divisor", "deviation", "lowest", "highest"), "ndarray of shape (n_scaled,)"
+        ("deviation", "lowest", "highest"), "ndarray of shape (n_ranges,)"
     )
 
-    mean: FloatArray
-    divisor: FloatArray
     deviation: FloatArray
     lowest: FloatArray
     highest: FloatArray
 
     @classmethod
-    def of(cls, steps: FloatArray, standardize: bool) -> Self:
-        """That of steps ``(n_rows, n_features)``; they stay as they are without `standardize`."""
-        mean, deviation = weighted_scale(steps, np.ones((len(steps), 1)))
-        divisor = deviation if standardize else np.ones_like(deviation)
-        lowest, highest = steps.min(axis=0), steps.max(axis=0)
-        return cls(mean * standardize, divisor, deviation, lowest, highest)
-
-    def apply(self, steps: FloatArray) -> FloatArray:
-        """Steps that drive the reservoir."""
-        return (steps - self.mean) / self.divisor
-
-    def undo(self, steps: FloatArray) -> FloatArray:
-        """Steps in the units of the data."""
-        return steps * self.divisor + self.mean
+    def of(cls, steps: FloatArray) -> Self:
+        """That of steps ``(n_rows, n_features)``."""
+        return cls(steps.std(axis=0), steps.min(axis=0), steps.max(axis=0))
 
     def leaving(self, steps: FloatArray, n_deviations: float) -> NDArray[np.int64]:
         """Indices, one a row, of the values that lie so far outside of the range."""

@@ -21,7 +21,7 @@ from sklseq.nn.seq2seq.network import SymbolNetwork
 from sklseq.parts.steps_or_symbols import as_array_of_symbols
 from sklseq.seq2seq._base import BaseSeq2Seq
 from sklseq.seq2seq._decoding import Constraint, Search, decoded
-from sklseq.seq2seq._outputs import read_outputs
+from sklseq.seq2seq._outputs import read_outputs, warn_of_labels
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Targets
 
@@ -97,6 +97,8 @@ class Seq2SeqClassifier(BaseSeq2Seq):
     ) -> Targets:
         sequences, layout = read_outputs(y, len(data), symbolic=True)
         if fresh:
+            if self.encoder != "vector":
+                warn_of_labels(sequences, layout, data)
             self.target_vocabulary_ = as_array_of_symbols(Vocabulary.of(sequences.steps).symbols)
         self._learn_layout(sequences, layout, fresh, validating=bool(known))
         return self._outputs(sequences, weights)

@@ -1,5 +1,6 @@
 """Sequences in the place of y: read as X is, and given back as the user wrote them."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,10 @@ from numpy.typing import NDArray
 
 from sklseq.data import Sequences, as_container, as_sequences, number_hint, read_sequences
 
-__all__ = ["OutputLayout", "as_objects", "read_outputs"]
+__all__ = ["OutputLayout", "as_objects", "read_outputs", "warn_of_labels"]
+
+# Inputs for each different string, from which on strings are taken for labels.
+_INPUTS_A_LABEL = 10
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,31 @@ def read_outputs(
             "put out by Seq2SeqClassifier." + number_hint(sequences.steps, name)
         )
     return sequences, layout
+
+
+def warn_of_labels(outputs: Sequences, layout: OutputLayout, inputs: Sequences) -> None:
+    """Warn where y seems to hold a label for each input, and not a sequence."""
+    how = None
+    if layout == OutputLayout("array"):
+        how = "and is learned as an output of one symbol"
+    elif layout.kind == "strings":
+        n_labels = _n_different(outputs)
+        if n_labels * _INPUTS_A_LABEL <= len(inputs) and (
+            n_labels * _INPUTS_A_LABEL <= _n_different(inputs)
+        ):
+            how = f"as {n_labels} strings for {len(inputs)} inputs, which are learned by letters"
+    if how is not None:
+        warnings.warn(
+            f"y has one label for each input, {how}: RecurrentClassifier predicts labels of "
+            "sequences, with their probabilities.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _n_different(sequences: Sequences) -> int:
+    parts = np.split(sequences.steps, sequences.starts[1:])
+    return len({tuple(part.ravel().tolist()) for part in parts})
 
 
 def as_objects(sequences: list[Any]) -> NDArray[Any]:

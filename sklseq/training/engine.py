@@ -129,8 +129,7 @@ class Trainer:
     def _all_callbacks(self, train: Rows, validation: Rows | None) -> list[Any]:
         monitor = "train_loss" if validation is None else "valid_loss"
         own: list[Callback] = [BestWeights(monitor, restore=validation is not None)]
-        n_batches = train.n_batches(self.batch_size)
-        if (schedule := make_schedule(self, n_batches, monitor)) is not None:
+        if (schedule := make_schedule(self, train, monitor)) is not None:
             own.append(schedule)
         if self.verbose:
             own.append(EpochPrinter())
@@ -292,8 +291,11 @@ class _Net(NeuralNet):
             loss = optimizer.step(self._repeatable(batch))
         else:
             loss = self.objective(module, batch)
-            self._backpropagate(loss, batch)
-            optimizer.step()
+            # Where no target counts, momentum and weight decay would still move the weights. What
+            # is carried to the next segment moves on.
+            if batch.weight.any():
+                self._backpropagate(loss, batch)
+                optimizer.step()
         return {"loss": loss.detach(), "y_pred": None}
 
     def _repeatable(self, batch: Batch) -> Callable[[], Tensor]:

@@ -8,6 +8,8 @@ from skorch.callbacks import LRScheduler
 from torch import optim
 from torch.optim import lr_scheduler
 
+from sklseq.training.rows.batch import Batch, Rows
+
 if TYPE_CHECKING:
     from sklseq.training.engine import Trainer
 
@@ -37,10 +39,39 @@ def make_optimizer(settings: "Trainer", device: torch.device) -> tuple[Any, dict
     return {"adam": optim.Adam, "adamw": optim.AdamW}[settings.solver], options
 
 
-def make_schedule(settings: "Trainer", n_batches: int, monitor: str) -> LRScheduler | None:
+class _ByBatch(LRScheduler):
+    """Moves a schedule on after each batch, so that an epoch is as long as `n_batches`.
+
+    How many segments sequences are gone through in depends on which come together in a batch:
+    each moves it on by its share of the rows.
+    """
+
+    def __init__(self, policy: Any, rows: Rows, n_batches: int, **options: Any):
+        super().__init__(policy, event_name=None, step_every="batch", **options)
+        self.per_row_ = n_batches / len(rows) if rows.in_segments else None
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Begin at the start of the schedule."""
+        super().on_train_begin(net, **kwargs)
+        self.position_, self.stepped_ = 0.0, False
+
+    def on_batch_end(self, net: Any, training: bool, batch: Batch, **kwargs: Any) -> None:
+        """Move on."""
+        if not training:
+            return
+        self.position_ += 1 if self.per_row_ is None else batch.n_rows * self.per_row_
+        # Before the optimizer's first step, torch would warn.
+        self.stepped_ = self.stepped_ or bool(batch.weight.any())
+        if self.stepped_:
+            self.lr_scheduler_.last_epoch = self.position_ - 1
+            self.lr_scheduler_.step()
+
+
+def make_schedule(settings: "Trainer", rows: Rows, monitor: str) -> LRScheduler | None:
     """The callback that moves the learning rate; None leaves it constant, as for 'lbfgs'."""
     rate, epochs = settings.learning_rate, settings.max_epochs
-    schedules: dict[str | None, tuple[Any, dict[str, Any]]] = {
+    n_batches = rows.n_batches(settings.batch_size)
+    by_epoch: dict[str | None, tuple[Any, dict[str, Any]]] = {
         "cosine": (lr_scheduler.CosineAnnealingLR, {"T_max": epochs}),
         "exponential": (lr_scheduler.ExponentialLR, {"gamma": 0.01 ** (1 / epochs)}),
         "step": (lr_scheduler.StepLR, {"step_size": math.ceil(epochs / 3), "gamma": 0.1}),
@@ -48,28 +79,22 @@ def make_schedule(settings: "Trainer", n_batches: int, monitor: str) -> LRSchedu
             lr_scheduler.ReduceLROnPlateau,
             {"monitor": monitor, "factor": 0.5, "patience": settings.n_iter_no_change // 2},
         ),
+    }
+    by_batch: dict[str | None, tuple[Any, dict[str, Any]]] = {
         "cyclic": (
             lr_scheduler.CyclicLR,
-            {
-                "step_every": "batch",
-                "base_lr": rate / 10,
-                "max_lr": rate,
-                "step_size_up": 2 * n_batches,
-                "cycle_momentum": False,
-            },
+            {"base_lr": rate / 10, "max_lr": rate, "step_size_up": 2 * n_batches},
         ),
+        # One step more than is taken: its counter starts at 1.
         "onecycle": (
             lr_scheduler.OneCycleLR,
-            {
-                "step_every": "batch",
-                "max_lr": rate,
-                # One more than is taken: its counter starts at 1.
-                "total_steps": epochs * n_batches + 1,
-                "cycle_momentum": False,
-            },
+            {"max_lr": rate, "total_steps": epochs * n_batches + 1},
         ),
     }
     if settings.lr_schedule is None or settings.solver == "lbfgs":
         return None
-    policy, options = schedules[settings.lr_schedule]
+    if settings.lr_schedule in by_batch:
+        policy, options = by_batch[settings.lr_schedule]
+        return _ByBatch(policy, rows, n_batches, cycle_momentum=False, **options)
+    policy, options = by_epoch[settings.lr_schedule]
     return LRScheduler(policy, event_name=None, **options)

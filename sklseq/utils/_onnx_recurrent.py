@@ -14,6 +14,7 @@ from torch import nn
 from sklseq.autoencoder import SequenceAutoencoder
 from sklseq.data import Sequences
 from sklseq.nn.recurrent.cells.torch_layers import TorchLayer
+from sklseq.parts.losses import fitted_loss
 from sklseq.parts.supervised import NeuralClassifier, NeuralRegressor
 from sklseq.recurrent import RecurrentTransformer
 
@@ -107,6 +108,11 @@ class RecurrentExport:
             self.why = "onnxruntime has recurrent layers of float32 alone; fit with that dtype"
         elif isinstance(model, NeuralClassifier):
             return ["predict_proba"]
+        elif isinstance(model, NeuralRegressor) and not fitted_loss(model).is_linear:
+            self.why = (
+                f"its outputs with loss={model._fitted_loss!r} are not yet what is predicted; fit "
+                "with 'squared_error', or 'quantile' at one level"
+            )
         elif isinstance(model, NeuralRegressor):
             return ["predict"]
         elif hasattr(model, "transform"):

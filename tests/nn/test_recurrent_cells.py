@@ -1,11 +1,14 @@
 """Named cells compute their equations, written here once more in numpy for one step of one row."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit as sigmoid
+from torch import nn
 
 from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.recurrent.cells.clockwork import ClockworkState
@@ -241,14 +244,35 @@ def test_modules_compute_at_their_ticks_alone(monkeypatch, ages):
         ("clockwork", {"periods": (1, 2.5)}, "positive integers"),
         ("skip", {"lags": (1, 0)}, "positive integers"),
         ("skip", {"lags": (2, 2)}, "differ"),
-        ("skip", {"lags": 3}, "does not suit cell='skip'"),
+        ("skip", {"lags": 3}, "lags=3.*positive integers"),
+        ("skip", {"lags": "12"}, "lags='12'.*positive integers"),
+        ("skip", {"lags": (1, None)}, "positive integers"),
+        ("clockwork", {"periods": (1, math.inf)}, "positive integers"),
+        ("deep_transition", {"layer_sizes": 3}, "layer_sizes=3.*positive integers"),
+        ("deep_transition", {"layer_sizes": (0,)}, "positive integers"),
+        ("deep_transition", {"shortcut": "no"}, "shortcut='no' of cell_options must be True or"),
         ("leaky", {"time_scales": (0.5, 9)}, "at least 1"),
         ("leaky", {"time_scales": (9, 2)}, "shortest and the longest"),
+        ("leaky", {"time_scales": 5}, "time_scales=5.*shortest and the longest"),
+        ("leaky", {"time_scales": ("a", 2)}, "shortest and the longest"),
+        ("leaky", {"learn_leak": None}, "learn_leak=None of cell_options must be True or False"),
+        ("mingru", {"time_scales": (1, 2, 3)}, "shortest and the longest"),
+        ("lru", {"r_min": "0"}, "r_min='0' of cell_options must be a number for cell='lru'"),
+        ("lru", {"max_phase": -1.0}, "max_phase=-1.0.*above 0"),
+        ("lru", {"eigenvalues": 1}, "eigenvalues=1 of cell_options must be a string"),
+        ("rnn", {"activation": "sigmoid"}, "activation='sigmoid'.*'tanh' or 'relu'"),
+        ("lstm", {"peephole": True}, "cell='lstm' has no 'peephole'; .*are peepholes, coupled"),
+        ("gru_shared", {"reset": "after"}, "has no 'reset'; it has no options"),
+        ("gru", {"hidden_size": 3}, "has no 'hidden_size'; its options are reset"),
+        ("gru", {1: 2}, "has no 1; its options are reset"),
+        (nn.GRUCell, {"biased": True}, "cell=GRUCell has no 'biased'; its options are bias"),
+        (nn.GRUCell, {"dtype": "float64"}, "with cell_options={'dtype': 'float64'}"),
         ("gru", {"reset": "never"}, "'after' or 'before'"),
         ("lstm", {"peepholes": 2}, "peepholes=2"),
         *((cell, {"no_such_option": 1}, "no_such_option") for cell in CELLS),
     ],
 )
 def test_options_that_do_not_suit_are_named(cell, options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         make_layer(cell, F, H, options)
+    assert "__init__" not in str(caught.value)

@@ -142,6 +142,19 @@ def test_zoneout_keeps_values_of_the_step_before(cell, lengths, p):
         before = by_part(check, before, new, after)
 
 
+def test_zoneout_keeps_complex_values_whole():
+    layer, noise = make_layer("lru", F, 40).double(), StateNoise(zoneout=0.5)
+    before, x = random_like(layer.step(random_steps([9]))), random_steps([9])
+    new = layer.step(x, before)
+    with drawing_from(seeded()):
+        drawn = noise.step(layer, x, before)
+    kept = drawn.real == before.real
+    assert kept.any()
+    assert (~kept).any()
+    assert torch.equal(drawn.imaginary, torch.where(kept, before.imaginary, new.imaginary))
+    assert not torch.equal(kept, drawn.output == before.output)
+
+
 @all_cells
 def test_zoneout_takes_the_expectation_outside_training(cell):
     layer, noise = make_layer(cell, F, H).double(), StateNoise(zoneout=0.3)

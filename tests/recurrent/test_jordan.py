@@ -255,6 +255,14 @@ def test_what_cannot_feed_back_is_refused_by_name(way_out):
         model.fit(X, [v[0] for v in y] if model.target == "sequence" else y)
 
 
+def test_no_options_are_none():
+    X, y = parity(6)
+    settings = jordan | {"max_epochs": 1, "hidden_size": 4}
+    none, empty = (RecurrentClassifier(**settings, cell_options=o).fit(X, y) for o in (None, {}))
+    for a, b in zip(none.predict_proba(X), empty.predict_proba(X), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_estimators_without_y_of_steps_have_no_such_cell():
     X, _ = parity(6)
     with pytest.raises(ValueError, match=r"cell=.jordan.*RecurrentTransformer has no y"):

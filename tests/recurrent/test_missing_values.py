@@ -241,6 +241,21 @@ def test_times_are_the_same_wherever_they_stand(missing):
         assert model.n_features_in_ == 2 + (source != "index")
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_padding_is_not_read_wherever_times_stand(known):
+    """Whether the times of steps without values are known or not."""
+    X, times, y = sequences(8)
+    expected = quick(missing="mask", time_feature=-1, dtype="float64").fit(joined(X, times), y)
+    padded = [np.vstack([x, np.full((3, 2), np.nan)]) for x in X]
+    later = [np.append(t, t[-1] + [1, 2, 3] if known else [np.nan] * 3) for t in times]
+    for name, (given, source) in (
+        forms(padded, later).items() if known else [("last column", (joined(padded, later), -1))]
+    ):
+        model = quick(missing="mask", time_feature=source, dtype="float64").fit(given, y)
+        found, wanted = model.predict(given), expected.predict(joined(X, times))
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=name)
+
+
 def test_one_series_has_the_times_of_its_index():
     rng = np.random.default_rng(0)
     t = rng.exponential(size=50).cumsum()

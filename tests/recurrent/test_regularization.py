@@ -160,6 +160,7 @@ def test_training_goes_on_with_the_same_noise_alone():
         model.set_params(zoneout=0.2).fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore:dropout_mask:UserWarning")
 @settings(max_examples=6, deadline=None)
 @given(
     cls=st.sampled_from([GRUClassifier, LSTMRegressor, RecurrentClassifier, RecurrentTransformer]),

@@ -32,7 +32,7 @@ def exogenous_for(X, extra=0):
 
 def make(**params):
     settings = {"reservoir_size": 20, "washout": 3, "alpha": 1e-6, "random_state": 0}
-    settings |= {"standardize": False, "feedback_scaling": 0.5}
+    settings |= {"scaling": None, "feedback_scaling": 0.5}
     return ESNForecaster(**settings | params)
 
 
@@ -168,17 +168,19 @@ def test_forecast_and_predict_do_not_change_the_model():
     assert_array_equal(model.forecast(5), first)
     after = model.__getstate__()
     assert before.keys() == after.keys()
-    for name in ("coef_", "intercept_", "_end_states", "_end_values"):
+    for name in ("coef_", "intercept_"):
         assert_array_equal(before[name], after[name])
+    for name in ("states", "last"):
+        assert_array_equal(before["_memory"].state[name], after["_memory"].state[name])
 
 
 def test_shapes_follow_the_container():
     X = np.stack(list(series([30, 30, 30])))
     cases = {
-        "panel": (X, {}, (3, 5, 2), (3, 2)),
-        "table": (X[:, :, 0], {}, (3, 5), (3,)),
-        "series": (X[0], {"target": "step"}, (5, 2), (30, 2)),
-        "panel by step": (X, {"target": "step"}, (3, 5, 2), (3, 30, 2)),
+        "panel": (X, {"target": "sequence"}, (3, 5, 2), (3, 2)),
+        "table": (X[:, :, 0], {"target": "sequence"}, (3, 5), (3,)),
+        "series": (X[0], {}, (5, 2), (30, 2)),
+        "panel by step": (X, {}, (3, 5, 2), (3, 30, 2)),
     }
     for what, (data, params, forecast, predicted) in cases.items():
         model = make(**params).fit(data)
@@ -230,7 +232,7 @@ def test_feedback_noise_is_seeded_and_shrinks_the_weights():
     errors = [np.square(m.predict(shaken)[50:-1] - X[51:]).mean() for m in (silent, noisy)]
     assert errors[1] < errors[0]
     # What a forecast starts from has no noise in it.
-    assert_array_equal(silent._end_states, noisy._end_states)
+    assert_array_equal(silent._memory.state["states"], noisy._memory.state["states"])
 
 
 def test_workers_and_chunks_do_not_change_the_fit():
@@ -256,7 +258,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="sequence 1 has 20 steps, but washout=19 needs at least"):
         make(washout=19).fit(X)
     with pytest.raises(ValueError, match="set target='step'"):
-        make(washout=0).fit(np.zeros((30, 1)))
+        make(washout=0, target="sequence").fit(np.zeros((30, 1)))
     with pytest.raises(ValueError, match="feedback_scaling"):
         make(feedback_scaling=[1.0, 2.0, 3.0]).fit(X)
     with pytest.raises(ValueError, match="exogenous, sequence 1 has 19 steps, but 20"):
@@ -291,8 +293,8 @@ def test_singular_statistics_warn_with_the_condition():
 def test_partial_fit_on_further_series_is_fit_on_all(params, outside):
     X = series([40, 25, 31])
     known = exogenous_for(X) if outside else [None] * 3
-    at_once = make(**params).fit(X, exogenous=known if outside else None)
-    in_parts = make(**params)
+    at_once = make(**params, target="sequence").fit(X, exogenous=known if outside else None)
+    in_parts = make(**params, target="sequence")
     for x, beside in zip(X, known, strict=True):
         in_parts.partial_fit([x], exogenous=[beside] if outside else None)
     predicted, expected = (

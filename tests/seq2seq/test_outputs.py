@@ -1,6 +1,7 @@
 """Outputs in all the layouts that y may have, and mistakes in it."""
 
 import importlib.util
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -264,3 +265,25 @@ def test_attention_rows_have_exact_lengths_and_sum_to_one(params):
                 assert rows.shape == (len(output), 1 if params else len(x))
                 assert (rows >= 0).all()
                 np.testing.assert_allclose(rows.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("y", "how"),
+    [
+        ([0, 1] * 20, "an output of one symbol"),
+        (["low", "high"] * 20, "2 strings for 40 inputs, which are learned by letters"),
+    ],
+)
+def test_labels_in_the_place_of_sequences_are_told(y, how):
+    X = [f"{i:02d}" for i in range(40)]
+    message = f"y has one label for each input, .*{how}: RecurrentClassifier"
+    with pytest.warns(UserWarning, match=message):
+        model = classifier(max_epochs=1).fit(X, y)
+    assert len(model.predict(X)) == 40
+
+
+@pytest.mark.parametrize("y", [["ab", "ba"] * 20, [["yes"], ["no"]] * 20])
+def test_outputs_that_are_repeated_with_their_inputs_are_no_labels(y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier(max_epochs=1).fit(["ba", "ab"] * 20, y)

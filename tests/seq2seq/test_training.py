@@ -1,5 +1,7 @@
 """What is trained: the loss, teacher forcing, and what goes on from fit to fit."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -189,6 +191,20 @@ def test_progress_counts_over_calls_of_partial_fit(monkeypatch):
     assert seen[12:] == [0.0] * 6
 
 
+def test_each_fit_goes_through_the_schedule(monkeypatch):
+    model = classifier(
+        teacher_forcing=0.0, teacher_forcing_schedule="linear", max_epochs=4, batch_size=4
+    )
+    first = probabilities(monkeypatch, model, lambda m: m.fit(X, Y))
+    model.set_params(warm_start=True)
+    assert probabilities(monkeypatch, model, lambda m: m.fit(X, Y)) == first
+    more = probabilities(monkeypatch, model, lambda m: m.set_params(max_epochs=8).fit(X, Y))
+    assert len(more) == 24
+    assert more == sorted(more, reverse=True)
+    assert more[0] == 1
+    assert probabilities(monkeypatch, model, lambda m: m.partial_fit(X, Y)) == [0.0] * 3
+
+
 @decoders
 @pytest.mark.parametrize("kind", [classifier, regressor])
 def test_scheduled_sampling_is_reproducible(kind, params):
@@ -261,11 +277,21 @@ def test_auto_epochs_make_enough_steps(monkeypatch):
     monkeypatch.setattr(
         Trainer, "run", lambda self, *args: asked.append(self.max_epochs) or run(self, *args)
     )
-    monkeypatch.setattr("sklseq.seq2seq._base._STEPS", 40)
-    monkeypatch.setattr("sklseq.parts.epochs._LEAST_EPOCHS", 3)
+    monkeypatch.setattr("sklseq.seq2seq._base._LEAST_STEPS", 40)
+    monkeypatch.setattr("sklseq.parts.epochs._EPOCHS", 3)
     classifier(max_epochs="auto", batch_size=4, hidden_size=2).fit(X, Y)
     classifier(max_epochs="auto", batch_size=1, hidden_size=2).fit(X, Y)
     assert asked == [14, 4]
+
+
+@pytest.mark.parametrize(
+    ("n", "epochs"),
+    [(100, 250), (2000, 30), (21_000, 30), (100_000, 7), (1_000_000, 1), (10_000_000, 1)],
+)
+def test_auto_epochs_are_fewer_where_pairs_are_many(n, epochs):
+    rows = SimpleNamespace(n_batches=lambda batch_size: -(-n // batch_size))
+    assert classifier(max_epochs="auto", batch_size=32)._n_epochs(rows) == epochs
+    assert classifier(max_epochs=3)._n_epochs(rows) == 3
 
 
 @pytest.mark.parametrize("kind", [classifier, regressor])

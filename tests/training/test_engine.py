@@ -189,6 +189,34 @@ def test_a_batch_of_zero_weight_counts_for_nothing():
     np.testing.assert_allclose(loss, alone, rtol=1e-12)
 
 
+@pytest.mark.parametrize("solver", [solver for solver in SOLVERS if solver != "lbfgs"])
+@pytest.mark.parametrize("lr_schedule", [None, *SCHEDULES])
+def test_a_step_without_targets_leaves_the_weights(solver, lr_schedule):
+    """Whatever the optimizer would do by itself: momentum, weight decay."""
+
+    class Weights(Callback):
+        def on_batch_begin(self, net, **kwargs):
+            self.before = deepcopy(net.module_.state_dict())
+
+        def on_batch_end(self, net, batch, **kwargs):
+            still = same_weights(self.before, net.module_.state_dict())
+            assert still == (not batch.weight.any())
+
+    lengths = np.array([20])
+    steps = np.random.default_rng(0).normal(size=(20, 2))
+    weight = np.repeat([0.0, 1.0, 0.0, 1.0, 0.0], 4)[:, None]
+    targets = Targets(weight, steps[:, :1])
+    rows = SequenceRows(
+        steps, lengths, torch.zeros(1).double(), targets, per_step=True, segment_steps=4
+    )
+    with seeded_construction(0):
+        module = RecurrentNetwork(n_features=2, n_outputs=1, hidden_size=4, pooling=None).double()
+    trainer = make_trainer(
+        solver=solver, lr_schedule=lr_schedule, weight_decay=0.1, callbacks=[Weights()]
+    )
+    assert trainer.run(module, objective, rows).n_epochs == 4
+
+
 @pytest.mark.parametrize("by", ["norm", "value"])
 def test_clipping_bounds_what_the_optimiser_sees(by):
     def gradients(clip):
@@ -265,6 +293,29 @@ def test_onecycle_goes_up_and_down_once(max_epochs):
     assert rates[0] == pytest.approx(RATE / 25)
     assert RATE * 0.95 < rates.max() <= RATE
     assert last == pytest.approx(RATE / 25e4)
+
+
+def test_schedules_by_batches_end_where_segments_do():
+    """How many segments an epoch has depends on which sequences come together."""
+    lengths = np.array([30, 30, 30, 1, 2, 3, 4, 5, 6])
+    steps = np.random.default_rng(0).normal(size=(lengths.sum(), 2))
+    targets = Targets(np.ones((len(steps), 1)), steps[:, :1])
+
+    def last_rate(lr_schedule, max_epochs):
+        rows = SequenceRows(
+            steps, lengths, torch.zeros(1).double(), targets, per_step=True, segment_steps=2
+        )
+        with seeded_construction(0):
+            module = RecurrentNetwork(n_features=2, n_outputs=1, hidden_size=2, pooling=None)
+        recorder = Recorder()
+        trainer = make_trainer(lr_schedule=lr_schedule, max_epochs=max_epochs, callbacks=[recorder])
+        trainer.run(module.double(), objective, rows)
+        assert len(recorder.rates) < max_epochs * rows.n_batches(3)
+        return recorder.last_rate
+
+    assert last_rate("onecycle", 3) == pytest.approx(RATE / 25e4)
+    assert last_rate("cyclic", 2) == pytest.approx(RATE)
+    assert last_rate("cyclic", 4) == pytest.approx(RATE / 10)
 
 
 @pytest.mark.parametrize("with_validation", [False, True])

@@ -10,10 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-__all__ = ["Bernoulli", "Gaussian", "Likelihood"]
+__all__ = ["LARGEST_LOG_SCALE", "Bernoulli", "Gaussian", "Likelihood", "bounded_log_scale"]
 
 # Standard deviations between exp(-7) and exp(7): with a noise of zero the density is infinite.
-_LARGEST_LOG_SCALE = 7.0
+LARGEST_LOG_SCALE = 7.0
+
+
+def bounded_log_scale(raw: Tensor) -> Tensor:
+    """Logarithm of a standard deviation within these limits, of any number."""
+    return LARGEST_LOG_SCALE * torch.tanh(raw / LARGEST_LOG_SCALE)
 
 
 class Likelihood(nn.Module):
@@ -83,8 +88,7 @@ class Gaussian(Likelihood):
 
     def log_scale(self) -> Tensor:
         """Logarithm of the standard deviations, of shape (1,) or (n_values,)."""
-        bounded = _LARGEST_LOG_SCALE * torch.tanh(self.raw_log_scale / _LARGEST_LOG_SCALE)
-        return bounded + self.log_unit
+        return bounded_log_scale(self.raw_log_scale) + self.log_unit
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         log_scale = self.log_scale()
@@ -109,15 +113,15 @@ class Gaussian(Likelihood):
         variance = (share * (x - parameters).square()).sum(dim=0)
         if len(self.raw_log_scale) == 1:
             variance = variance.mean(dim=0, keepdim=True)
-        limit = 0.95 * _LARGEST_LOG_SCALE
+        limit = 0.95 * LARGEST_LOG_SCALE
         variance = variance * (-2 * self.log_unit).exp()
         log_scale = (0.5 * variance.clamp(min=1e-6).log()).clamp(-limit, limit)
-        self.raw_log_scale.copy_(_LARGEST_LOG_SCALE * torch.atanh(log_scale / _LARGEST_LOG_SCALE))
+        self.raw_log_scale.copy_(LARGEST_LOG_SCALE * torch.atanh(log_scale / LARGEST_LOG_SCALE))
 
 
 def _to_raw(log_scale: float) -> float:
-    share = max(-0.999, min(0.999, log_scale / _LARGEST_LOG_SCALE))
-    return _LARGEST_LOG_SCALE * math.atanh(share)
+    share = max(-0.999, min(0.999, log_scale / LARGEST_LOG_SCALE))
+    return LARGEST_LOG_SCALE * math.atanh(share)
 
 
 class Bernoulli(Likelihood):

@@ -31,6 +31,8 @@ class Layer(nn.Module):
     """Whether the steps of a sequence are computed at once."""
     shifts: ClassVar[bool] = False
     """Whether parts of the state but the first are what the first was at steps before."""
+    imaginary: int | None = None
+    """Which part of the state is imaginary, that before it being real; None for no such part."""
 
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True

@@ -61,9 +61,9 @@ class StateNoise(nn.Module):
         all steps of a sequence (Gal and Ghahramani 2016, section 4.2).
     zoneout : float, default=0
         Probability of a unit to keep its value of the step before, drawn at each step, for each
-        part of the state; outside training the expectation is taken (Krueger et al. 2017,
-        Zoneout: regularizing RNNs by randomly preserving hidden activations, section 3). Before
-        its first step a value is 0.
+        part of the state (once for complex values); outside training the expectation is taken
+        (Krueger et al. 2017, Zoneout: regularizing RNNs by randomly preserving hidden activations,
+        section 3). Before its first step a value is 0.
     """
 
     def __init__(self, recurrent_dropout: float = 0.0, zoneout: float = 0.0):
@@ -104,7 +104,7 @@ class StateNoise(nn.Module):
         if self.training and self.recurrent_dropout:
             like = x.new_empty(len(packing), layer.hidden_size)
             read = dropout_mask(like, self.recurrent_dropout)
-        masks: list[list[Tensor]] = []
+        masks: list[dict[int, Tensor]] = []
 
         def step(t: int, x_t: Tensor, before: State | None) -> State:
             new = _new(layer, x_t, before, None if read is None else read[: len(x_t)])
@@ -123,25 +123,26 @@ class StateNoise(nn.Module):
         return self._zoned(layer, new, state, []) if self.zoneout else new
 
     def _zoned(
-        self, layer: Layer, new: State, before: State | None, masks: list[list[Tensor]]
+        self, layer: Layer, new: State, before: State | None, masks: list[dict[int, Tensor]]
     ) -> State:
         """A new state of which some of the old one is kept; what was drawn is added to `masks`."""
         if before is None:
             before = by_part(torch.zeros_like, new)
         if not self.training:
-            return _chosen(layer, lambda a, b: torch.lerp(a, b, self.zoneout), new, before)
-        drawn_now: list[Tensor] = []
+            return _chosen(layer, lambda _, a, b: torch.lerp(a, b, self.zoneout), new, before)
+        kept: dict[int, Tensor] = {}
 
-        def choose(a: Tensor, b: Tensor) -> Tensor:
-            drawn_now.append(drawn(a, self.zoneout).bool())
-            return torch.where(drawn_now[-1], b, a)
+        def choose(part: int, a: Tensor, b: Tensor) -> Tensor:
+            if part not in kept:
+                kept[part] = drawn(a, self.zoneout).bool()
+            return torch.where(kept[part], b, a)
 
         chosen = _chosen(layer, choose, new, before)
-        masks.append(drawn_now)
+        masks.append(kept)
         return chosen
 
     def _all_steps(
-        self, layer: Layer, packing: Packing, read: Tensor | None, masks: list[list[Tensor]]
+        self, layer: Layer, packing: Packing, read: Tensor | None, masks: list[dict[int, Tensor]]
     ) -> Callable[[Tensor, State], State]:
         """Steps with the noise that was drawn, all but the first of each sequence at once."""
         if read is not None:
@@ -151,20 +152,25 @@ class StateNoise(nn.Module):
             new = _new(layer, x, before, read)
             if not masks:
                 return new
-            kept = iter([torch.cat(parts) for parts in zip(*masks[1:], strict=True)])
-            return _chosen(layer, lambda a, b: torch.where(next(kept), b, a), new, before)
+            kept = {part: torch.cat([mask[part] for mask in masks[1:]]) for part in masks[0]}
+            return _chosen(layer, lambda i, a, b: torch.where(kept[i], b, a), new, before)
 
         return step
 
 
 def _chosen(
-    layer: Layer, choose: Callable[[Tensor, Tensor], Tensor], new: State, before: State
+    layer: Layer, choose: Callable[[int, Tensor, Tensor], Tensor], new: State, before: State
 ) -> State:
-    """``choose(new, before)`` of the parts of a state that are values of units, others as new."""
+    """``choose(i, new, before)`` of parts of a state that are values of units, others as new.
+
+    The imaginary parts of values have the number i of their real parts.
+    """
     if isinstance(new, Tensor):
-        return choose(new, before)
+        return choose(0, new, before)
     parts = [
-        choose(a, b) if a.is_floating_point() and not (i and layer.shifts) else a
+        choose(i - (i == layer.imaginary), a, b)
+        if a.is_floating_point() and not (i and layer.shifts)
+        else a
         for i, (a, b) in enumerate(zip(new, before, strict=True))
     ]
     return type(new)(*parts) if hasattr(new, "_fields") else tuple(parts)

@@ -99,6 +99,8 @@ class Rows(ABC):
     """Whether targets belong to parts of rows, steps or nodes."""
     mean_weight: float = 1.0
     """Mean of the user's weights, which `weight` is divided by."""
+    in_segments: bool = False
+    """Whether a batch is several training steps; `n_batches` is the most there can be, then."""
 
     def _set_targets(self, like: Tensor, targets: Targets | None) -> None:
         if targets is None:
@@ -166,7 +168,7 @@ class Rows(ABC):
         yield self.take(rows)
 
     def n_batches(self, batch_size: int) -> int:
-        """Training steps of an epoch, at most."""
+        """Training steps of an epoch; with `in_segments` at most."""
         return -(-len(self) // batch_size)
 
     def _index(self, index: NDArray[np.int64]) -> Tensor:

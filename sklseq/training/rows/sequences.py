@@ -64,6 +64,7 @@ class SequenceRows(Rows):
         self.steps, self.lengths, self.per_part = as_tensor(steps, like), lengths, per_step
         self.like, self.context = like, None if context is None else as_tensor(context, like)
         self.segment_steps, self.following = segment_steps, following
+        self.in_segments = segment_steps is not None
         self._starts = np.cumsum(lengths) - lengths
         self._set_targets(like, targets)
 
@@ -163,7 +164,7 @@ class SequenceRows(Rows):
         return self._at(values, np.minimum(positions + 1, len(values) - 1))
 
     def n_batches(self, batch_size: int) -> int:
-        """Training steps of an epoch, at most."""
+        """Training steps of an epoch; of segments at most."""
         if self.segment_steps is None:
             return super().n_batches(batch_size)
         return most_segments(self.lengths, self.segment_steps, batch_size)

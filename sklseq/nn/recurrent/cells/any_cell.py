@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from sklseq.nn.layers.randomness import draw_from_own_generator
 from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.recurrent.cells.options import check_options
 from sklseq.nn.recurrent.layer import Layer, State, output_of
 from sklseq.nn.recurrent.stepwise import joined_states, states_by_steps
 
@@ -31,14 +32,16 @@ class AnyCell(Layer):
         self, cell: type[nn.Module], input_size: int, hidden_size: int, **cell_options: Any
     ):
         super().__init__()
+        check_options(cell.__name__, cell, cell_options)
         try:
             self.cell = cell(input_size, hidden_size, **cell_options)
             state = self.cell(torch.zeros(2, input_size), None)
             size = output_of(self.cell(torch.zeros(2, input_size), state)).shape
         except Exception as error:
+            given = f" with cell_options={cell_options!r}" if cell_options else ""
             raise ValueError(
                 f"cell={cell.__name__} is not a recurrent cell: cell(input_size, hidden_size) and "
-                f"then cell(x_t, None) must work, as with torch.nn.GRUCell ({error})."
+                f"then cell(x_t, None) must work{given}, as with torch.nn.GRUCell ({error})."
             ) from error
         if size != (2, hidden_size):
             raise ValueError(

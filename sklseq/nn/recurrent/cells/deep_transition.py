@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from sklseq.nn.recurrent.cells.options import positive_integers
 from sklseq.nn.recurrent.cells.recurrence import Recurrence, uniform
 from sklseq.nn.recurrent.layer import State
 
@@ -34,12 +35,9 @@ class DeepTransition(Recurrence):
         layer_sizes: Sequence[int] | None = None,
         shortcut: bool = False,
     ):
-        sizes = [hidden_size] if layer_sizes is None else [*layer_sizes]
-        if not sizes or min(sizes) < 1:
-            raise ValueError(
-                f"layer_sizes={layer_sizes!r} of the cell 'deep_transition' are not the units of "
-                "one layer at least; without one between two states take cell='rnn'."
-            )
+        sizes = [hidden_size]
+        if layer_sizes is not None:
+            sizes = [*positive_integers("layer_sizes", layer_sizes)]
         super().__init__(input_size, hidden_size)
         self.weight_ih = uniform(hidden_size, sizes[0], input_size)
         self.weight_hh = uniform(hidden_size, sizes[0], hidden_size)

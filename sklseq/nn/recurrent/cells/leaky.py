@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklseq.nn.recurrent.cells.options import increasing_times
 from sklseq.nn.recurrent.cells.recurrence import Recurrence
 from sklseq.nn.recurrent.layer import State
 
@@ -41,12 +42,7 @@ class Leaky(Recurrence):
         if time_scales is None:
             name, start = "leak_rate", torch.arange(1.0, hidden_size + 1) / hidden_size
         else:
-            shortest, longest = time_scales
-            if not 1 <= shortest <= longest < math.inf:
-                raise ValueError(
-                    f"time_scales={time_scales!r} of the cell 'leaky' must be the shortest and the "
-                    "longest time constant, in steps and at least 1: (1, 100), say."
-                )
+            shortest, longest = increasing_times("time_scales", time_scales)
             name = "log_time_constant"
             start = torch.linspace(math.log(shortest), math.log(longest), hidden_size)
         self.in_logarithms = time_scales is not None

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, softplus
 
 from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.recurrent.cells.options import increasing_times
 from sklseq.nn.recurrent.kernels.scan import scan
 from sklseq.nn.recurrent.layer import Layer, State
 
@@ -51,12 +52,7 @@ class ScannedLayer(Layer):
         self.weight = nn.Parameter(torch.empty(size, input_size).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(size).uniform_(-bound, bound))
         if time_scales is not None:
-            shortest, longest = time_scales
-            if not 1 <= shortest <= longest < math.inf:
-                raise ValueError(
-                    f"time_scales={time_scales!r} must be the shortest and the longest time scale, "
-                    "in steps and at least 1: (1, 100), say."
-                )
+            shortest, longest = increasing_times("time_scales", time_scales)
             scales = torch.linspace(math.log(shortest), math.log(longest), hidden_size).exp()
             self._begin_with((scales - 1).clamp_min(0.01).log())
 

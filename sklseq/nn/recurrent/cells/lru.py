@@ -9,6 +9,7 @@ from torch.nn.functional import gelu, linear
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.cells.linear import Map, directly
+from sklseq.nn.recurrent.cells.options import one_of
 from sklseq.nn.recurrent.kernels.scan import scan
 from sklseq.nn.recurrent.layer import Layer, State
 
@@ -72,16 +73,18 @@ class LRU(Layer):
         super().__init__()
         if not 0 <= r_min < r_max <= 1:
             raise ValueError(f"0 <= r_min < r_max <= 1 must hold, got {r_min!r} and {r_max!r}.")
+        if not 0 < max_phase < math.inf:
+            raise ValueError(f"max_phase={max_phase!r} of a recurrent cell must be above 0.")
+        one_of("eigenvalues", eigenvalues, ("complex", "signed"))
         self.hidden_size = hidden_size
         squares = torch.empty(hidden_size).uniform_(r_min**2, r_max**2)
         modulus = squares.sqrt().clamp(1e-3, 1 - 1e-6)
         self.recurrence: ComplexRecurrence | SignedRecurrence
         if eigenvalues == "complex":
             self.recurrence = ComplexRecurrence(input_size, modulus, max_phase)
-        elif eigenvalues == "signed":
-            self.recurrence = SignedRecurrence(input_size, modulus)
+            self.imaginary = LRUState._fields.index("imaginary")
         else:
-            raise ValueError(f"eigenvalues={eigenvalues!r}: expected 'complex' or 'signed'.")
+            self.recurrence = SignedRecurrence(input_size, modulus)
         n = self.recurrence.n_numbers * hidden_size
         self.read_state = nn.Parameter(torch.randn(hidden_size, n) / math.sqrt(hidden_size))
         self.read_input = nn.Linear(input_size, hidden_size)

@@ -13,6 +13,7 @@ from sklseq.nn.recurrent.cells.leaky import Leaky
 from sklseq.nn.recurrent.cells.linear import MinGRU, MinLSTM
 from sklseq.nn.recurrent.cells.lru import LRU
 from sklseq.nn.recurrent.cells.lstm_variants import make_lstm
+from sklseq.nn.recurrent.cells.options import check_options
 from sklseq.nn.recurrent.cells.skip import Skip
 from sklseq.nn.recurrent.cells.torch_layers import RNN
 from sklseq.nn.recurrent.layer import Layer
@@ -46,9 +47,5 @@ def make_layer(
     options = cell_options or {}
     if not isinstance(cell, str):
         return AnyCell(cell, input_size, hidden_size, **options)
-    try:
-        return CELLS[cell](input_size, hidden_size, **options)
-    except TypeError as error:
-        raise ValueError(
-            f"cell_options={options!r} does not suit cell={cell!r}: {error}."
-        ) from error
+    check_options(repr(cell), CELLS[cell], options)
+    return CELLS[cell](input_size, hidden_size, **options)

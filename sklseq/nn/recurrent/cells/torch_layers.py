@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from sklseq.nn.ragged.packing import Packing
+from sklseq.nn.recurrent.cells.options import one_of
 from sklseq.nn.recurrent.kernels.cpu import torch_weights
 from sklseq.nn.recurrent.kernels.dispatch import kernel_for
 from sklseq.nn.recurrent.layer import Layer, State
@@ -47,6 +48,7 @@ class RNN(TorchLayer):
     gates = ("new",)
 
     def __init__(self, input_size: int, hidden_size: int, activation: str = "tanh"):
+        one_of("activation", activation, ("tanh", "relu"))
         super().__init__(input_size, hidden_size, nonlinearity=activation)
 
     def step(self, x_t: Tensor, state: State | None = None) -> State:

@@ -1,0 +1,1 @@
+"""What all forecasters share: series and their index, differences and scale, intervals, paths."""

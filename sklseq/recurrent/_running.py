@@ -1,0 +1,189 @@
+"""A fitted forecaster along series that are known, and along its own forecasts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sklseq.parts.forecasting.series import Series, State, put_state, take_state
+from sklseq.parts.losses import fitted_loss
+from sklseq.recurrent._stepping import Stepping, hidden_shapes, read_whole
+from sklseq.recurrent._windows import Grid, columns_of
+from sklseq.training.context import threads
+from sklseq.training.placement import parameter_of
+from sklseq.training.run import work_of
+
+__all__ = ["Drawn", "advance", "fed_by", "run_free", "state_shapes"]
+
+Array = NDArray[Any]
+
+
+class Drawn:
+    """Values drawn from the distribution of each step, in place of errors of training."""
+
+    def __init__(self, rng: Any):
+        self.rng = rng
+
+    def __call__(self, step: int, values: Array) -> Array:
+        """The values as they are: they are drawn where their distribution is known."""
+        return values
+
+
+def advance(model: Any, state: State | None, series: Series) -> tuple[State, Array]:
+    """State after further steps, and the prediction of each of them; see `Forecaster`."""
+    units = model._units
+    grid = Grid.of(series, units.horizon)
+    known, found = units.read(None if state is None else _of_units(units, state), grid.values)
+    after = units.after(found, grid.lengths)
+    after["begun"] = np.ones((len(series), 1))
+    context = model._scaled_context(series, parameter_of(model.module_))
+    if context is not None:
+        after["context"] = context
+    if state is None:
+        columns = columns_of(known, grid.exogenous[:, 1:], units.horizon)
+        lengths = grid.lengths - 1
+        outputs, hidden = _whole(model, columns, lengths, context)
+        after["begun"][lengths == 0] = 0
+    else:
+        before = units.now(_of_units(units, state))
+        known = type(known)(
+            *(np.concatenate([b, k], axis=1) for b, k in zip(before, known, strict=True))
+        )
+        columns = columns_of(known.at(slice(-1)), grid.exogenous, units.horizon)
+        lengths = grid.lengths
+        outputs, hidden = _step_by_step(model, columns, lengths, state)
+    inside = np.arange(columns.shape[1]) < lengths[:, None]
+    first = fitted_loss(model).predicted(outputs)[:, None, : len(units.typical)]
+    seen = known.at(slice(columns.shape[1]))
+    predicted = seen.last[inside] + seen.scale[inside] * first[:, 0]
+    return after | hidden, predicted
+
+
+def run_free(
+    model: Any, state: State, n_steps: int, exogenous: Array, disturb: Any = None
+) -> Array:
+    """Forecasts on from a state; see `Forecaster`."""
+    units, loss = model._units, fitted_loss(model)
+    n, d = len(state["count"]), len(units.typical)
+    # Paths go from step to step: each one depends on what was drawn for the one before.
+    horizon = units.horizon if disturb is None else 1
+    ahead = np.concatenate([exogenous, np.zeros((n, units.horizon, exogenous.shape[2]))], axis=1)
+    found = np.empty((n, n_steps, d))
+    own, ones = _of_units(units, state), np.ones(n, dtype=np.int64)
+    with _inference(model):
+        stepping = Stepping(model.module_, parameter_of(model.module_), state, model._example())
+        for step in range(n_steps):
+            is_origin = step % horizon == 0
+            if is_origin or step < (n_steps - 1) // horizon * horizon:
+                seen = units.now(own)
+                columns = columns_of(seen, ahead[:, step:], units.horizon)[:, 0]
+                outputs = stepping.step(_as_module(model, columns))
+            if is_origin:
+                counted = loss.predicted(outputs)
+                if isinstance(disturb, Drawn) and loss.has_std:
+                    counted = loss.drawn(outputs, disturb.rng)
+                counted = counted.reshape(n, 1, units.horizon, d)
+                block = seen.values(counted)[:, 0]
+            values = block[:, step % horizon]
+            found[:, step] = values if disturb is None else disturb(step, values)
+            own = units.after(units.read(own, found[:, step, None])[1], ones)
+    return found
+
+
+def fed_by(model: Any, module: Any, context: Any, n: int) -> Callable[[Array], Array]:
+    """The network under training, as what is fed its own predictions: a step in each call."""
+    state: State = {"begun": np.zeros((n, 1))}
+    if context is not None:
+        state["context"] = context.cpu().numpy()
+    like = parameter_of(module)
+    stepping = Stepping(module, like, state, model._example(module))
+    loss, units = fitted_loss(model), model._units
+
+    def predict(columns: Array) -> Array:
+        was_training = module.training
+        with torch.inference_mode():
+            module.eval()
+            outputs = stepping.step(columns.astype(_dtype(like)))
+        module.train(was_training)
+        return loss.predicted(outputs).reshape(n, units.horizon, len(units.typical))
+
+    return predict
+
+
+def state_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays in a state of a fitted forecaster, without their first axis."""
+    shapes = model._units.shapes() | hidden_shapes(model._example()) | {"begun": (1,)}
+    n_context = model._module_kwargs.get("n_context", 0)
+    return shapes | ({"context": (n_context,)} if n_context else {})
+
+
+def _whole(
+    model: Any, columns: Array, lengths: NDArray[np.int64], context: Array | None
+) -> tuple[Array, State]:
+    """Outputs of series read from their start, and what is carried at their end."""
+    example, some = model._example(), np.flatnonzero(lengths)
+    n_outputs = len(model._units.typical) * model._units.horizon * fitted_loss(model).n_parameters
+    hidden = {
+        name: np.zeros((len(lengths), *shape), _dtype(tensor))
+        for (name, shape), tensor in zip(
+            hidden_shapes(example).items(), example.tensors(), strict=True
+        )
+    }
+    if not len(some):
+        return np.empty((0, n_outputs)), hidden
+    inside = np.arange(columns.shape[1]) < lengths[:, None]
+    beside = None if context is None else context[some]
+    rows = model._rows((columns[inside], lengths[some], beside), parameter_of(model.module_))
+    with _inference(model):
+        outputs, carried = read_whole(model.module_, rows, example)
+    return outputs, put_state(hidden, some, carried)
+
+
+def _step_by_step(
+    model: Any, columns: Array, lengths: NDArray[np.int64], state: State
+) -> tuple[Array, State]:
+    """Outputs of further steps of series, and what is carried at their end."""
+    outputs: Array | None = None
+    names = list(hidden_shapes(model._example()))
+    hidden = {name: state[name] for name in names}
+    inside = np.arange(columns.shape[1]) < lengths[:, None]
+    with _inference(model):
+        for length in np.unique(lengths):
+            some = np.flatnonzero(lengths == length)
+            stepping = Stepping(
+                model.module_,
+                parameter_of(model.module_),
+                take_state(state, some),
+                model._example(),
+            )
+            for step in range(length):
+                found = stepping.step(_as_module(model, columns[some, step]))
+                if outputs is None:
+                    outputs = np.empty((*columns.shape[:2], found.shape[1]), found.dtype)
+                outputs[some, step] = found
+            hidden = put_state(hidden, some, stepping.hidden())
+    assert outputs is not None
+    return outputs[inside], hidden
+
+
+@contextmanager
+def _inference(model: Any) -> Iterator[None]:
+    model.module_.eval()
+    with torch.inference_mode(), threads(model.n_threads, work_of(model.module_)):
+        yield
+
+
+def _of_units(units: Any, state: State) -> State:
+    return {name: state[name] for name in units.shapes()}
+
+
+def _as_module(model: Any, columns: Array) -> Array:
+    """In the type of the network."""
+    return columns.astype(_dtype(parameter_of(model.module_)), copy=False)
+
+
+def _dtype(tensor: Any) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
