@@ -13,6 +13,7 @@ from sklseq.recurrent import (
     LSTMClassifier,
     LSTMRegressor,
     RecurrentClassifier,
+    RecurrentLanguageModel,
     RecurrentRegressor,
     RecurrentTransformer,
     RNNRegressor,
@@ -123,6 +124,7 @@ def test_what_is_not_exported_is_named():
         (VAE(conditional=True, **small).fit(ROWS, np.arange(40) % 2), "for each class"),
         (VAE(**small).fit(np.arange(80).reshape(40, 2) % 7), "array of floats"),
         (RecurrentClassifier(cell="leaky", **small).fit(X, y), "no operator of cell='leaky'"),
+        (RecurrentLanguageModel(**small).fit(X), "begins before the first step"),
         (
             RecurrentClassifier(cell="gru", cell_options={"reset": "before"}, **small).fit(X, y),
             "cell='gru', cell_options={'reset': 'before'}",
@@ -132,6 +134,10 @@ def test_what_is_not_exported_is_named():
         (
             RecurrentTransformer(cell="gru", bidirectional=True, num_layers=2, **small).fit(X),
             "directions do not meet",
+        ),
+        (
+            GRUClassifier(target="step", carry_state=True, **small).fit(X, X[:, :, 0] > 0),
+            "set carry_state=False",
         ),
         (GRUClassifier(normalization="layer", **small).fit(X, y), "normalization"),
         (GRUClassifier(output_layer_sizes=(3,), **small).fit(X, y), "output_layer_sizes"),
