@@ -55,7 +55,7 @@ class WindowRegressor(Forecaster):
     )
     n_lags: int | None = param(
         None,
-        "Steps of a window. None takes a season and a half, at least 8, but no more than half of the "
+        "Steps of a window. None takes a season and a half, at least 8, and at most half of the "
         "longest series.",
         integer(1),
         None,
