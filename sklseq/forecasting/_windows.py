@@ -55,7 +55,8 @@ class WindowRegressor(Forecaster):
     )
     n_lags: int | None = param(
         None,
-        "Steps of a window. None takes a season and a half, at least 8.",
+        "Steps of a window. None takes a season and a half, at least 8, and at most half of the "
+        "longest series.",
         integer(1),
         None,
     )
@@ -84,8 +85,17 @@ class WindowRegressor(Forecaster):
         direct = self.strategy == "direct"
         if direct and self.horizon is None:
             raise ValueError("strategy='direct' needs the horizon: the most steps to forecast.")
-        season = self.season_length_
-        self.n_lags_ = self.n_lags or max(season + -(-season // 2), 8)
+        if series.lengths.max() < 2:
+            raise ValueError(
+                "Every series has one step (n_samples = 1 of one series, n_features = 1 of a "
+                "table): there is no next step to learn from. For one series of many steps in a "
+                "table set target='step'."
+            )
+        if self.n_lags is None:
+            season, most = self.season_length_, max(int(series.lengths.max()) // 2, 1)
+            self.n_lags_ = min(max(season + -(-season // 2), 8), most)
+        else:
+            self.n_lags_ = int(self.n_lags)
         windows = self._windows(None, series)
         within = np.concatenate([np.arange(n) for n in series.lengths])
         regressor = Ridge() if self.estimator is None else self.estimator
