@@ -56,6 +56,7 @@ _ESTIMATORS = {
         "ReNetClassifier",
         "ReNetRegressor",
         "RecurrentClassifier",
+        "RecurrentLanguageModel",
         "RecurrentRegressor",
         "RecurrentTransformer",
     ),

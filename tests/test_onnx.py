@@ -13,6 +13,7 @@ from sklseq.recurrent import (
     LSTMClassifier,
     LSTMRegressor,
     RecurrentClassifier,
+    RecurrentLanguageModel,
     RecurrentRegressor,
     RecurrentTransformer,
     RNNRegressor,
@@ -123,6 +124,7 @@ def test_what_is_not_exported_is_named():
         (VAE(conditional=True, **small).fit(ROWS, np.arange(40) % 2), "for each class"),
         (VAE(**small).fit(np.arange(80).reshape(40, 2) % 7), "array of floats"),
         (RecurrentClassifier(cell="leaky", **small).fit(X, y), "no operator of cell='leaky'"),
+        (RecurrentLanguageModel(**small).fit(X), "begins before the first step"),
         (
             RecurrentClassifier(cell="gru", cell_options={"reset": "before"}, **small).fit(X, y),
             "cell='gru', cell_options={'reset': 'before'}",

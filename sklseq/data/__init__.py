@@ -21,7 +21,7 @@ from sklseq.data.sequences.reading import (
 )
 from sklseq.data.sequences.symbols import Vocabulary
 from sklseq.data.sequences.targets import as_labels, read_steps, stack_steps
-from sklseq.data.sequences.text import holds_prose, lowered, tokenized
+from sklseq.data.sequences.text import holds_prose, holds_texts, lowered, tokenized
 from sklseq.data.sequences.times import (
     check_index_times,
     check_steps_in_time,
@@ -67,6 +67,7 @@ __all__ = [
     "first_date",
     "flatten_labels",
     "holds_prose",
+    "holds_texts",
     "holds_times",
     "is_frame",
     "is_nested",

@@ -8,6 +8,7 @@ from sklseq.recurrent._classifiers import (
     RNNClassifier,
 )
 from sklseq.recurrent._forecaster import RecurrentForecaster
+from sklseq.recurrent._language_model import RecurrentLanguageModel
 from sklseq.recurrent._regressors import (
     GRURegressor,
     LSTMRegressor,
@@ -28,6 +29,7 @@ __all__ = [
     "ReNetRegressor",
     "RecurrentClassifier",
     "RecurrentForecaster",
+    "RecurrentLanguageModel",
     "RecurrentRegressor",
     "RecurrentTransformer",
     "Stream",

@@ -117,8 +117,10 @@ class RecurrentExport:
             )
         elif isinstance(model, NeuralRegressor):
             return ["predict"]
-        else:
+        elif hasattr(model, "transform"):
             return ["transform"]
+        else:
+            self.why = "it begins before the first step, which ONNX has no operator for"
         return []
 
     def inputs(self, X_sample: Any) -> dict[str, NDArray[Any]]:

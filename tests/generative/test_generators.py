@@ -18,7 +18,10 @@ from sklseq.utils import all_estimators, check_generator, generator_checks
 SAMPLERS = [
     c
     for _, c in all_estimators()
-    if issubclass(c, NeuralEstimator) and hasattr(c, "sample") and not hasattr(c, "predict_nbest")
+    if issubclass(c, NeuralEstimator)
+    and hasattr(c, "sample")
+    and not hasattr(c, "predict_nbest")
+    and not hasattr(c, "perplexity")  # a language model draws steps, not rows
 ]
 
 

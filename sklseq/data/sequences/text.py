@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklseq.data.sequences.nested import is_nested, nested_rows
 from sklseq.data.sequences.reading import as_sequences, is_table
 
-__all__ = ["holds_prose", "lowered", "tokenized"]
+__all__ = ["holds_prose", "holds_texts", "lowered", "tokenized"]
 
 # Words, with what follows an apostrophe, and single marks: "don't!" is "don't", "!".
 _WORDS = re.compile(r"\w+(?:['\N{RIGHT SINGLE QUOTATION MARK}]\w+)*|[^\w\s]")
@@ -49,6 +49,11 @@ def lowered(symbols: NDArray[Any]) -> NDArray[Any]:
     steps = np.empty(len(symbols), dtype=object)
     steps[:] = [symbol.lower() if isinstance(symbol, str) else symbol for symbol in symbols]
     return steps
+
+
+def holds_texts(X: Any) -> bool:
+    """Whether there are strings among the sequences in X."""
+    return _texts(X) is not None
 
 
 def holds_prose(X: Any) -> bool:

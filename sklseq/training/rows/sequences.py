@@ -220,6 +220,22 @@ class SequenceRows(Rows):
             following=self.following,
         )
 
+    def in_pieces(self, n_steps: int) -> Self:
+        """Sequences of more than `n_steps` cut into pieces of about the same length.
+
+        Each counts as a sequence of its own, which begins without a state.
+        """
+        n_pieces = -(-self.lengths // n_steps)
+        owner = np.repeat(np.arange(len(self)), n_pieces)
+        number = np.arange(len(owner)) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)
+        length, n = self.lengths[owner], n_pieces[owner]
+        lengths = (number + 1) * length // n - number * length // n
+        pieces = self._without_targets(self.steps, lengths, self.context_of(owner))
+        pieces.target, pieces.mean_weight = self.target, self.mean_weight
+        if self.weight is not None:
+            pieces.weight = pieces._scaled(self.weight)
+        return pieces
+
     def split_end(self, targets: Targets, share: float) -> tuple[Self, Self] | None:
         """A single series with targets for its steps, cut where `share` of them is left.
 
