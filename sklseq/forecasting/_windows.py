@@ -13,7 +13,7 @@ from sklseq._compat.sklearn import HasMethods
 from sklseq.base import attribute, choice, estimator, integer, param
 from sklseq.base.exogenous import first_steps
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.series import ModelState, Series
 
 __all__ = ["WindowRegressor"]
 
@@ -116,7 +116,7 @@ class WindowRegressor(Forecaster):
             target = target[:, 0] if target.shape[1] == 1 else target
             self.estimators_.append(clone(regressor).fit(table, target))
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         windows = self._windows(state, series)
         predicted = self._predicted(0, windows, series.exogenous)
         if state is None:
@@ -128,7 +128,7 @@ class WindowRegressor(Forecaster):
         return {"window": window}, predicted
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         window = state["window"]
         direct = self.strategy == "direct" and disturb is None
@@ -151,7 +151,7 @@ class WindowRegressor(Forecaster):
         found = self.estimators_[ahead].predict(np.hstack([windows, exogenous]))
         return np.asarray(found, dtype=np.float64).reshape(len(windows), -1)
 
-    def _windows(self, state: State | None, series: Series) -> Array:
+    def _windows(self, state: ModelState | None, series: Series) -> Array:
         """What is known before each step: (sum of lengths, n_lags * n_features), newest first."""
         n, d = len(series), series.steps.shape[1]
         if state is None:
