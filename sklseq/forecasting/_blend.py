@@ -11,7 +11,7 @@ from sklseq.forecasting._nested import Nested, fit_nested
 from sklseq.forecasting._theta import ThetaForecaster
 from sklseq.forecasting._windows import WindowRegressor
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.series import ModelState, Series
 
 __all__ = ["BlendForecaster"]
 
@@ -108,7 +108,7 @@ class BlendForecaster(Forecaster):
         forecasters = _checked(self.forecasters)
         self.forecasters_ = [fit_nested(f, series, self.season_length_) for _, f in forecasters]
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         states, found = zip(*(n.advance(state, series) for n in self._nested()), strict=True)
         if state is not None:
             return _merged(states), self._aggregated(np.stack(found))
@@ -119,7 +119,7 @@ class BlendForecaster(Forecaster):
         return _merged(states), self._aggregated(np.stack(known))
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         if disturb is None:
             return self._forecasts(state, n_steps, exogenous)
@@ -132,7 +132,7 @@ class BlendForecaster(Forecaster):
             state = _merged([nested.advance(state, read)[0] for nested in self._nested()])
         return np.stack(found, axis=1)
 
-    def _forecasts(self, state: State, n_steps: int, exogenous: Array) -> Array:
+    def _forecasts(self, state: ModelState, n_steps: int, exogenous: Array) -> Array:
         found = [nested.forecast(state, n_steps, exogenous) for nested in self._nested()]
         return self._aggregated(np.stack(found))
 
@@ -164,5 +164,5 @@ def _checked(forecasters: Any) -> list[tuple[str, Any]]:
     return list(forecasters)
 
 
-def _merged(states: Any) -> State:
+def _merged(states: Any) -> ModelState:
     return {name: values for state in states for name, values in state.items()}

@@ -27,8 +27,8 @@ from sklseq.parts.context import (
 from sklseq.parts.epochs import finish, warn_if_unfinished
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
-from sklseq.parts.forecasting.memory import Memory
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.memory import SeriesMemory
+from sklseq.parts.forecasting.series import ModelState, Series
 from sklseq.parts.forecasting.training import begin, complete
 from sklseq.parts.losses import LOSS_STORED, check_loss_learned, fitted_loss
 from sklseq.parts.teacher_forcing import (
@@ -347,15 +347,15 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
 
     # -- the model, as a forecaster is made of it ------------------------------------------
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         return advance(self, state, series)
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         return run_free(self, state, n_steps, exogenous, disturb)
 
-    def _disturbance(self, memory: Memory, rng: np.random.RandomState) -> Disturbance:
+    def _disturbance(self, memory: SeriesMemory, rng: np.random.RandomState) -> Disturbance:
         return Drawn(rng) if fitted_loss(self).has_std else super()._disturbance(memory, rng)
 
     def _scaled_context(self, series: Series, like: Tensor) -> Array | None:

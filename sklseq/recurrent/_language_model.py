@@ -37,8 +37,8 @@ _STEPS = 1000, 3000
 
 
 def _gives_probabilities(model: Any) -> bool:
-    """Whether what is predicted has a probability, and not a density."""
-    return bool(getattr(model, "_kind", model.output) != "values")
+    """Whether what is predicted is known to have a probability, and not a density."""
+    return getattr(model, "_kind", model.output) in ("symbols", "labels")
 
 
 @estimator

@@ -107,6 +107,18 @@ def test_a_cycle_is_learned():
     assert_array_equal(model.predict("abcd"), list("bcda"))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_score_is_its_own(dtype):
+    """Alone and in company, to the last bit."""
+    X = [x * n for n, x in enumerate(WORDS, start=1)]
+    model = model_of(X, dtype=dtype)
+    scores, proba = model.score_samples(X), model.predict_proba(X)
+    for i, x in enumerate(X):
+        assert_array_equal(model.score_samples([x]), scores[i : i + 1])
+        assert_array_equal(model.predict_proba([x])[0], proba[i])
+        assert_array_equal(model.score_samples([*X[i:], x])[[0, -1]], scores[[i, i]])
+
+
 def test_values_have_a_density_in_their_units():
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 2)).cumsum(axis=0) for n in rng.integers(2, 9, size=10)]
