@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import choice, estimator, integer, other_default, param, same
+from sklseq.base import choice, estimator, integer, other_default, param, real, same
 from sklseq.base.estimator import Fit
 from sklseq.base.exogenous import first_steps
 from sklseq.base.hints import refuse_exogenous_as_y
@@ -149,7 +149,7 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         1.0,
         "Probability by which, in training, a step is fed the true value and not the network's own "
         "prediction of it: 1 always, 0 never (free running), between them scheduled sampling.",
-        *TeacherForcingParameters.__dataclass_fields__["teacher_forcing"].metadata["allowed"],
+        real(0, 1, "both"),
     )
     teacher_forcing_schedule: str = same(TeacherForcingParameters, "teacher_forcing_schedule")
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)

@@ -136,7 +136,8 @@ def _whole(
         return np.empty((0, n_outputs)), hidden
     inside = np.arange(columns.shape[1]) < lengths[:, None]
     beside = None if context is None else context[some]
-    rows = model._rows((columns[inside], lengths[some], beside), parameter_of(model.module_))
+    taken = _as_module(model, np.where(inside[..., None], columns, 0))[inside]
+    rows = model._rows((taken, lengths[some], beside), parameter_of(model.module_))
     with _inference(model):
         outputs, carried = read_whole(model.module_, rows, example)
     return outputs, put_state(hidden, some, carried)
@@ -181,8 +182,23 @@ def _of_units(units: Any, state: ModelState) -> ModelState:
 
 
 def _as_module(model: Any, columns: Array) -> Array:
-    """In the type of the network."""
-    return columns.astype(_dtype(parameter_of(model.module_)), copy=False)
+    """What the network takes of each series, in its type.
+
+    Raises
+    ------
+    ValueError
+        Naming a series whose values are too large for it.
+    """
+    dtype = _dtype(parameter_of(model.module_))
+    with np.errstate(over="ignore"):
+        found = columns.astype(dtype)
+    if not np.isfinite(found).all():
+        i = int(np.argwhere(~np.isfinite(found))[0][0])
+        raise ValueError(
+            f"X, sequence {i} has values that are too large for {dtype}, or whose forecasts are: "
+            "leave it out, scale the data, or fit with dtype='float64'."
+        )
+    return found
 
 
 def _dtype(tensor: Any) -> str:
