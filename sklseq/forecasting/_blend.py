@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from sklseq.base import attribute, choice, estimator, other_default, param
 from sklseq.base.exogenous import first_steps
 from sklseq.forecasting._nested import Nested, fit_nested
+from sklseq.forecasting._seasonal_naive import SeasonalNaive
 from sklseq.forecasting._theta import ThetaForecaster
-from sklseq.forecasting._windows import WindowRegressor
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
 from sklseq.parts.forecasting.series import ModelState, Series
 
@@ -45,7 +45,7 @@ class BlendForecaster(Forecaster):
     forecasters: Any = param(
         None,
         "Pairs (name, forecaster), cloned in `fit`. Those with ``season_length='auto'`` get that "
-        "of the blend. None is `ThetaForecaster` and `WindowRegressor` of differences. Their "
+        "of the blend. None is `ThetaForecaster`, without trend too, and `SeasonalNaive`. Their "
         "parameters are set by ``name__parameter``.",
         list,
         tuple,
@@ -77,7 +77,7 @@ class BlendForecaster(Forecaster):
         """
         params: dict[str, Any] = super().get_params(deep=False)
         if deep:
-            for name, forecaster in self.forecasters or ():
+            for name, forecaster in _pairs(self.forecasters):
                 params[name] = forecaster
                 inner = forecaster.get_params(deep=True).items()
                 params |= {f"{name}__{key}": value for key, value in inner}
@@ -97,7 +97,7 @@ class BlendForecaster(Forecaster):
         """
         if "forecasters" in params:
             self.forecasters = params.pop("forecasters")
-        names = [name for name, _ in self.forecasters or ()]
+        names = [name for name, _ in _pairs(self.forecasters)]
         new = {name: params.pop(name) for name in names if name in params}
         if new:
             self.forecasters = [(name, new.get(name, f)) for name, f in self.forecasters]
@@ -144,10 +144,17 @@ class BlendForecaster(Forecaster):
         return combined
 
 
+def _pairs(forecasters: Any) -> list[tuple[str, Any]]:
+    """Those that are pairs of a name and a forecaster; others are refused in `fit`."""
+    given = forecasters if isinstance(forecasters, (list, tuple)) else ()
+    pairs = [pair for pair in given if isinstance(pair, tuple) and len(pair) == 2]
+    return [(name, f) for name, f in pairs if isinstance(name, str) and hasattr(f, "get_params")]
+
+
 def _checked(forecasters: Any) -> list[tuple[str, Any]]:
     if forecasters is None:
-        theta, window = cast(Any, ThetaForecaster), cast(Any, WindowRegressor)
-        return [("theta", theta()), ("window", window(differences=1))]
+        theta, naive = cast(Any, ThetaForecaster), cast(Any, SeasonalNaive)
+        return [("theta", theta()), ("smoothing", theta(theta=1.0)), ("naive", naive())]
     for i, pair in enumerate(forecasters):
         named = isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
         if not named or not isinstance(pair[1], Forecaster):
