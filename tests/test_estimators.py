@@ -698,6 +698,7 @@ def test_callbacks_are_told_and_nothing_is_printed(cls, capfd):
     recorder = Recorder()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "y has one label for each")
         make_pipeline(model).set_callbacks(recorder, ProgressBar()).fit(X, y)
     assert sorted(recorder.begun) == sorted(recorder.ended)
     told = [task for name, task in recorder.begun if name == cls.__name__]

@@ -135,6 +135,10 @@ def test_what_is_not_exported_is_named():
             RecurrentTransformer(cell="gru", bidirectional=True, num_layers=2, **small).fit(X),
             "directions do not meet",
         ),
+        (
+            GRUClassifier(target="step", carry_state=True, **small).fit(X, X[:, :, 0] > 0),
+            "set carry_state=False",
+        ),
         (GRUClassifier(normalization="layer", **small).fit(X, y), "normalization"),
         (GRUClassifier(output_layer_sizes=(3,), **small).fit(X, y), "output_layer_sizes"),
     ):

@@ -1,5 +1,6 @@
 """Forecasters without a network: baselines, windows over any regressor, and blends of others."""
 
+from sklseq.forecasting._backtest import backtest
 from sklseq.forecasting._blend import BlendForecaster
 from sklseq.forecasting._seasonal_naive import SeasonalNaive
 from sklseq.forecasting._theta import ThetaForecaster
@@ -12,4 +13,5 @@ __all__ = [
     "ThetaForecaster",
     "TransformedForecaster",
     "WindowRegressor",
+    "backtest",
 ]

@@ -21,6 +21,7 @@ __all__ = [
     "check_context_learned",
     "context_settings",
     "learn_context_scale",
+    "read_known",
     "scaled_context",
     "with_context",
 ]
@@ -126,6 +127,11 @@ def learn_context_scale(model: Any, data: Sequences, weights: NDArray[np.float64
         weights = np.add.reduceat(weights, data.starts) / data.lengths
     scale = weighted_scale(data.context, weights[:, None])
     model.context_mean_, model.context_scale_ = scale
+
+
+def read_known(model: Any, X: Any, context: Any) -> Any:
+    """X of a fitted estimator, with what is known of each sequence as a whole."""
+    return model._with_context(model._read_fitted(X), context, X, False)
 
 
 def scaled_context(model: Any, data: Sequences, like: Tensor) -> NDArray[Any] | None:

@@ -13,7 +13,7 @@ from sklseq.training.convergence import still_falling
 from sklseq.training.engine import Result, StopTraining, Trainer
 from sklseq.training.rows.batch import Rows
 
-__all__ = ["EpochReporter", "check_callbacks", "n_epochs", "warn_if_unfinished"]
+__all__ = ["EpochReporter", "check_callbacks", "finish", "n_epochs", "warn_if_unfinished"]
 
 # Of max_epochs="auto".
 _EPOCHS = 30
@@ -56,6 +56,7 @@ class EpochReporter(Callback):
                 "module_": deepcopy(net.module_).eval(),
                 "n_iter_": net.epoch,
                 "loss_curve_": self.owner.loss_curve_ + net.losses["train"],
+                "carry_state": False,  # training series are scored from their starts
             }
 
         return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
@@ -102,3 +103,18 @@ def warn_if_unfinished(trainer: Trainer, result: Result) -> None:
             ConvergenceWarning,
             stacklevel=2,
         )
+
+
+def finish(model: Any, data: Any, targets: Any) -> None:
+    """What is left to learn of a trained network; once more if that is interrupted."""
+    try:
+        model._finish(data, targets)
+    except KeyboardInterrupt:
+        warnings.warn(
+            f"Interrupted after {type(model).__name__} was trained: what is computed from the "
+            "trained network is computed once more, to keep the model. Interrupt again to give it "
+            "up.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+        model._finish(data, targets)

@@ -21,13 +21,26 @@ from sklseq.training.rows.sequences import steps_at_once
 from sklseq.training.run import check_outputs, work_of
 from sklseq.training.run_on import run_on
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "carried_example"]
 
 Array = NDArray[Any]
 
 
 def _has(method: str) -> Callable[["Stream"], bool]:
     return lambda self: hasattr(self._model, method)
+
+
+def carried_example(model: Any) -> Carried:
+    """What the network of a fitted model carries of one sequence."""
+    module, settings, carried = model.module_, model._module_kwargs, Carried()
+    like = parameter_of(module)
+    size = settings["n_features"]
+    steps = like.new_zeros(1, size) if module.embedding is None else like.new_zeros(1).long()
+    n_context = settings.get("n_context", 0)
+    context = like.new_zeros(1, n_context) if n_context else None
+    with torch.inference_mode():
+        module(steps, Packing(np.ones(1, dtype=np.int64), like.device), context, carried)
+    return carried
 
 
 class Stream:
@@ -76,6 +89,7 @@ class Stream:
             )
         # A shallow copy: fits of the estimator replace what it has learned.
         self._model, self._one = copy(model), n_sequences is None
+        self._model.carry_state = False  # a stream has states of its own
         self._pooled = module.pooling is not None
         self._predicted = "_labels" if is_classifier(model) else "_unscaled"
         self._symbolic = hasattr(model, "vocabulary_")
@@ -209,7 +223,7 @@ class Stream:
         ValueError
             If it is that of another model, or of another number of sequences.
         """
-        example = self._example()
+        example = carried_example(self._model)
         expected = [(self.n_sequences, *tensor.shape[1:]) for tensor in example.tensors()]
         try:
             n_steps = np.array(state["n_steps"], dtype=np.int64)
@@ -233,18 +247,6 @@ class Stream:
             self._carried = example.mapped(lambda like: torch.tensor(next(left)).to(like))
         self._n_steps, self._outputs = n_steps, outputs
         return self
-
-    def _example(self) -> Carried:
-        """What is carried of one sequence."""
-        module, carried = self._model.module_, Carried()
-        like = self._like
-        size = self._model._module_kwargs["n_features"]
-        steps = like.new_zeros(1, size) if module.embedding is None else like.new_zeros(1).long()
-        n_context = self._model._module_kwargs.get("n_context", 0)
-        context = like.new_zeros(1, n_context) if n_context else None
-        with torch.inference_mode():
-            module(steps, Packing(np.ones(1, dtype=np.int64), like.device), context, carried)
-        return carried
 
     def __getstate__(self) -> dict[str, Any]:
         n_sequences = None if self._one else self.n_sequences

@@ -23,6 +23,7 @@ from sklseq.base.targets import (
     score_values,
 )
 from sklseq.nn.layers.losses import Loss, make_loss
+from sklseq.parts.context import read_known
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.losses import (
     LOSS_STORED,
@@ -145,10 +146,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             Or in the container that `predict_proba` gives.
         """
         data = self._read_fitted(X)
-        logits = self._run("forward", data)
-        return self._restore(
-            data, log_expit(logits) if self._multilabel else log_softmax(logits, axis=1)
-        )
+        return self._restore(data, self._log_probabilities(self._run("forward", data)))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Most probable class; of several labels those more probable than not.
@@ -177,6 +175,9 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     def _probabilities(self, logits: NDArray[Any]) -> NDArray[Any]:
         return expit(logits) if self._multilabel else softmax(logits, axis=1)
 
+    def _log_probabilities(self, logits: NDArray[Any]) -> NDArray[Any]:
+        return log_expit(logits) if self._multilabel else log_softmax(logits, axis=1)
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Mean accuracy of ``predict(X)``; over labeled steps, nodes or pixels, if these are rows.
 
@@ -193,8 +194,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         -------
         float
         """
+        return self._scored(X, y, sample_weight)
+
+    def _scored(self, X: Any, y: Any, sample_weight: Any, context: Any = None) -> float:
         check_index(X, self._per_step, y=y, sample_weight=sample_weight)
-        data = self._read_fitted(X)
+        data = read_known(self, X, context)
         predicted = self._labels(self._run("forward", data))
         rows = self._target_rows(data)
         return score_labels(y, predicted, rows, read_weights(sample_weight, rows))
@@ -350,8 +354,11 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         -------
         float
         """
+        return self._scored(X, y, sample_weight)
+
+    def _scored(self, X: Any, y: Any, sample_weight: Any, context: Any = None) -> float:
         check_index(X, self._per_step, y=y, sample_weight=sample_weight)
-        data = self._read_fitted(X)
+        data = read_known(self, X, context)
         predicted = self._unscaled(self._run("forward", data))
         predicted = nearest_to_median(fitted_loss(self), predicted)
         rows = self._target_rows(data)

@@ -10,19 +10,52 @@ from torch import nn
 from sklseq.base import choice, estimator, param, real
 from sklseq.base.parameters import layer_sizes, several
 from sklseq.nn.layers.feedforward import ACTIVATIONS, NORMALIZATIONS
+from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.nn.recurrent.initialization import (
     RECURRENT_INITS,
     initialize_recurrent,
     set_forget_bias,
 )
 from sklseq.nn.recurrent.stack import SKIPS
+from sklseq.recurrent._feedback import FEEDBACK_CELL
 
 __all__ = [
     "ArchitectureParameters",
+    "CellParameters",
     "architecture_of",
     "plain_architecture",
     "start_weights",
 ]
+
+# Parameters that the network takes as they are.
+_OF_NETWORK = (
+    "cell", "hidden_size", "num_layers", "bidirectional", "skip_connections", "normalization",
+    "feedforward_activation", "dropout", "dropout_mask", "recurrent_dropout", "zoneout",
+)  # fmt: skip
+
+
+@estimator
+class CellParameters:
+    """Declarations of estimators that leave the choice of the cell."""
+
+    cell: Any = param(
+        "gru",
+        "The recurrent cell; those with names are in the user guide, with their options: 'rnn' "
+        "(tanh units), 'lstm' (long short-term memory), 'gru' (gated recurrent unit); with fewer "
+        "gates, 'minimal' (one), 'gru_shared' (one reset gate for all units), "
+        "'gru_global_local' (each a product of one for all units and one for each); of several "
+        "time scales, 'leaky' (a time constant for each unit), 'clockwork' (modules of different "
+        "periods), 'skip' (states of several steps back); 'deep_transition' (layers from state to "
+        "state); computed for all steps at once, 'mingru', 'minlstm', 'lru'; 'jordan', with "
+        "target='step', feeds back outputs and no states. Or a class whose instances "
+        "``cell(input_size, hidden_size)`` map ``(x_t, state)`` to the next state, as "
+        "`torch.nn.GRUCell` does.",
+        choice(*CELLS, FEEDBACK_CELL),
+        type,
+    )
+    cell_options: dict[str, Any] | None = param(
+        None, "More arguments of the cell's constructor, by name.", dict, None
+    )
 
 
 @estimator
@@ -86,13 +119,11 @@ class ArchitectureParameters:
 
 
 def architecture_of(model: Any) -> dict[str, Any]:
-    """Settings of the network by the parameters above that shape it."""
-    settings = {
-        "skip_connections": model.skip_connections,
-        "normalization": model.normalization,
+    """Settings of the network by the parameters that shape it."""
+    settings = {name: getattr(model, name) for name in _OF_NETWORK} | {
+        "cell_options": getattr(model, "cell_options", None),
         "input_layer_sizes": layer_sizes("input_layer_sizes", model.input_layer_sizes),
         "output_layer_sizes": layer_sizes("output_layer_sizes", model.output_layer_sizes),
-        "feedforward_activation": model.feedforward_activation,
     }
     sizes = (model.hidden_size, *settings["input_layer_sizes"], *settings["output_layer_sizes"])
     if model.normalization == "layer" and min(sizes) == 1:

@@ -14,7 +14,6 @@ from sklseq.base import attribute, choice, estimator, integer, other_default, pa
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences
 from sklseq.nn.ragged.pooling import POOLINGS
-from sklseq.nn.recurrent.cells.registry import CELLS
 from sklseq.parts.context import (
     CONTEXT_ATTRIBUTES,
     CONTEXT_STORED,
@@ -54,8 +53,16 @@ from sklseq.parts.teacher_forcing import set_length_of_training
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._architecture import (
     ArchitectureParameters,
+    CellParameters,
     architecture_of,
     start_weights,
+)
+from sklseq.recurrent._carry_state import (
+    END_STORED,
+    begin_with,
+    check_carrying,
+    check_end_states,
+    remember_end,
 )
 from sklseq.recurrent._feedback import FEEDBACK_CELL, feedback_settings, recurrent_network
 from sklseq.recurrent._long_series import LongSeriesParameters, check_truncation
@@ -69,30 +76,6 @@ __all__ = ["BaseRecurrent", "CellParameters"]
 
 # Of max_epochs="auto": the least number of training steps.
 _STEPS = 200
-
-
-@estimator
-class CellParameters:
-    """Declarations of estimators that leave the choice of the cell."""
-
-    cell: Any = param(
-        "gru",
-        "The recurrent cell; those with names are in the user guide, with their options: 'rnn' "
-        "(tanh units), 'lstm' (long short-term memory), 'gru' (gated recurrent unit); with fewer "
-        "gates, 'minimal' (one), 'gru_shared' (one reset gate for all units), "
-        "'gru_global_local' (each a product of one for all units and one for each); of several "
-        "time scales, 'leaky' (a time constant for each unit), 'clockwork' (modules of different "
-        "periods), 'skip' (states of several steps back); 'deep_transition' (layers from state to "
-        "state); computed for all steps at once, 'mingru', 'minlstm', 'lru'; 'jordan', with "
-        "target='step', feeds back outputs and no states. Or a class whose instances "
-        "``cell(input_size, hidden_size)`` map ``(x_t, state)`` to the next state, as "
-        "`torch.nn.GRUCell` does.",
-        choice(*CELLS, FEEDBACK_CELL),
-        type,
-    )
-    cell_options: dict[str, Any] | None = param(
-        None, "More arguments of the cell's constructor, by name.", dict, None
-    )
 
 
 @estimator
@@ -184,6 +167,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         SCALE_STORED
         | INTERVAL_STORED
         | CONTEXT_STORED
+        | END_STORED
         | {"_n_step_features": "int", "_vectors_left_out": "absent or bool"}
     )
 
@@ -311,6 +295,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
         super()._check_learned()
         check_steps_learned(self)
         check_context_learned(self)
+        check_end_states(self)
 
     # -- training --------------------------------------------------------------------------
 
@@ -320,20 +305,12 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
 
     def _settings(self, data: Sequences, targets: Targets) -> dict[str, Any]:
         check_truncation(self)
+        check_carrying(self)
         symbolic = data.steps.ndim == 1
         settings = {
             "n_features": n_inputs_of(self, data),
             "n_outputs": targets.n_outputs,
             "embedding_size": self._vector_size() if symbolic else None,
-            "cell": self.cell,
-            "cell_options": getattr(self, "cell_options", None),
-            "hidden_size": self.hidden_size,
-            "num_layers": self.num_layers,
-            "bidirectional": self.bidirectional,
-            "dropout": self.dropout,
-            "dropout_mask": self.dropout_mask,
-            "recurrent_dropout": self.recurrent_dropout,
-            "zoneout": self.zoneout,
             "pooling": None if self._per_step else self.pooling,
             **architecture_of(self),
         }
@@ -380,7 +357,12 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             self._per_step,
             context,
             segment_steps=self.tbptt_steps,
+            carried=begin_with(self, data, like) if targets is None else None,
         )
+
+    def _finish(self, data: Sequences, targets: Targets) -> None:
+        super()._finish(data, targets)
+        remember_end(self, data, targets)
 
     # -- copies and text -------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from sklseq.base import estimator, same
+from sklseq.parts.carry_state import CarryParameters
 from sklseq.parts.supervised import NeuralClassifier
 from sklseq.parts.teacher_forcing import TeacherForcingParameters
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
@@ -42,6 +43,7 @@ class RecurrentClassifier(NeuralClassifier, BaseRecurrent):
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
     teacher_forcing: float = same(TeacherForcingParameters, "teacher_forcing")
     teacher_forcing_schedule: str = same(TeacherForcingParameters, "teacher_forcing_schedule")
+    carry_state: bool = same(CarryParameters, "carry_state")
 
     partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
 
@@ -64,6 +66,7 @@ class RNNClassifier(NeuralClassifier, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "rnn"
+    carry_state: bool = same(CarryParameters, "carry_state")
     partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
 
 
@@ -87,6 +90,7 @@ class LSTMClassifier(NeuralClassifier, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "lstm"
+    carry_state: bool = same(CarryParameters, "carry_state")
     partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS
 
 
@@ -113,4 +117,5 @@ class GRUClassifier(NeuralClassifier, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "gru"
+    carry_state: bool = same(CarryParameters, "carry_state")
     partial_fit, predict, predict_proba, predict_log_proba, score = CLASSIFIER_METHODS

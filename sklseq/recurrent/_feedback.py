@@ -20,7 +20,7 @@ FEEDBACK_CELL = "jordan"
 _TAKEN = {f.name for cls in (NeuralEstimator, ContextParameters) for f in fields(cls)} | {
     *("target", "class_weight", "teacher_forcing", "teacher_forcing_schedule"),
     *("embedding_size", "embedding", "embedding_trainable", "tokenizer", "lowercase"),
-    *("cell", "hidden_size", "dropout", "pooling", "missing", "time_feature"),
+    *("cell", "hidden_size", "dropout", "pooling", "missing", "time_feature", "carry_state"),
 }
 
 

@@ -24,9 +24,10 @@ from sklseq.parts.context import (
     scaled_context,
     with_context,
 )
-from sklseq.parts.epochs import warn_if_unfinished
+from sklseq.parts.epochs import finish, warn_if_unfinished
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
+from sklseq.parts.forecasting.memory import Memory
 from sklseq.parts.forecasting.series import Series, State
 from sklseq.parts.forecasting.training import begin, complete
 from sklseq.parts.losses import LOSS_STORED, check_loss_learned, fitted_loss
@@ -50,8 +51,8 @@ __all__ = ["RecurrentForecaster"]
 
 Array = NDArray[Any]
 
-# Of max_epochs="auto": training steps.
-_STEPS = 300
+# Of max_epochs="auto": the least number of epochs, and of training steps.
+_EPOCHS, _STEPS = 10, 200
 # Of window="auto": steps of a window, and seasons.
 _WINDOW, _SEASONS = 100, 4
 # Of horizon="auto": steps, and seasons.
@@ -161,7 +162,8 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
     )
     max_epochs: Any = param(
         "auto",
-        "Passes over the training data. 'auto' takes as many as make 300 training steps.",
+        "Passes over the training data. 'auto' takes 10, or as many as make 200 training steps "
+        "where these are more.",
         integer(1),
         choice("auto"),
     )
@@ -204,7 +206,7 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         with self._fitting(X, n_epochs=n_epochs, exogenous=exogenous) as fit:
             training = begin(self, X, exogenous, context, fresh)
             self._train(training.series, fresh, fit, partial)
-            complete(self, training)
+            finish(self, training, Targets(np.ones(1)))
         return self
 
     def _train(
@@ -265,7 +267,7 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         if not self.early_stopping or partial:
             return self._windows(series, like, window, first, lengths, context), None
         held = np.ceil(self.validation_fraction * lengths).astype(np.int64)
-        cut = np.where(lengths - held > first, lengths - held, lengths)
+        cut = np.minimum(np.maximum(lengths - held, first + 1), lengths)
         if (cut == lengths).all():
             raise ValueError(
                 "early_stopping=True holds out the last steps of series, but no series has enough "
@@ -325,10 +327,13 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         start_weights(self, module, int(rows.lengths.max()))
         set_length_of_training(self, module, rows)
 
+    def _finish(self, data: Any, targets: Targets) -> None:
+        complete(self, data)
+
     def _n_epochs(self, rows: Rows) -> int:
         if self.max_epochs != "auto":
             return int(self.max_epochs)
-        return max(1, -(-_STEPS // rows.n_batches(self.batch_size)))
+        return max(_EPOCHS, -(-_STEPS // rows.n_batches(self.batch_size)))
 
     def _objective(self, module: Any, batch: Batch) -> Tensor:
         steps, packing, context, windows, rows = batch.inputs
@@ -350,8 +355,8 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
     ) -> Array:
         return run_free(self, state, n_steps, exogenous, disturb)
 
-    def _disturbance(self, rng: np.random.RandomState) -> Disturbance:
-        return Drawn(rng) if fitted_loss(self).has_std else super()._disturbance(rng)
+    def _disturbance(self, memory: Memory, rng: np.random.RandomState) -> Disturbance:
+        return Drawn(rng) if fitted_loss(self).has_std else super()._disturbance(memory, rng)
 
     def _scaled_context(self, series: Series, like: Tensor) -> Array | None:
         return scaled_context(self, _sequences(series), like)

@@ -6,13 +6,10 @@ Each estimator takes them in its body: a class that holds them would be one more
 from typing import Any, Self
 
 from numpy.typing import NDArray
-from scipy.special import log_expit, log_softmax
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base.index import check_index
-from sklseq.base.target_rows import read_weights
-from sklseq.base.targets import check_partial_classes, score_labels, score_values
-from sklseq.parts.losses import fitted_loss, nearest_to_median
+from sklseq.base.targets import check_partial_classes
+from sklseq.parts.context import read_known
 from sklseq.parts.supervised import NeuralClassifier, NeuralRegressor
 
 __all__ = ["CLASSIFIER_METHODS", "REGRESSOR_METHODS"]
@@ -61,7 +58,7 @@ class _Classifier(NeuralClassifier):
             or an object array of them for ragged X. Where y has several labels for each target, a
             last axis of zeros and ones is added, ``(n_sequences, n_classes)``.
         """
-        data = self._with_context(self._read_fitted(X), context, X, False)
+        data = read_known(self, X, context)
         return self._restore(data, self._labels(self._run("forward", data)))
 
     def predict_proba(self, X: Any, *, context: Any = None) -> NDArray[Any]:
@@ -79,7 +76,7 @@ class _Classifier(NeuralClassifier):
             several labels for each target, they are independent of each other, and do not sum to
             one.
         """
-        data = self._with_context(self._read_fitted(X), context, X, False)
+        data = read_known(self, X, context)
         return self._restore(data, self._probabilities(self._run("forward", data)))
 
     def predict_log_proba(self, X: Any, *, context: Any = None) -> NDArray[Any]:
@@ -94,11 +91,8 @@ class _Classifier(NeuralClassifier):
         ndarray of shape (n_sequences, n_classes)
             Or in the container that `predict_proba` gives.
         """
-        data = self._with_context(self._read_fitted(X), context, X, False)
-        logits = self._run("forward", data)
-        return self._restore(
-            data, log_expit(logits) if self._multilabel else log_softmax(logits, axis=1)
-        )
+        data = read_known(self, X, context)
+        return self._restore(data, self._log_probabilities(self._run("forward", data)))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, *, context: Any = None) -> float:
         """Mean accuracy of `predict`; over all labeled steps, if these are rows.
@@ -117,11 +111,7 @@ class _Classifier(NeuralClassifier):
         -------
         float
         """
-        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
-        data = self._with_context(self._read_fitted(X), context, X, False)
-        predicted = self._labels(self._run("forward", data))
-        rows = self._target_rows(data)
-        return score_labels(y, predicted, rows, read_weights(sample_weight, rows))
+        return self._scored(X, y, sample_weight, context)
 
 
 class _Regressor(NeuralRegressor):
@@ -161,8 +151,7 @@ class _Regressor(NeuralRegressor):
             ragged X. Of several levels of `quantile` there is a last axis of them. With
             `return_std` a tuple of two such arrays.
         """
-        data = self._with_context(self._read_fitted(X), context, X, False)
-        return self._given(data, return_std)
+        return self._given(read_known(self, X, context), return_std)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, *, context: Any = None) -> float:
         """Coefficient of determination of `predict`; over all rows that have a target.
@@ -179,12 +168,7 @@ class _Regressor(NeuralRegressor):
         -------
         float
         """
-        check_index(X, self._per_step, y=y, sample_weight=sample_weight)
-        data = self._with_context(self._read_fitted(X), context, X, False)
-        predicted = self._unscaled(self._run("forward", data))
-        predicted = nearest_to_median(fitted_loss(self), predicted)
-        rows = self._target_rows(data)
-        return score_values(y, predicted, rows, read_weights(sample_weight, rows))
+        return self._scored(X, y, sample_weight, context)
 
 
 CLASSIFIER_METHODS: tuple[Any, ...] = (

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklseq.base import estimator, same
 from sklseq.data import Sequences
+from sklseq.parts.carry_state import CarryParameters
 from sklseq.parts.storage import differ
 from sklseq.parts.supervised import NeuralRegressor
 from sklseq.parts.teacher_forcing import TeacherForcingParameters
@@ -48,6 +49,7 @@ class RecurrentRegressor(NeuralRegressor, BaseRecurrent):
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
     teacher_forcing: float = same(TeacherForcingParameters, "teacher_forcing")
     teacher_forcing_schedule: str = same(TeacherForcingParameters, "teacher_forcing_schedule")
+    carry_state: bool = same(CarryParameters, "carry_state")
 
     partial_fit, predict, score = REGRESSOR_METHODS
 
@@ -150,6 +152,7 @@ class RNNRegressor(NeuralRegressor, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "rnn"
+    carry_state: bool = same(CarryParameters, "carry_state")
     partial_fit, predict, score = REGRESSOR_METHODS
 
 
@@ -174,6 +177,7 @@ class LSTMRegressor(NeuralRegressor, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "lstm"
+    carry_state: bool = same(CarryParameters, "carry_state")
     partial_fit, predict, score = REGRESSOR_METHODS
 
 
@@ -199,4 +203,5 @@ class GRURegressor(NeuralRegressor, BaseRecurrent):
     """
 
     cell: ClassVar[str] = "gru"
+    carry_state: bool = same(CarryParameters, "carry_state")
     partial_fit, predict, score = REGRESSOR_METHODS

@@ -52,6 +52,10 @@ def read_whole(module: Any, rows: SequenceRows, example: Carried) -> tuple[Array
     positions = np.arange(len(series_of))
     for inputs, places, n in rows.tiles(module, True):
         steps, packing, context, carried = (*inputs, None, None)[:4]
+        if packing.lanes is not None:
+            # States leave where calls end.
+            lanes = packing.lanes._replace(grid=packing.lanes.block, gap=0)
+            packing = Packing(packing.lengths, packing.device, lanes)
         carried = Carried() if carried is None else carried
         carried.ends = False
         output = module(steps, packing, context, carried)[:n].cpu().numpy()

@@ -14,7 +14,7 @@ from sklseq.base import choice, estimator, param, same
 from sklseq.base.sequences import SequenceTransformer
 from sklseq.data import Sequences
 from sklseq.nn.recurrent.network import NeighborNetwork
-from sklseq.parts.context import scaled_context
+from sklseq.parts.context import read_known, scaled_context
 from sklseq.parts.steps_or_symbols import scaled_values, steps_as_read_by
 from sklseq.parts.validation import Validation
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
@@ -220,7 +220,7 @@ class RecurrentTransformer(SequenceTransformer, BaseRecurrent):
             ``(n_sequences, n_steps, n_features_out)``, ``(n_steps, n_features_out)`` for one
             series, or an object array of them for ragged X.
         """
-        sequences = self._with_context(self._read_fitted(X), context, X, False)
+        sequences = read_known(self, X, context)
         states = self._run("features", sequences, per_part=self._per_step)
         return self._as_output(X, sequences, states)
 

@@ -274,11 +274,13 @@ class PoolingESN(BaseESN):
         """Features of a row."""
         return self._state_features().n_features * (1 if self._per_step else self.n_slices)
 
-    def _source(self, X: Sequences, training: bool = False) -> FeatureSource:
-        """The features of the rows of X."""
+    def _source(self, X: Sequences, training: bool = False, begin: Any = None) -> FeatureSource:
+        """The features of the rows of X; of steps with these states before the first ones."""
         run = self._state_features()
         if self._per_step:
-            return StepFeatures(run, X.steps, X.lengths, one_width=not training)
+            return StepFeatures(
+                run, X.steps, X.lengths, one_width=not training, initial_state=begin
+            )
         pooling = Pooling(self.pooling, self.washout, self.n_slices)
         check_washout(X.lengths, pooling.washout, pooling.n_slices)
         sequences = np.split(X.steps, X.starts[1:])

@@ -132,6 +132,7 @@ class StepFeatures(FeatureSource):
     """Features whose rows are steps: states are computed anew each time.
 
     With `one_width`, as of `state_parts`; training, which sees all sequences at once, does without.
+    `initial_state` has those before the first steps, of one direction; None is zero.
     """
 
     def __init__(

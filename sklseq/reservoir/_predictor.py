@@ -12,10 +12,12 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import HasMethods, fit_context
-from sklseq.base import attribute, choice, estimator, other_default, param, real
+from sklseq.base import attribute, choice, estimator, other_default, param, real, same
 from sklseq.base.index import check_index
 from sklseq.base.target_rows import TargetRows, read_weights
 from sklseq.data import Sequences
+from sklseq.nn.reservoir import final_states
+from sklseq.parts.carry_state import CarryParameters, check_carried, series_gone_on_from
 from sklseq.reservoir._base import PoolingESN
 from sklseq.reservoir._features import PooledFeatures
 from sklseq.reservoir._layers import same_weights
@@ -60,6 +62,7 @@ class ESNPredictor(PoolingESN):
         HasMethods(["fit", "predict"]),
         None,
     )
+    carry_state: bool = same(CarryParameters, "carry_state")
 
     _attributes = {
         "alpha_": attribute("float", "The ridge penalty used."),
@@ -74,6 +77,7 @@ class ESNPredictor(PoolingESN):
         "target_mean_": "absent or ndarray of shape (n_outputs,)",
         "target_scale_": "absent or ndarray of shape (n_outputs,)",
         "_learned": (RidgeReadout, GivenReadout),
+        "_end_states": "absent or ndarray of shape (n_ends, n_units)",
     }
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
@@ -85,6 +89,7 @@ class ESNPredictor(PoolingESN):
         def predict(self, X: Any) -> Array: ...
 
         _learned: Any  # RidgeReadout or GivenReadout
+        _end_states: Array
 
     def _check_learned(self) -> None:
         super()._check_learned()
@@ -100,6 +105,9 @@ class ESNPredictor(PoolingESN):
                 f"its readout takes {self._learned.coef.shape[1]} features, but the reservoir has "
                 f"{self._n_columns}."
             )
+        n_units = self._state_features().n_units
+        if hasattr(self, "_end_states") and self._end_states.shape[1] != n_units:
+            raise ValueError(f"its reservoir has {n_units} units, and its last states others.")
 
     # -- fitting ---------------------------------------------------------------------------
 
@@ -143,6 +151,7 @@ class ESNPredictor(PoolingESN):
         sample_weight = self._requested(method, sample_weight)
         with self._fitting(X, y, sample_weight=sample_weight), one_blas_thread():
             sequences = self._read_training(X, fresh)
+            self._remember_end(sequences)
             weights = read_weights(sample_weight, self._target_rows(sequences))
             values, weights = self._read_targets(y, sequences, weights, fresh, classes)
             source = self._source(sequences, training=True)
@@ -162,6 +171,16 @@ class ESNPredictor(PoolingESN):
             else:
                 self._keep_given(self._new_readout(method).fit(source, values, weights))
         return self
+
+    def _remember_end(self, series: Sequences) -> None:
+        """Keep the states after the last steps of the training series."""
+        self.__dict__.pop("_end_states", None)
+        if self.carry_state:
+            check_carried(self)
+            layers = self._state_features().forward
+            self._end_states = final_states(
+                layers, series.steps, series.lengths, n_jobs=self.n_jobs
+            )
 
     def get_metadata_routing(self) -> Any:
         """Weights are for this estimator, and for a given readout if it has requested them.
@@ -300,14 +319,28 @@ class ESNPredictor(PoolingESN):
     ) -> tuple[Sequences, Array]:
         """X as read, and a function (n_rows, width) of the features (n_rows, n_features)."""
         sequences = self._read_steps(X, reset=False)
+        begin = self._begin_of(sequences)
         with one_blas_thread():
-            source = self._source(sequences)
-            if self._per_step and is_sharing(self, (source.n_rows, source.n_features)):
+            source = self._source(sequences, begin=begin)
+            if (
+                begin is None
+                and self._per_step
+                and is_sharing(self, (source.n_rows, source.n_features))
+            ):
                 known = shared_slot(self, "features", (sequences.steps, sequences.lengths))
                 if known.value is None:
                     known.value = source.table()
                 source = PooledFeatures(known.value, self.dtype)
             return sequences, source.table(function, width, dtype)
+
+    def _begin_of(self, series: Sequences) -> Array | None:
+        """States before the first steps of these series; None for zero."""
+        if not self.carry_state:
+            return None
+        check_carried(self)
+        ends = getattr(self, "_end_states", None)
+        known = series_gone_on_from(self, None if ends is None else len(ends), len(series))
+        return self._end_states[known]
 
     # -- scoring ---------------------------------------------------------------------------
 
@@ -327,12 +360,15 @@ class ESNPredictor(PoolingESN):
         Returns
         -------
         float
-            Steps in the washout, to which nothing was fitted, do not count.
+            Steps in the washout, to which nothing was fitted, do not count, unless states are
+            carried.
         """
         check_index(X, self._per_step, y=y, sample_weight=sample_weight)
         predicted, sequences = self.predict(X), self._read_steps(X, reset=False)
         rows = self._target_rows(sequences)
-        weights = self._without_washout(read_weights(sample_weight, rows), sequences)
+        weights = read_weights(sample_weight, rows)
+        if not self.carry_state:
+            weights = self._without_washout(weights, sequences)
         if not weights.any() and self.washout:
             raise ValueError(f"X has no step to score after the washout of {self.washout}.")
         return self._score(y, rows.stacked(predicted), rows, weights)

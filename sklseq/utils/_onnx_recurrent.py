@@ -91,6 +91,8 @@ class RecurrentExport:
             self.why = "it takes context; append that to the features of all steps, and fit on X"
         elif hasattr(model, "_gaps"):
             self.why = "it reads missing values or times; impute, and leave times out"
+        elif getattr(model, "carry_state", False):
+            self.why = "its predictions go on from the training series; set carry_state=False"
         elif self.network.stack.noise.zoneout:
             self.why = "ONNX has no operator for zoneout"
         elif not isinstance(layer, TorchLayer):

@@ -250,9 +250,7 @@ WRONG = {
     "patch_size": 0,
     "teacher_forcing": 2,
     "teacher_forcing_schedule": "cosine",
-    "cell_options": "share=0.5",
-    "output": "words",
-    "min_frequency": 0,
+    "cell_options": "share=0.5", "carry_state": "yes", "output": "words", "min_frequency": 0,
     "cell": "quantum", "class_weight": "even", "transformer": 3,
 }  # fmt: skip
 

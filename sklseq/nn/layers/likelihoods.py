@@ -10,15 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-__all__ = ["LARGEST_LOG_SCALE", "Bernoulli", "Gaussian", "Likelihood", "bounded_log_scale"]
+__all__ = ["LARGEST_LOG_SCALE", "Bernoulli", "Gaussian", "Likelihood"]
 
 # Standard deviations between exp(-7) and exp(7): with a noise of zero the density is infinite.
 LARGEST_LOG_SCALE = 7.0
-
-
-def bounded_log_scale(raw: Tensor) -> Tensor:
-    """Logarithm of a standard deviation within these limits, of any number."""
-    return LARGEST_LOG_SCALE * torch.tanh(raw / LARGEST_LOG_SCALE)
 
 
 class Likelihood(nn.Module):
@@ -88,7 +83,8 @@ class Gaussian(Likelihood):
 
     def log_scale(self) -> Tensor:
         """Logarithm of the standard deviations, of shape (1,) or (n_values,)."""
-        return bounded_log_scale(self.raw_log_scale) + self.log_unit
+        bounded = LARGEST_LOG_SCALE * torch.tanh(self.raw_log_scale / LARGEST_LOG_SCALE)
+        return bounded + self.log_unit
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
         log_scale = self.log_scale()

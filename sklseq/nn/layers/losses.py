@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from sklseq.nn.layers.likelihoods import LARGEST_LOG_SCALE, bounded_log_scale
+from sklseq.nn.layers.likelihoods import LARGEST_LOG_SCALE
 
 __all__ = ["REGRESSION_LOSSES", "Loss", "make_loss"]
 
@@ -135,7 +135,7 @@ class _Normal(Loss):
 
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         mean, raw = self.parameters(outputs)
-        log_scale = bounded_log_scale(raw)
+        log_scale = _log_scale(raw)
         squares = ((target - mean) * (-log_scale).exp()).square()
         return 0.5 * squares + log_scale + 0.5 * math.log(2 * math.pi)
 
@@ -158,7 +158,7 @@ class _StudentT(Loss):
 
     def losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         location, raw_scale, raw_freedom = self.parameters(outputs)
-        log_scale = bounded_log_scale(raw_scale)
+        log_scale = _log_scale(raw_scale)
         freedom = _LEAST_FREEDOM + functional.softplus(raw_freedom + _FREEDOM_AT_ZERO)
         squares = ((target - location) * (-log_scale).exp()).square()
         half = 0.5 * (freedom + 1)
@@ -183,6 +183,10 @@ class _StudentT(Loss):
 _LEAST_FREEDOM = 2.1
 # Outputs start near zero: about ten degrees of freedom.
 _FREEDOM_AT_ZERO = 8.0
+
+
+def _log_scale(raw: Tensor) -> Tensor:
+    return LARGEST_LOG_SCALE * torch.tanh(raw / LARGEST_LOG_SCALE)
 
 
 def _scale(raw: Array) -> Array:

@@ -105,7 +105,7 @@ class JordanNetwork(nn.Module):
             if carried is not None and carried.state is not None:
                 (first,) = carried.state
             outputs = self._free_running(drive, packing, first)
-            if carried is not None:
+            if carried is not None and not carried.ends:
                 ends = torch.from_numpy(np.cumsum(packing.lengths) - 1).to(outputs.device)
                 carried.keep([self.fed_back(outputs.index_select(0, ends))])
             return outputs

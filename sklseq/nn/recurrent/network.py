@@ -108,10 +108,13 @@ class RecurrentNetwork(nn.Module):
         self.attention = (
             AttentionPooling(self.stack.output_size) if pooling == "attention" else None
         )
-        self.head = self._make_head(self.stack.output_size, n_outputs)
+        self._make_heads(n_outputs)
         self.first_states = None
         if n_context > 0 and context_as in ("state", "both"):
             self.first_states = FirstStates(n_context, self._example_states(sizes[-1]))
+
+    def _make_heads(self, n_outputs: int) -> None:
+        self.head = self._make_head(self.stack.output_size, n_outputs)
 
     def _make_head(self, n_inputs: int, n_outputs: int) -> Any:
         sizes, activation, normalization, dropout = self._output
@@ -277,14 +280,13 @@ class NeighborNetwork(RecurrentNetwork):
     ----------
     n_outputs : int
         Features, or symbols, of a predicted step.
-    **kwargs
+    n_features, embedding_size, ...
         As in `RecurrentNetwork`.
     """
 
     _directions_meet = False
 
-    def __init__(self, *, n_outputs: int, **kwargs: Any):
-        super().__init__(n_outputs=n_outputs, **kwargs)
+    def _make_heads(self, n_outputs: int) -> None:
         both = bool(self.stack.backward_layers)
         size = self.stack.output_size // (1 + both)
         self.head = self._make_head(size, n_outputs)

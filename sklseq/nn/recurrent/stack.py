@@ -137,24 +137,16 @@ class RecurrentStack(nn.Module):
         """
         last, x_back = [], x
         from_end = backward_state or [None] * len(self.backward_layers)
-        transitions = None if self.record is None else self.record.transitions
-        stepwise = self.noise.acts or transitions is not None
         for i, before in enumerate(self._states_given(state, backward_state is not None)):
-            layer: Any = self.forward_layers[i]
-            if stepwise:
-                layer = partial(self.noise, layer, transitions=transitions)
+            layer = self._with_noise(self.forward_layers[i])
             states, after = layer(x, packing, before, need_last)
+            states = self._normalized(self.norms, i, states, packing)
             last.append(after)
-            if self.norms:
-                states = packing.map(self.norms[i], states)
             if self.backward_layers:
-                layer = self.backward_layers[i]
-                if stepwise:
-                    layer = partial(self.noise, layer, transitions=transitions)
-                backward = x_back.index_select(0, packing.reverse)
-                mirrored, _ = layer(backward, packing, from_end[i], need_last=False)
-                if self.norms:
-                    mirrored = packing.map(self.backward_norms[i], mirrored)
+                layer = self._with_noise(self.backward_layers[i])
+                mirrored = x_back.index_select(0, packing.reverse)
+                mirrored, _ = layer(mirrored, packing, from_end[i], need_last=False)
+                mirrored = self._normalized(self.backward_norms, i, mirrored, packing)
                 states = torch.cat([states, mirrored.index_select(0, packing.reverse)], dim=1)
             dropped = self.dropout(states) if self.per_step else self.dropout(states, packing)
             if self.record is not None:
@@ -170,6 +162,17 @@ class RecurrentStack(nn.Module):
             return self._output(x), last
         both = (self._output(part).unflatten(1, (-1, self.hidden_size)) for part in (x, x_back))
         return torch.stack([*both], dim=2).flatten(1), last
+
+    def _with_noise(self, layer: Any) -> Any:
+        """What is run of a layer: itself, or step by step with noise, and with a record."""
+        transitions = None if self.record is None else self.record.transitions
+        if not self.noise.acts and transitions is None:
+            return layer
+        return partial(self.noise, layer, transitions=transitions)
+
+    @staticmethod
+    def _normalized(norms: nn.ModuleList, i: int, states: Tensor, packing: Packing) -> Tensor:
+        return packing.map(norms[i], states) if norms else states
 
     def step(self, x_t: Tensor, state: Sequence[State] | None = None) -> list[State]:
         """States of all layers after one step ``x_t`` of shape ``(n, input_size)``."""

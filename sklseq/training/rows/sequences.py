@@ -47,6 +47,8 @@ class SequenceRows(Rows):
         on whole sequences.
     following : bool, default=False
         Whether in segments the target of a step is that of the step after it.
+    carried : Carried or None, default=None
+        What sequences begin with, in inference; None begins without a past.
     """
 
     def __init__(
@@ -60,10 +62,11 @@ class SequenceRows(Rows):
         *,
         segment_steps: int | None = None,
         following: bool = False,
+        carried: Carried | None = None,
     ):
         self.steps, self.lengths, self.per_part = as_tensor(steps, like), lengths, per_step
         self.like, self.context = like, None if context is None else as_tensor(context, like)
-        self.segment_steps, self.following = segment_steps, following
+        self.segment_steps, self.following, self.carried = segment_steps, following, carried
         self.in_segments = segment_steps is not None
         self._starts = np.cumsum(lengths) - lengths
         self._set_targets(like, targets)
@@ -74,7 +77,7 @@ class SequenceRows(Rows):
     def inputs(
         self, rows: NDArray[np.int64], lanes: Lanes | None = None, n_rows: int = 0
     ) -> tuple[Any, ...]:
-        """Stacked steps of these rows, their packing, and their context where there is one.
+        """Stacked steps of these rows, their packing, and context and states where there are some.
 
         They are filled up to `n_rows` with empty ones.
         """
@@ -82,9 +85,19 @@ class SequenceRows(Rows):
         if free:
             lengths = np.append(lengths, np.zeros(free, dtype=np.int64))
         inputs = self._steps_of(rows), Packing(lengths, self.steps.device, lanes)
-        if (context := self.context_of(rows)) is None:
-            return inputs
-        return *inputs, pad(context, (0, 0, 0, free))
+        context = self.context_of(rows)
+        if context is not None:
+            context = pad(context, (0, 0, 0, free))
+        if self.carried is not None:
+            return *inputs, context, self._begin_of(rows, free)
+        return inputs if context is None else (*inputs, context)
+
+    def _begin_of(self, rows: NDArray[np.int64], free: int) -> Carried:
+        """What these rows begin with, and free ones after them with zeros; to be changed."""
+        assert self.carried is not None
+        begin = self.carried.mapped(lambda s: pad(s[self.index(rows)], (0, 0, 0, free)))
+        begin.ends = True
+        return begin
 
     def context_of(self, rows: NDArray[np.int64]) -> Tensor | None:
         """Context of these rows, where there is one."""
@@ -281,7 +294,8 @@ class SequenceRows(Rows):
         # States enter and leave where calls begin and end.
         lanes = lanes._replace(grid=lanes.block, gap=0)
         n_steps = max(steps_at_once(module) // lanes.block, 1) * lanes.block
-        rows, carried = np.array([row]), Carried()
+        rows = np.array([row])
+        carried = Carried() if self.carried is None else self._begin_of(rows, 0)
         for segment in segments(self.lengths[rows], n_steps):
             carried.ends = segment.ends
             places, steps = self.segment(rows, segment)
@@ -298,7 +312,8 @@ class SequenceRows(Rows):
         descending = self.lengths[order]
         ends = np.append(np.flatnonzero(np.diff(descending)), len(order) - 1)
         start = 0
-        pairs = zip(lanes_for(module, descending[ends]), ends + 1, strict=True)
+        shapes = lanes_for(module, descending[ends], self.carried is not None)
+        pairs = zip(shapes, ends + 1, strict=True)
         for lanes, group in groupby(pairs, key=lambda pair: pair[0]):
             *_, (_, end) = group
             yield lanes, order[start:end]

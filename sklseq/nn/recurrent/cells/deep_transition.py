@@ -37,7 +37,12 @@ class DeepTransition(Recurrence):
     ):
         sizes = [hidden_size]
         if layer_sizes is not None:
-            sizes = [*positive_integers("layer_sizes", layer_sizes)]
+            try:
+                sizes = [*positive_integers("layer_sizes", layer_sizes)]
+            except ValueError as error:
+                raise ValueError(
+                    f"{error} Without a layer between two states take cell='rnn'."
+                ) from None
         super().__init__(input_size, hidden_size)
         self.weight_ih = uniform(hidden_size, sizes[0], input_size)
         self.weight_hh = uniform(hidden_size, sizes[0], hidden_size)

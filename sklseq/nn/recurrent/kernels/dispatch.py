@@ -53,12 +53,15 @@ _MAX_NUMBERS = 1 << 25
 _IN_A_ROW = Lanes(1, 1)
 
 
-def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | None]:
+def lanes_for(
+    module: nn.Module, lengths: NDArray[np.int64], begun: bool = False
+) -> list[Lanes | None]:
     """Shape of the kernel calls by which a module runs a sequence of each length in inference.
 
-    It depends on nothing else, so that results do not depend on other sequences. Few rows make
-    one sequence alone fast, many rows make many fast (measured); None is for accelerators, which
-    take all at once. Very long sequences have fewer rows, as memory allows.
+    It depends on nothing else but whether they have `begun` and are given states, so that results
+    do not depend on other sequences. Few rows make one sequence alone fast, many rows make many
+    fast (measured); None is for accelerators, which take all at once. Very long sequences have
+    fewer rows, as memory allows.
     """
     parameters = list(module.parameters())
     if parameters[0].device.type != "cpu":
@@ -82,7 +85,7 @@ def lanes_for(module: nn.Module, lengths: NDArray[np.int64]) -> list[Lanes | Non
         shapes = [Lanes(48 if units <= 64 else 24, 24, grid=4)] * len(lengths)
     else:
         shapes = [Lanes(96 if units <= 32 else 48, 24, grid=4)] * len(lengths)
-    if getattr(module, "first_states", None) is not None:
+    if begun or getattr(module, "first_states", None) is not None:
         # Of long short-term memory a given state comes in at the beginning of a call alone.
         shapes = [s._replace(grid=s.block, gap=0) if s.gap else s for s in shapes]
     fitting = _MAX_NUMBERS // widest(module) // np.maximum(lengths, 1)
