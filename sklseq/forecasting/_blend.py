@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from sklseq.base import attribute, choice, estimator, other_default, param
 from sklseq.base.exogenous import first_steps
 from sklseq.forecasting._nested import Nested, fit_nested
+from sklseq.forecasting._seasonal_naive import SeasonalNaive
 from sklseq.forecasting._theta import ThetaForecaster
-from sklseq.forecasting._windows import WindowRegressor
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.series import ModelState, Series
 
 __all__ = ["BlendForecaster"]
 
@@ -45,7 +45,7 @@ class BlendForecaster(Forecaster):
     forecasters: Any = param(
         None,
         "Pairs (name, forecaster), cloned in `fit`. Those with ``season_length='auto'`` get that "
-        "of the blend. None is `ThetaForecaster` and `WindowRegressor` of differences. Their "
+        "of the blend. None is `ThetaForecaster`, without trend too, and `SeasonalNaive`. Their "
         "parameters are set by ``name__parameter``.",
         list,
         tuple,
@@ -77,7 +77,7 @@ class BlendForecaster(Forecaster):
         """
         params: dict[str, Any] = super().get_params(deep=False)
         if deep:
-            for name, forecaster in self.forecasters or ():
+            for name, forecaster in _pairs(self.forecasters):
                 params[name] = forecaster
                 inner = forecaster.get_params(deep=True).items()
                 params |= {f"{name}__{key}": value for key, value in inner}
@@ -97,7 +97,7 @@ class BlendForecaster(Forecaster):
         """
         if "forecasters" in params:
             self.forecasters = params.pop("forecasters")
-        names = [name for name, _ in self.forecasters or ()]
+        names = [name for name, _ in _pairs(self.forecasters)]
         new = {name: params.pop(name) for name in names if name in params}
         if new:
             self.forecasters = [(name, new.get(name, f)) for name, f in self.forecasters]
@@ -108,7 +108,7 @@ class BlendForecaster(Forecaster):
         forecasters = _checked(self.forecasters)
         self.forecasters_ = [fit_nested(f, series, self.season_length_) for _, f in forecasters]
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         states, found = zip(*(n.advance(state, series) for n in self._nested()), strict=True)
         if state is not None:
             return _merged(states), self._aggregated(np.stack(found))
@@ -119,7 +119,7 @@ class BlendForecaster(Forecaster):
         return _merged(states), self._aggregated(np.stack(known))
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         if disturb is None:
             return self._forecasts(state, n_steps, exogenous)
@@ -132,7 +132,7 @@ class BlendForecaster(Forecaster):
             state = _merged([nested.advance(state, read)[0] for nested in self._nested()])
         return np.stack(found, axis=1)
 
-    def _forecasts(self, state: State, n_steps: int, exogenous: Array) -> Array:
+    def _forecasts(self, state: ModelState, n_steps: int, exogenous: Array) -> Array:
         found = [nested.forecast(state, n_steps, exogenous) for nested in self._nested()]
         return self._aggregated(np.stack(found))
 
@@ -144,10 +144,17 @@ class BlendForecaster(Forecaster):
         return combined
 
 
+def _pairs(forecasters: Any) -> list[tuple[str, Any]]:
+    """Those that are pairs of a name and a forecaster; others are refused in `fit`."""
+    given = forecasters if isinstance(forecasters, (list, tuple)) else ()
+    pairs = [pair for pair in given if isinstance(pair, tuple) and len(pair) == 2]
+    return [(name, f) for name, f in pairs if isinstance(name, str) and hasattr(f, "get_params")]
+
+
 def _checked(forecasters: Any) -> list[tuple[str, Any]]:
     if forecasters is None:
-        theta, window = cast(Any, ThetaForecaster), cast(Any, WindowRegressor)
-        return [("theta", theta()), ("window", window(differences=1))]
+        theta, naive = cast(Any, ThetaForecaster), cast(Any, SeasonalNaive)
+        return [("theta", theta()), ("smoothing", theta(theta=1.0)), ("naive", naive())]
     for i, pair in enumerate(forecasters):
         named = isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)
         if not named or not isinstance(pair[1], Forecaster):
@@ -164,5 +171,5 @@ def _checked(forecasters: Any) -> list[tuple[str, Any]]:
     return list(forecasters)
 
 
-def _merged(states: Any) -> State:
+def _merged(states: Any) -> ModelState:
     return {name: values for state in states for name, values in state.items()}

@@ -8,8 +8,8 @@ from sklearn.base import clone
 
 from sklseq.base.exogenous import first_steps
 from sklseq.parts.forecasting.forecaster import Forecaster
-from sklseq.parts.forecasting.memory import Memory
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.memory import SeriesMemory
+from sklseq.parts.forecasting.series import ModelState, Series
 from sklseq.parts.forecasting.transform import Scale
 
 __all__ = ["Nested", "fit_nested"]
@@ -41,7 +41,7 @@ class Nested(NamedTuple):
     model: Forecaster
     prefix: str
 
-    def advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         """Read further steps; predictions of all of them, NaN where there is none."""
         model, view = self.model, self.model._view
         series = self._with_inputs(series)
@@ -62,7 +62,7 @@ class Nested(NamedTuple):
             memory = memory.after(series)
         return self._state(memory.at(after)), predicted
 
-    def forecast(self, state: State, n_steps: int, exogenous: Array) -> Array:
+    def forecast(self, state: ModelState, n_steps: int, exogenous: Array) -> Array:
         """Forecasts from a state on."""
         scale = self.model._exogenous_scale
         inputs = (exogenous - scale.mean[0]) / scale.divisor[0]
@@ -73,15 +73,15 @@ class Nested(NamedTuple):
         inputs = scale.apply(series.exogenous, series.lengths)
         return Series(series.steps, series.lengths, inputs)
 
-    def _state(self, memory: Memory) -> State:
+    def _state(self, memory: SeriesMemory) -> ModelState:
         parts = {"mean": memory.scale.mean, "divisor": memory.scale.divisor}
         parts |= {"tail": memory.tail, "spread": memory.spread}
         parts |= {f"state.{name}": values for name, values in memory.state.items()}
         return {self.prefix + name: np.asarray(values) for name, values in parts.items()}
 
-    def _memory(self, state: State) -> Memory:
+    def _memory(self, state: ModelState) -> SeriesMemory:
         n = len(self.prefix)
         parts = {key[n:]: values for key, values in state.items() if key.startswith(self.prefix)}
         inner = {key[6:]: values for key, values in parts.items() if key.startswith("state.")}
         scale = Scale(parts["mean"], parts["divisor"])
-        return Memory(scale, parts["tail"], parts["spread"], None, inner)
+        return SeriesMemory(scale, parts["tail"], parts["spread"], None, inner)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklseq.base import estimator
 from sklseq.base.exogenous import first_steps
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.series import ModelState, Series
 
 __all__ = ["SeasonalNaive"]
 
@@ -41,7 +41,7 @@ class SeasonalNaive(Forecaster):
     def _train(self, series: Series, fresh: bool) -> None:
         pass
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         m, n = self.season_length_, len(series)
         if state is None:
             first = series.steps[np.cumsum(series.lengths) - series.lengths]
@@ -71,7 +71,7 @@ class SeasonalNaive(Forecaster):
         return {"season": season}, predicted
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         season = list(state["season"].transpose(1, 0, 2))
         for step in range(n_steps):

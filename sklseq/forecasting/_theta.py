@@ -12,7 +12,7 @@ from sklseq.forecasting._theta_model import ThetaFilter
 from sklseq.forecasting._theta_states import ThetaStates
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
 from sklseq.parts.forecasting.reading import Origin
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.series import ModelState, Series
 
 __all__ = ["ThetaForecaster"]
 
@@ -76,7 +76,7 @@ class ThetaForecaster(Forecaster):
     def _train(self, series: Series, fresh: bool) -> None:
         pass
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         n, d, lengths = len(series), series.steps.shape[1], series.lengths
         fresh, most = state is None, int(series.lengths.max())
         if state is None:
@@ -98,7 +98,7 @@ class ThetaForecaster(Forecaster):
         return state_of(states, d), predicted
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         ahead = states_of(state).ahead(self.theta)
         found = np.empty((len(exogenous), n_steps, state["count"].shape[1]))
@@ -115,7 +115,7 @@ class ThetaForecaster(Forecaster):
         return super()._paths(origin._replace(memory=memory.at(state)), n_steps, n_samples, seed)
 
 
-def state_of(states: ThetaStates, n_features: int) -> State:
+def state_of(states: ThetaStates, n_features: int) -> ModelState:
     """As arrays ``(n_series, n_features, ...)``."""
     parts = {"history": states.history} | vars(states.indices) | vars(states.filters)
     n = len(states.history) // n_features
@@ -124,7 +124,7 @@ def state_of(states: ThetaStates, n_features: int) -> State:
     }
 
 
-def states_of(state: State) -> ThetaStates:
+def states_of(state: ModelState) -> ThetaStates:
     """From arrays ``(n_series, n_features, ...)``, which are left as they are."""
     n_rows = state["count"].size
     parts = {n: values.reshape(n_rows, *values.shape[2:]).copy() for n, values in state.items()}

@@ -13,7 +13,7 @@ from sklseq.base.exogenous import first_steps
 from sklseq.forecasting._nested import Nested, fit_nested
 from sklseq.forecasting._theta import ThetaForecaster
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.series import ModelState, Series
 
 __all__ = ["TransformedForecaster"]
 
@@ -72,7 +72,7 @@ class TransformedForecaster(Forecaster):
         forecaster = cast(Any, ThetaForecaster)() if self.forecaster is None else self.forecaster
         self.forecaster_ = fit_nested(forecaster, self._transformed(series), self.season_length_)
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         after, found = self._nested().advance(state, self._transformed(series))
         if state is not None:
             return after, self._undone(found)
@@ -84,7 +84,7 @@ class TransformedForecaster(Forecaster):
         return after, predicted
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         nested = self._nested()
         if disturb is None:

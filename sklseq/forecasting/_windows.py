@@ -13,7 +13,7 @@ from sklseq._compat.sklearn import HasMethods
 from sklseq.base import attribute, choice, estimator, integer, param
 from sklseq.base.exogenous import first_steps
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.series import ModelState, Series
 
 __all__ = ["WindowRegressor"]
 
@@ -55,7 +55,8 @@ class WindowRegressor(Forecaster):
     )
     n_lags: int | None = param(
         None,
-        "Steps of a window. None takes a season and a half, at least 8.",
+        "Steps of a window. None takes a season and a half, at least 8, and at most half of the "
+        "longest series.",
         integer(1),
         None,
     )
@@ -84,8 +85,17 @@ class WindowRegressor(Forecaster):
         direct = self.strategy == "direct"
         if direct and self.horizon is None:
             raise ValueError("strategy='direct' needs the horizon: the most steps to forecast.")
-        season = self.season_length_
-        self.n_lags_ = self.n_lags or max(season + -(-season // 2), 8)
+        if series.lengths.max() < 2:
+            raise ValueError(
+                "Every series has one step (n_samples = 1 of one series, n_features = 1 of a "
+                "table): there is no next step to learn from. For one series of many steps in a "
+                "table set target='step'."
+            )
+        if self.n_lags is None:
+            season, most = self.season_length_, max(int(series.lengths.max()) // 2, 1)
+            self.n_lags_ = min(max(season + -(-season // 2), 8), most)
+        else:
+            self.n_lags_ = int(self.n_lags)
         windows = self._windows(None, series)
         within = np.concatenate([np.arange(n) for n in series.lengths])
         regressor = Ridge() if self.estimator is None else self.estimator
@@ -106,7 +116,7 @@ class WindowRegressor(Forecaster):
             target = target[:, 0] if target.shape[1] == 1 else target
             self.estimators_.append(clone(regressor).fit(table, target))
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         windows = self._windows(state, series)
         predicted = self._predicted(0, windows, series.exogenous)
         if state is None:
@@ -118,7 +128,7 @@ class WindowRegressor(Forecaster):
         return {"window": window}, predicted
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         window = state["window"]
         direct = self.strategy == "direct" and disturb is None
@@ -141,7 +151,7 @@ class WindowRegressor(Forecaster):
         found = self.estimators_[ahead].predict(np.hstack([windows, exogenous]))
         return np.asarray(found, dtype=np.float64).reshape(len(windows), -1)
 
-    def _windows(self, state: State | None, series: Series) -> Array:
+    def _windows(self, state: ModelState | None, series: Series) -> Array:
         """What is known before each step: (sum of lengths, n_lags * n_features), newest first."""
         n, d = len(series), series.steps.shape[1]
         if state is None:

@@ -52,12 +52,13 @@ class EpochReporter(Callback):
 
     def _task(self, net: Any) -> dict[str, Any]:
         def as_if_stopped_here() -> dict[str, Any]:  # called only where a callback asks for it
-            return {
+            learned = {
                 "module_": deepcopy(net.module_).eval(),
                 "n_iter_": net.epoch,
                 "loss_curve_": self.owner.loss_curve_ + net.losses["train"],
-                "carry_state": False,  # training series are scored from their starts
             }
+            # Training series are scored from their starts.
+            return learned | ({"carry_state": False} if hasattr(self.owner, "carry_state") else {})
 
         return self.fit.data | {"reconstruction_attributes": as_if_stopped_here}
 

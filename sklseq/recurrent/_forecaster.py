@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq._compat.sklearn import fit_context
-from sklseq.base import choice, estimator, integer, other_default, param, same
+from sklseq.base import choice, estimator, integer, other_default, param, real, same
 from sklseq.base.estimator import Fit
 from sklseq.base.exogenous import first_steps
 from sklseq.base.hints import refuse_exogenous_as_y
@@ -27,8 +27,8 @@ from sklseq.parts.context import (
 from sklseq.parts.epochs import finish, warn_if_unfinished
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
-from sklseq.parts.forecasting.memory import Memory
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.memory import SeriesMemory
+from sklseq.parts.forecasting.series import ModelState, Series
 from sklseq.parts.forecasting.training import begin, complete
 from sklseq.parts.losses import LOSS_STORED, check_loss_learned, fitted_loss
 from sklseq.parts.teacher_forcing import (
@@ -149,7 +149,7 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         1.0,
         "Probability by which, in training, a step is fed the true value and not the network's own "
         "prediction of it: 1 always, 0 never (free running), between them scheduled sampling.",
-        *TeacherForcingParameters.__dataclass_fields__["teacher_forcing"].metadata["allowed"],
+        real(0, 1, "both"),
     )
     teacher_forcing_schedule: str = same(TeacherForcingParameters, "teacher_forcing_schedule")
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)
@@ -347,15 +347,15 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
 
     # -- the model, as a forecaster is made of it ------------------------------------------
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         return advance(self, state, series)
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         return run_free(self, state, n_steps, exogenous, disturb)
 
-    def _disturbance(self, memory: Memory, rng: np.random.RandomState) -> Disturbance:
+    def _disturbance(self, memory: SeriesMemory, rng: np.random.RandomState) -> Disturbance:
         return Drawn(rng) if fitted_loss(self).has_std else super()._disturbance(memory, rng)
 
     def _scaled_context(self, series: Series, like: Tensor) -> Array | None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklseq.parts.forecasting.series import State
+from sklseq.parts.forecasting.series import ModelState
 
 __all__ = ["LocalUnits", "Seen"]
 
@@ -95,7 +95,7 @@ class LocalUnits:
         d = len(self.typical)
         return {"recent": (self.season + 1, d), "changes": (d,), "total": (d,), "count": (1,)}
 
-    def read(self, state: State | None, values: Array) -> tuple[Seen, State]:
+    def read(self, state: ModelState | None, values: Array) -> tuple[Seen, ModelState]:
         """What is known after each of some steps, and all states in between.
 
         Parameters
@@ -125,7 +125,7 @@ class LocalUnits:
         }
         return self._seen(**found), found
 
-    def after(self, found: State, lengths: NDArray[np.int64]) -> State:
+    def after(self, found: ModelState, lengths: NDArray[np.int64]) -> ModelState:
         """State after so many of the steps that were read, at least one, of each series."""
         rows = np.arange(len(lengths))
         window = lengths[:, None] + np.arange(self.season + 1)
@@ -134,7 +134,7 @@ class LocalUnits:
             name: found[name][rows, lengths - 1] for name in names
         }
 
-    def now(self, state: State) -> Seen:
+    def now(self, state: ModelState) -> Seen:
         """What is known after the last step read."""
         others = {name: state[name][:, None] for name in ("changes", "total", "count")}
         return self._seen(state["recent"], **others)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sklseq.parts.forecasting.series import Series, State, put_state, take_state
+from sklseq.parts.forecasting.series import ModelState, Series, put_state, take_state
 from sklseq.parts.losses import fitted_loss
 from sklseq.recurrent._stepping import Stepping, hidden_shapes, read_whole
 from sklseq.recurrent._windows import Grid, columns_of
@@ -32,7 +32,7 @@ class Drawn:
         return values
 
 
-def advance(model: Any, state: State | None, series: Series) -> tuple[State, Array]:
+def advance(model: Any, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
     """State after further steps, and the prediction of each of them; see `Forecaster`."""
     units = model._units
     grid = Grid.of(series, units.horizon)
@@ -63,7 +63,7 @@ def advance(model: Any, state: State | None, series: Series) -> tuple[State, Arr
 
 
 def run_free(
-    model: Any, state: State, n_steps: int, exogenous: Array, disturb: Any = None
+    model: Any, state: ModelState, n_steps: int, exogenous: Array, disturb: Any = None
 ) -> Array:
     """Forecasts on from a state; see `Forecaster`."""
     units, loss = model._units, fitted_loss(model)
@@ -95,7 +95,7 @@ def run_free(
 
 def fed_by(model: Any, module: Any, context: Any, n: int) -> Callable[[Array], Array]:
     """The network under training, as what is fed its own predictions: a step in each call."""
-    state: State = {"begun": np.zeros((n, 1))}
+    state: ModelState = {"begun": np.zeros((n, 1))}
     if context is not None:
         state["context"] = context.cpu().numpy()
     like = parameter_of(module)
@@ -122,7 +122,7 @@ def state_shapes(model: Any) -> dict[str, tuple[int, ...]]:
 
 def _whole(
     model: Any, columns: Array, lengths: NDArray[np.int64], context: Array | None
-) -> tuple[Array, State]:
+) -> tuple[Array, ModelState]:
     """Outputs of series read from their start, and what is carried at their end."""
     example, some = model._example(), np.flatnonzero(lengths)
     n_outputs = len(model._units.typical) * model._units.horizon * fitted_loss(model).n_parameters
@@ -136,15 +136,16 @@ def _whole(
         return np.empty((0, n_outputs)), hidden
     inside = np.arange(columns.shape[1]) < lengths[:, None]
     beside = None if context is None else context[some]
-    rows = model._rows((columns[inside], lengths[some], beside), parameter_of(model.module_))
+    taken = _as_module(model, np.where(inside[..., None], columns, 0))[inside]
+    rows = model._rows((taken, lengths[some], beside), parameter_of(model.module_))
     with _inference(model):
         outputs, carried = read_whole(model.module_, rows, example)
     return outputs, put_state(hidden, some, carried)
 
 
 def _step_by_step(
-    model: Any, columns: Array, lengths: NDArray[np.int64], state: State
-) -> tuple[Array, State]:
+    model: Any, columns: Array, lengths: NDArray[np.int64], state: ModelState
+) -> tuple[Array, ModelState]:
     """Outputs of further steps of series, and what is carried at their end."""
     outputs: Array | None = None
     names = list(hidden_shapes(model._example()))
@@ -176,13 +177,28 @@ def _inference(model: Any) -> Iterator[None]:
         yield
 
 
-def _of_units(units: Any, state: State) -> State:
+def _of_units(units: Any, state: ModelState) -> ModelState:
     return {name: state[name] for name in units.shapes()}
 
 
 def _as_module(model: Any, columns: Array) -> Array:
-    """In the type of the network."""
-    return columns.astype(_dtype(parameter_of(model.module_)), copy=False)
+    """What the network takes of each series, in its type.
+
+    Raises
+    ------
+    ValueError
+        Naming a series whose values are too large for it.
+    """
+    dtype = _dtype(parameter_of(model.module_))
+    with np.errstate(over="ignore"):
+        found = columns.astype(dtype)
+    if not np.isfinite(found).all():
+        i = int(np.argwhere(~np.isfinite(found))[0][0])
+        raise ValueError(
+            f"X, sequence {i} has values that are too large for {dtype}, or whose forecasts are: "
+            "leave it out, scale the data, or fit with dtype='float64'."
+        )
+    return found
 
 
 def _dtype(tensor: Any) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.carried import Carried
-from sklseq.parts.forecasting.series import State
+from sklseq.parts.forecasting.series import ModelState
 from sklseq.training.rows.sequences import SequenceRows
 
 __all__ = ["Stepping", "example_of", "hidden_shapes", "read_whole"]
@@ -38,7 +38,7 @@ def hidden_shapes(example: Carried) -> dict[str, tuple[int, ...]]:
     return {f"hidden_{i}": tuple(t.shape[1:]) for i, t in enumerate(example.tensors())}
 
 
-def read_whole(module: Any, rows: SequenceRows, example: Carried) -> tuple[Array, State]:
+def read_whole(module: Any, rows: SequenceRows, example: Carried) -> tuple[Array, ModelState]:
     """Outputs of all steps, stacked, and what is carried at the end of each series.
 
     As in `run`, no call has a shape that hangs on the other series.
@@ -83,7 +83,7 @@ class Stepping:
     example : Carried
     """
 
-    def __init__(self, module: Any, like: Tensor, state: State, example: Carried):
+    def __init__(self, module: Any, like: Tensor, state: ModelState, example: Carried):
         self.module, self.like, self.n = module, like, len(state["begun"])
         self._names = list(hidden_shapes(example))
         self._packing = _single_steps(_AT_ONCE, like)
@@ -112,9 +112,9 @@ class Stepping:
         assert outputs is not None
         return outputs
 
-    def hidden(self) -> State:
+    def hidden(self) -> ModelState:
         """What is carried of each series now."""
-        found: State = {}
+        found: ModelState = {}
         for members, n, _, carried in self._tiles:
             for name, tensor in zip(self._names, carried.tensors(), strict=True):
                 array = tensor[:n].cpu().numpy()

@@ -15,7 +15,7 @@ from sklseq.base.randomness import draw_seed
 from sklseq.data import Sequences
 from sklseq.nn.reservoir import input_weights
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.series import ModelState, Series
 from sklseq.reservoir._base import BaseESN
 from sklseq.reservoir._feedback import OutputFeedback, teacher_forcing
 from sklseq.reservoir._layers import checked_scaling
@@ -155,7 +155,7 @@ class ESNForecaster(Forecaster, BaseESN):
             self._learned = ridge.fit(source, following, self._counted(series.lengths), known)
         self.coef_, self.intercept_, self.alpha_ = ridge.coef, ridge.intercept, ridge.alpha_
 
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         start, last = (None, None) if state is None else (state["states"], state["last"])
         drive, lengths = teacher_forcing(series, last)
         with one_blas_thread():
@@ -165,7 +165,7 @@ class ESNForecaster(Forecaster, BaseESN):
         return {"states": states, "last": series.last}, predicted
 
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         def readout(step: int, features: Array) -> Array:
             values = self._learned.product(features)

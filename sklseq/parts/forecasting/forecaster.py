@@ -16,10 +16,10 @@ from sklseq.base.hints import refuse_exogenous_as_y
 from sklseq.base.sequences import SequenceEstimator
 from sklseq.data import Sequences
 from sklseq.parts.forecasting.intervals import RollingOrigins, half_widths
-from sklseq.parts.forecasting.memory import Memory
+from sklseq.parts.forecasting.memory import SeriesMemory
 from sklseq.parts.forecasting.reading import Origin, read_series
 from sklseq.parts.forecasting.rolling import followed, last_steps, one_step_ahead, origin_of
-from sklseq.parts.forecasting.series import Series, State
+from sklseq.parts.forecasting.series import ModelState, Series
 from sklseq.parts.forecasting.timeline import Timeline
 from sklseq.parts.forecasting.training import begin, complete
 from sklseq.parts.forecasting.transform import Scale
@@ -88,14 +88,14 @@ class Forecaster(SequenceEstimator):
         "_timeline": Timeline,
         "_view": View,
         "_exogenous_scale": Scale,
-        "_memory": Memory,
+        "_memory": SeriesMemory,
         "_origins": (RollingOrigins, None),
         "_step_errors": "ndarray of shape (n_errors, n_outputs)",
     }
     _takes_context: ClassVar[bool] = False
 
     if TYPE_CHECKING:  # not annotations at run time: they would become parameters
-        _memory: Memory
+        _memory: SeriesMemory
         _origins: RollingOrigins | None
         _timeline: Timeline
         _view: View
@@ -108,7 +108,7 @@ class Forecaster(SequenceEstimator):
         """Learn from series; all but the first fit of `partial_fit` keep what was learned."""
 
     @abstractmethod
-    def _advance(self, state: State | None, series: Series) -> tuple[State, Array]:
+    def _advance(self, state: ModelState | None, series: Series) -> tuple[ModelState, Array]:
         """Read further steps of each series, or from None on the first ones.
 
         Returns the state after them, and the predictions of these steps, each one step ahead:
@@ -117,7 +117,7 @@ class Forecaster(SequenceEstimator):
 
     @abstractmethod
     def _run_free(
-        self, state: State, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
+        self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         """Forecasts ``(n_series, n_steps, n_features)`` from a state on.
 
@@ -377,7 +377,7 @@ class Forecaster(SequenceEstimator):
         return sequences
 
     def _forecast_from(
-        self, memory: Memory, n_steps: int, ahead: Array, disturb: Disturbance | None = None
+        self, memory: SeriesMemory, n_steps: int, ahead: Array, disturb: Disturbance | None = None
     ) -> Array:
         """Forecasts in the units of the series."""
         found = self._run_free(memory.state, int(n_steps), ahead, disturb)
@@ -392,7 +392,7 @@ class Forecaster(SequenceEstimator):
         paths = self._forecast_from(memory, n_steps, ahead, disturb)
         return paths.reshape(n_samples, -1, *paths.shape[1:])
 
-    def _disturbance(self, memory: Memory, rng: np.random.RandomState) -> Disturbance:
+    def _disturbance(self, memory: SeriesMemory, rng: np.random.RandomState) -> Disturbance:
         """What sampled paths do to each step: errors as large as the series changes are added."""
         errors, size = self._step_errors, memory.spread / memory.scale.divisor
 

@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklseq.base.exogenous import first_steps
-from sklseq.parts.forecasting.series import Series, State, put_state, repeat_state, take_state
+from sklseq.parts.forecasting.series import ModelState, Series, put_state, repeat_state, take_state
 from sklseq.parts.forecasting.transform import Scale
 
-__all__ = ["Memory"]
+__all__ = ["SeriesMemory"]
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Memory:
+class SeriesMemory:
     """The state of the model, and what undoes differences and scale.
 
     Parameters
@@ -45,7 +45,7 @@ class Memory:
     tail: Array
     spread: Array
     context: Array | None
-    state: State
+    state: ModelState
 
     @classmethod
     def of(cls, raw: Series, scale: Scale, n_lost: int, season_length: int) -> Self:
@@ -57,11 +57,11 @@ class Memory:
     def __len__(self) -> int:
         return len(self.spread)
 
-    def at(self, state: State) -> "Memory":
+    def at(self, state: ModelState) -> "SeriesMemory":
         """With another state of the model."""
         return replace(self, state=state)
 
-    def after(self, raw: Series) -> "Memory":
+    def after(self, raw: Series) -> "SeriesMemory":
         """At the end of further steps, but for the state."""
         n_lost = self.tail.shape[1]
         return replace(self, tail=_last(self.before(raw), n_lost)) if n_lost else self
@@ -77,19 +77,21 @@ class Memory:
         exogenous[~early] = raw.exogenous
         return Series(steps, lengths, exogenous, raw.context)
 
-    def take(self, rows: Any) -> "Memory":
+    def take(self, rows: Any) -> "SeriesMemory":
         """That of some series."""
         context = None if self.context is None else self.context[rows]
         state = take_state(self.state, rows)
-        return Memory(self.scale.take(rows), self.tail[rows], self.spread[rows], context, state)
+        return SeriesMemory(
+            self.scale.take(rows), self.tail[rows], self.spread[rows], context, state
+        )
 
-    def put(self, rows: Any, new: "Memory") -> "Memory":
+    def put(self, rows: Any, new: "SeriesMemory") -> "SeriesMemory":
         """With the tail and state of some series replaced."""
         tail = self.tail.copy()
         tail[rows] = new.tail
         return replace(self, tail=tail, state=put_state(self.state, rows, new.state))
 
-    def repeated(self, n: int) -> "Memory":
+    def repeated(self, n: int) -> "SeriesMemory":
         """That of all series, again and again."""
         rows = np.tile(np.arange(len(self)), n)
         return self.at({}).take(rows).at(repeat_state(self.state, n))

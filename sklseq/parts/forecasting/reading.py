@@ -14,7 +14,7 @@ from sklseq.base.exogenous import (
 )
 from sklseq.base.index import check_index
 from sklseq.data import Sequences
-from sklseq.parts.forecasting.memory import Memory
+from sklseq.parts.forecasting.memory import SeriesMemory
 from sklseq.parts.forecasting.series import Series
 from sklseq.parts.forecasting.timeline import Timeline
 from sklseq.parts.forecasting.transform import Scale
@@ -38,7 +38,7 @@ class Reading(NamedTuple):
 class Origin(NamedTuple):
     """Where forecasts begin, and the container that they are given in."""
 
-    memory: Memory
+    memory: SeriesMemory
     ahead: Array
     layout: str
     timeline: Timeline
@@ -60,7 +60,7 @@ def read_series(
     *,
     beyond: int = 0,
     fresh: bool = False,
-    of: Memory | None = None,
+    of: SeriesMemory | None = None,
 ) -> Reading:
     """Series with their exogenous inputs, those of some steps beyond their end too.
 

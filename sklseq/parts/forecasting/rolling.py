@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklseq.base.exogenous import first_steps
 from sklseq.parts.forecasting.intervals import RollingOrigins
-from sklseq.parts.forecasting.memory import Memory
+from sklseq.parts.forecasting.memory import SeriesMemory
 from sklseq.parts.forecasting.reading import Origin, Reading, exogenous_of, read_series
 from sklseq.parts.forecasting.series import Series
 from sklseq.parts.forecasting.timeline import Timeline
@@ -63,7 +63,9 @@ def last_steps(model: Any, read: Reading) -> tuple[Array, Array, NDArray[np.int6
     return came, view.one_step(predicted, raw, memory), raw.lengths - n_lost
 
 
-def followed(model: Any, X: Any, exogenous: Any) -> tuple[Memory, RollingOrigins | None, Timeline]:
+def followed(
+    model: Any, X: Any, exogenous: Any
+) -> tuple[SeriesMemory, RollingOrigins | None, Timeline]:
     """Memory, errors and index of a fitted forecaster at the end of further steps.
 
     Raises
@@ -84,8 +86,8 @@ def followed(model: Any, X: Any, exogenous: Any) -> tuple[Memory, RollingOrigins
 
 
 def moved(
-    model: Any, memory: Memory, origins: RollingOrigins | None, series: Series
-) -> tuple[Memory, RollingOrigins | None]:
+    model: Any, memory: SeriesMemory, origins: RollingOrigins | None, series: Series
+) -> tuple[SeriesMemory, RollingOrigins | None]:
     """Memory, and errors of forecasts, at the end of further steps of the series.
 
     A forecast is made before each of the last steps, as many as errors are remembered of. What
@@ -94,7 +96,7 @@ def moved(
     Parameters
     ----------
     model : Forecaster
-    memory : Memory
+    memory : SeriesMemory
     origins : RollingOrigins or None
         None where errors are not asked for.
     series : Series
@@ -118,7 +120,7 @@ def moved(
     return memory, origins.followed_by(np.stack(forecasts, axis=1), values)
 
 
-def _after(model: Any, memory: Memory, series: Series) -> Memory:
+def _after(model: Any, memory: SeriesMemory, series: Series) -> SeriesMemory:
     """Memory at the end of further steps."""
     state, _ = model._advance(memory.state, model._view.seen_after(memory, series))
     return memory.after(series).at(state)

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from sklseq.base.exogenous import first_steps
 
-__all__ = ["Series", "State", "put_state", "repeat_state", "take_state"]
+__all__ = ["ModelState", "Series", "put_state", "repeat_state", "take_state"]
 
 Array = NDArray[Any]
-State = dict[str, Array]
+ModelState = dict[str, Array]
 """What a model remembers of each series: arrays whose first axis is the series."""
 
 
@@ -67,12 +67,12 @@ class Series:
         return Series(self.steps[some], lengths, self.exogenous[some], self.context)
 
 
-def take_state(state: State, rows: Any) -> State:
+def take_state(state: ModelState, rows: Any) -> ModelState:
     """That of some series."""
     return {name: values[rows] for name, values in state.items()}
 
 
-def put_state(state: State, rows: Any, new: State) -> State:
+def put_state(state: ModelState, rows: Any, new: ModelState) -> ModelState:
     """The state with that of some series replaced.
 
     Their arrays may have grown, such as what was read of each series: others are filled with zeros.
@@ -85,6 +85,6 @@ def put_state(state: State, rows: Any, new: State) -> State:
     return found
 
 
-def repeat_state(state: State, n: int) -> State:
+def repeat_state(state: ModelState, n: int) -> ModelState:
     """That of all series, again and again."""
     return {name: np.concatenate([values] * n) for name, values in state.items()}

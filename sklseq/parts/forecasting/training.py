@@ -6,7 +6,7 @@ import numpy as np
 
 from sklseq.base.exogenous import first_steps
 from sklseq.parts.forecasting.intervals import RollingOrigins
-from sklseq.parts.forecasting.memory import Memory
+from sklseq.parts.forecasting.memory import SeriesMemory
 from sklseq.parts.forecasting.reading import read_series, without_calibration
 from sklseq.parts.forecasting.rolling import moved
 from sklseq.parts.forecasting.series import Series
@@ -29,7 +29,7 @@ class Training(NamedTuple):
     """In the units of the user."""
     held_out: Series
     """The last steps, from which intervals get their errors."""
-    memory: Memory
+    memory: SeriesMemory
     """Without the state of the model, which is not there before training."""
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklseq.base.exogenous import first_steps
-from sklseq.parts.forecasting.memory import Memory
+from sklseq.parts.forecasting.memory import SeriesMemory
 from sklseq.parts.forecasting.series import Series
 from sklseq.parts.forecasting.transform import Differences, Scale, scales_of_series
 
@@ -46,15 +46,15 @@ class View:
         steps = differences.apply(raw.steps, raw.lengths)
         return cls(differences, Scale.one(steps, scaling is not None), season)
 
-    def memory(self, raw: Series) -> Memory:
+    def memory(self, raw: Series) -> SeriesMemory:
         """What is remembered of series beside the state of the model."""
         steps = self.differences.apply(raw.steps, raw.lengths)
         lengths = raw.lengths - self.differences.n_lost
         one = self.scale
         scale = scales_of_series(steps, lengths) if one is None else one.for_series(len(raw))
-        return Memory.of(raw, scale, self.differences.n_lost, self.season_length)
+        return SeriesMemory.of(raw, scale, self.differences.n_lost, self.season_length)
 
-    def seen(self, raw: Series, memory: Memory) -> Series:
+    def seen(self, raw: Series, memory: SeriesMemory) -> Series:
         """The first steps of series as the model sees them; those without difference are left out.
 
         `memory` is theirs.
@@ -63,15 +63,15 @@ class View:
         _, left = raw.split(self.differences.n_lost)
         return left.with_steps(memory.scale.apply(steps, left.lengths))
 
-    def seen_after(self, memory: Memory, raw: Series) -> Series:
+    def seen_after(self, memory: SeriesMemory, raw: Series) -> Series:
         """Further steps of the series of a memory as the model sees them."""
         return self.seen(memory.before(raw), memory)
 
-    def forecasts(self, found: Array, memory: Memory) -> Array:
+    def forecasts(self, found: Array, memory: SeriesMemory) -> Array:
         """Forecasts of a model from a memory on, in the units of the series."""
         return self.differences.undo(memory.scale.undo_ahead(found), memory.tail)
 
-    def one_step(self, predicted: Array, raw: Series, memory: Memory) -> Array:
+    def one_step(self, predicted: Array, raw: Series, memory: SeriesMemory) -> Array:
         """Predictions of all steps but the first that a model saw, in the units of the series."""
         n_lost = self.differences.n_lost
         lengths = raw.lengths - n_lost
