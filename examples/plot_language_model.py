@@ -16,7 +16,7 @@ import numpy as np
 
 from sklseq.recurrent import RecurrentLanguageModel
 
-texts = [text[:3000] for _, text in sorted(topics.items())]
+texts = [text[:2000] for _, text in sorted(topics.items())]
 train, test = texts[:60], texts[60:]
 print(f"{sum(map(len, train)):,} characters to learn, {sum(map(len, test)):,} to test")
 
@@ -43,9 +43,9 @@ def ngram_bits(n):
 # %%
 # The perplexity is among how many characters, all alike, each choice would be as hard; its
 # logarithm of base 2 are bits.
-model = RecurrentLanguageModel(hidden_size=96, learning_rate=0.01, random_state=0)
+model = RecurrentLanguageModel(hidden_size=64, learning_rate=0.01, random_state=0)
 bits = []
-for _ in range(12):
+for _ in range(10):
     model.partial_fit(train)
     bits.append(np.log2(model.perplexity(test)))
 
@@ -59,7 +59,7 @@ for temperature in (0.3, 0.7, 1.0):
 
 # %%
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
-axis.plot(range(1, len(bits) + 1), bits, marker="o", label="GRU, 96 units")
+axis.plot(range(1, len(bits) + 1), bits, marker="o", label="GRU, 64 units")
 for n in (1, 2, 3, 5):
     axis.axhline(ngram_bits(n), linestyle="--", color=f"C{n}", label=f"{n}-grams")
 axis.set(xlabel="epoch", ylabel="bits per character, held-out texts")
