@@ -30,9 +30,6 @@ __all__ = ["Disturbance", "Forecaster"]
 Array = NDArray[Any]
 Disturbance = Callable[[int, Array], Array]
 
-# So many errors of single steps are kept, from which sampled paths draw.
-_KEPT_ERRORS = 1000
-
 
 @estimator
 class Forecaster(SequenceEstimator):
@@ -364,15 +361,12 @@ class Forecaster(SequenceEstimator):
         came, predicted, lengths = last_steps(self, read)
         return float(r2_score(came, predicted, sample_weight=self._counted(lengths)))
 
-    # -- its steps -------------------------------------------------------------------------
-
     def _read_numbers(self, X: Any, reset: bool) -> Sequences:
         """X as numbers; a fresh fit learns what it looks like."""
         sequences = self._read_X(X, reset=reset)
         if sequences.symbolic:
             raise ValueError(
-                f"X holds symbols, but {type(self).__name__} takes numbers: encode them first, "
-                "for example one-hot."
+                f"X holds symbols, but {type(self).__name__} takes numbers: encode them one-hot."
             )
         return sequences
 
