@@ -18,6 +18,7 @@ from sklseq.parts.forecasting.series import ModelState, Series
 __all__ = ["WindowRegressor"]
 
 Array = NDArray[Any]
+_N_ROWS = 256
 
 
 @estimator
@@ -148,8 +149,13 @@ class WindowRegressor(Forecaster):
         return found
 
     def _predicted(self, ahead: int, windows: Array, exogenous: Array) -> Array:
-        found = self.estimators_[ahead].predict(np.hstack([windows, exogenous]))
-        return np.asarray(found, dtype=np.float64).reshape(len(windows), -1)
+        table = np.hstack([windows, exogenous])
+        # Tables of one shape, so that a row gets the same bits in any company.
+        padded = np.concatenate([table, np.repeat(table[:1], -len(table) % _N_ROWS, axis=0)])
+        model = self.estimators_[ahead]
+        parts = [model.predict(padded[i : i + _N_ROWS]) for i in range(0, len(padded), _N_ROWS)]
+        found = np.concatenate(parts)[: len(table)]
+        return found.astype(np.float64, copy=False).reshape(len(table), -1)
 
     def _windows(self, state: ModelState | None, series: Series) -> Array:
         """What is known before each step: (sum of lengths, n_lags * n_features), newest first."""
