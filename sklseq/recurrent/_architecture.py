@@ -27,12 +27,6 @@ __all__ = [
     "start_weights",
 ]
 
-# Parameters that the network takes as they are.
-_OF_NETWORK = (
-    "cell", "hidden_size", "num_layers", "bidirectional", "skip_connections", "normalization",
-    "feedforward_activation", "dropout", "dropout_mask", "recurrent_dropout", "zoneout",
-)  # fmt: skip
-
 
 @estimator
 class CellParameters:
@@ -120,8 +114,10 @@ class ArchitectureParameters:
 
 def architecture_of(model: Any) -> dict[str, Any]:
     """Settings of the network by the parameters that shape it."""
-    settings = {name: getattr(model, name) for name in _OF_NETWORK} | {
-        "cell_options": getattr(model, "cell_options", None),
+    settings = {
+        "skip_connections": model.skip_connections,
+        "normalization": model.normalization,
+        "feedforward_activation": model.feedforward_activation,
         "input_layer_sizes": layer_sizes("input_layer_sizes", model.input_layer_sizes),
         "output_layer_sizes": layer_sizes("output_layer_sizes", model.output_layer_sizes),
     }

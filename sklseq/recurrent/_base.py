@@ -76,6 +76,11 @@ __all__ = ["BaseRecurrent", "CellParameters"]
 
 # Of max_epochs="auto": the least number of training steps.
 _STEPS = 200
+# Parameters that the network takes as they are.
+_OF_NETWORK = (
+    "cell", "hidden_size", "num_layers", "bidirectional", "dropout", "dropout_mask",
+    "recurrent_dropout", "zoneout",
+)  # fmt: skip
 
 
 @estimator
@@ -312,6 +317,8 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
             "n_outputs": targets.n_outputs,
             "embedding_size": self._vector_size() if symbolic else None,
             "pooling": None if self._per_step else self.pooling,
+            "cell_options": getattr(self, "cell_options", None),
+            **{name: getattr(self, name) for name in _OF_NETWORK},
             **architecture_of(self),
         }
         if self.cell == FEEDBACK_CELL:

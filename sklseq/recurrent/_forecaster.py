@@ -325,6 +325,8 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
 
     def _initialize(self, module: Any, rows: Any) -> None:
         start_weights(self, module, int(rows.lengths.max()))
+
+    def _begin(self, module: Any, rows: Any) -> None:
         set_length_of_training(self, module, rows)
 
     def _finish(self, data: Any, targets: Targets) -> None:

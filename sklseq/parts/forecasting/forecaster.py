@@ -265,9 +265,7 @@ class Forecaster(SequenceEstimator):
         *,
         random_state: Any = None,
     ) -> Array:
-        """Paths that the series may take, each step of which comes from the one before.
-
-        An error of the model's single steps in training, drawn at random, is added to each step.
+        """Paths that the series may take: to each step a random error of training is added.
 
         Parameters
         ----------
@@ -395,11 +393,7 @@ class Forecaster(SequenceEstimator):
     def _disturbance(self, memory: SeriesMemory, rng: np.random.RandomState) -> Disturbance:
         """What sampled paths do to each step: errors as large as the series changes are added."""
         errors, size = self._step_errors, memory.spread / memory.scale.divisor
-
-        def disturb(step: int, values: Array) -> Array:
-            return values + size * errors[rng.randint(len(errors), size=len(values))]
-
-        return disturb
+        return lambda _, values: values + size * errors[rng.randint(len(errors), size=len(values))]
 
     def _counted(self, lengths: NDArray[np.int64]) -> Array | None:
         """Weights in `score` of all steps but the first of each series."""
