@@ -12,6 +12,7 @@ __all__ = ["load_hourly"]
 
 # Name of the table, and of its columns of times and values.
 _TABLES = {
+    "beijing_pm": ("", "pm2.5"),
     "bikesharing": ("ts", "count"),
     "electricity": ("ts", "y"),
     "sf_traffic": ("ts", "y"),
@@ -26,6 +27,7 @@ def load_hourly(name: str, *, as_frame: bool = False) -> Bunch:
     =========== ====== ==========================================
     Name        Steps  Values
     =========== ====== ==========================================
+    beijing_pm  43824  Fine particles (PM2.5) in Beijing; NaN where missing
     bikesharing 78421  Bicycles taken in Washington, D.C.
     electricity 26304  Electricity demand
     sf_traffic  17544  Occupancy of a road in San Francisco
@@ -38,7 +40,7 @@ def load_hourly(name: str, *, as_frame: bool = False) -> Bunch:
 
     Parameters
     ----------
-    name : {"bikesharing", "electricity", "sf_traffic", "solarpower", "windpower"}
+    name : {"beijing_pm", "bikesharing", "electricity", "sf_traffic", "solarpower", "windpower"}
         Which series.
     as_frame : bool, default=False
         Whether `data` is a DataFrame with the times as its index, which needs pandas.
@@ -68,14 +70,22 @@ def load_hourly(name: str, *, as_frame: bool = False) -> Bunch:
         raise ValueError(f"name must be one of {sorted(_TABLES)}, got {name!r}.")
     time, column = _TABLES[name]
     with (_folder() / f"hourly_{name}.csv").open(newline="", encoding="utf-8") as file:
-        rows = [(row[time], row[column]) for row in csv.DictReader(file)]
+        rows = [(row[time] if time else _time(row), row[column]) for row in csv.DictReader(file)]
     dates = np.array([date for date, _ in rows], dtype="datetime64[s]")
-    data: Any = np.array([[float(value)] for _, value in rows])
+    data: Any = np.array([[np.nan if value == "NA" else float(value)] for _, value in rows])
     if as_frame:
         import pandas as pd
 
-        data = pd.DataFrame(data, columns=[column], index=pd.DatetimeIndex(dates, name=time))
+        data = pd.DataFrame(
+            data, columns=[column], index=pd.DatetimeIndex(dates, name=time or None)
+        )
     return Bunch(data=data, dates=dates, feature_names=[column], season_length=24)
+
+
+def _time(row: dict[str, str]) -> str:
+    """The time of a row that has it in parts."""
+    year, month, day, hour = (int(row[name]) for name in ("year", "month", "day", "hour"))
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}"
 
 
 def _folder() -> Path:

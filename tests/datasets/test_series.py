@@ -80,4 +80,10 @@ def test_hours(tmp_path, monkeypatch):
     hours = load_hourly("electricity")
     np.testing.assert_array_equal(hours.data, [[1300.5], [1404.25]])
     assert str(hours.dates[1]) == "2012-01-01T01:00:00"
+    parts = "No,year,month,day,hour,pm2.5\n1,2010,1,31,23,NA\n2,2010,2,1,0,12\n"
+    (folder / "hourly_beijing_pm.csv").write_text(parts)
+    air = load_hourly("beijing_pm")
+    assert air.dates.tolist()[1].isoformat() == "2010-02-01T00:00:00"
+    assert np.isnan(air.data[0, 0])
+    assert air.data[1, 0] == 12
     assert list(load_hourly("electricity", as_frame=True).data.columns) == ["y"]
