@@ -58,8 +58,8 @@ for temperature in (0.3, 0.7, 1.0):
     print(f"\n--- temperature {temperature}\n{sample}")
 
 # %%
-# After three epochs the network is ahead of 3-grams. In a text of 80,000 characters that repeats many
-# of its phrases, 5-grams know these by heart, and stay ahead.
+# After three epochs the network is ahead of 3-grams. In a text of 80,000 characters that repeats
+# many of its phrases, 5-grams know these by heart, and stay ahead.
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
 axis.plot(range(1, len(bits) + 1), bits, marker="o", label="GRU, 64 units")
 for n in (1, 2, 3, 5):

@@ -56,6 +56,7 @@ _ESTIMATORS = {
         "ReNetClassifier",
         "ReNetRegressor",
         "RecurrentClassifier",
+        "RecurrentForecaster",
         "RecurrentLanguageModel",
         "RecurrentRegressor",
         "RecurrentTransformer",

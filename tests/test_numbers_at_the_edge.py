@@ -13,6 +13,7 @@ from sklearn.utils.estimator_checks import check_fit2d_1sample
 from sklseq.base.known_state import known_state
 from sklseq.generative import VAE
 from sklseq.recurrent import GRURegressor
+from sklseq.parts.forecasting.forecaster import Forecaster
 from sklseq.reservoir import ESNForecaster
 from sklseq.utils import all_estimators
 
@@ -57,6 +58,8 @@ def arguments(model, method, y):
 def test_a_value_too_large_for_the_type_is_named_with_its_limit(cls, value):
     if cls.__name__ == "PerStep" or ("dtype" not in cls().get_params() and value != np.inf):
         pytest.skip("hands values on, or computes in double precision")
+    if issubclass(cls, Forecaster) and value != np.inf:
+        pytest.skip("counts values in units of their series, in double precision")
     X, y = table()
     for data in containers(cls, X):
         large = data.copy()

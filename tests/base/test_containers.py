@@ -35,7 +35,7 @@ LABELS = np.arange(len(LENGTHS)) % 2
 def quick(cls, **params):
     settings = {"hidden_size": 3, "max_epochs": 2, "n_components": 2, "random_state": 0} | params
     if issubclass(cls, Forecaster):  # whose default takes a table for one series
-        settings = {"target": "sequence"} | settings
+        settings = {"target": "sequence", "season_length": 1} | settings
     return cls(**{name: v for name, v in settings.items() if name in cls().get_params()})
 
 

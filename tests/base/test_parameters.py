@@ -168,7 +168,9 @@ def test_a_subclass_changes_a_declaration_for_itself_alone():
 
 
 def test_parameters_pass_through_clone_and_repr(cls):
-    changed = {"target": "step"} if hasattr(cls(), "target") else {"width": 7}
+    changed = {"width": 7}
+    if hasattr(cls(), "target"):
+        changed = {"target": "sequence" if cls().target == "step" else "step"}
     model = cls(**changed)
     assert clone(model).get_params() == model.get_params()
     ((name, value),) = changed.items()
@@ -251,6 +253,9 @@ WRONG = {
     "teacher_forcing": 2,
     "teacher_forcing_schedule": "cosine",
     "cell_options": "share=0.5", "carry_state": "yes", "output": "words", "min_frequency": 0,
+    "loss": "hinge", "quantile": 2.0, "calibration_steps": 0, "differences": -1,
+    "seasonal_differences": -1, "season_length": 0, "scaling": "none", "strategy": "both",
+    "horizon": 0, "residual": "yes", "window": 1,
     "cell": "quantum", "class_weight": "even", "transformer": 3,
 }  # fmt: skip
 
