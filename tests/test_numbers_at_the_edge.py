@@ -12,8 +12,8 @@ from sklearn.utils.estimator_checks import check_fit2d_1sample
 
 from sklseq.base.known_state import known_state
 from sklseq.generative import VAE
-from sklseq.recurrent import GRURegressor
 from sklseq.parts.forecasting.forecaster import Forecaster
+from sklseq.recurrent import GRURegressor
 from sklseq.reservoir import ESNForecaster
 from sklseq.utils import all_estimators
 
