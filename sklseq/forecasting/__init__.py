@@ -2,6 +2,7 @@
 
 from sklseq.forecasting._backtest import backtest
 from sklseq.forecasting._blend import BlendForecaster
+from sklseq.forecasting._scorer import ForecastScorer
 from sklseq.forecasting._seasonal_naive import SeasonalNaive
 from sklseq.forecasting._theta import ThetaForecaster
 from sklseq.forecasting._transformed import TransformedForecaster
@@ -9,6 +10,7 @@ from sklseq.forecasting._windows import WindowRegressor
 
 __all__ = [
     "BlendForecaster",
+    "ForecastScorer",
     "SeasonalNaive",
     "ThetaForecaster",
     "TransformedForecaster",

@@ -13,7 +13,7 @@ from sklearn.utils import Bunch
 from sklseq.data import as_sequences, is_panel_frame
 from sklseq.parts.forecasting.forecaster import Forecaster
 
-__all__ = ["backtest"]
+__all__ = ["arrays_of", "backtest", "metric_of", "scaled_error"]
 
 Array = NDArray[Any]
 
@@ -103,7 +103,7 @@ def backtest(
             raise ValueError(f"{name}={value!r}: it must be an int of at least 1.")
     metrics = _metrics(scoring)
     per_step = forecaster.target == "step"
-    lengths = np.array([len(part) for part in _arrays(X, per_step)])
+    lengths = np.array([len(part) for part in arrays_of(X, per_step)])
     back = horizon + step * np.arange(n_origins)[::-1]
     origins = lengths - back[:, None]
     for i in np.flatnonzero(origins[0] < 1)[:1]:
@@ -138,10 +138,10 @@ def backtest(
             model, before = found[-1][0], known
     result = Bunch(origins=origins)
     result.fit_time, result.forecast_time = np.array([times for _, _, times in found]).T
-    values = _arrays(X, per_step)
+    values = arrays_of(X, per_step)
     for name, metric in metrics.items():
         scores = [
-            _scores(metric, values, _arrays(ahead, per_step), known, model.season_length_)
+            _scores(metric, values, arrays_of(ahead, per_step), known, model.season_length_)
             for known, (model, ahead, _) in zip(origins, found, strict=True)
         ]
         by_step = np.stack([by_step for _, by_step in scores])
@@ -176,7 +176,8 @@ def _squared(true: Array, pred: Array, train: Array, season_length: int) -> floa
     return -float(np.sqrt(((true - pred) ** 2).mean()))
 
 
-def _scaled(true: Array, pred: Array, train: Array, season_length: int) -> float:
+def scaled_error(true: Array, pred: Array, train: Array, season_length: int) -> float:
+    """Mean absolute error relative to that of the seasonal naive forecast of what was known."""
     lag = min(season_length, len(train) - 1)
     scale = np.abs(train[lag:] - train[: len(train) - lag]).mean(axis=0) if lag else np.zeros(1)
     if not scale.all():
@@ -194,7 +195,7 @@ def _symmetric(true: Array, pred: Array, train: Array, season_length: int) -> fl
 
 _METRICS: dict[str, Metric] = {
     "neg_mean_absolute_error": _absolute,
-    "neg_mean_absolute_scaled_error": _scaled,
+    "neg_mean_absolute_scaled_error": scaled_error,
     "neg_root_mean_squared_error": _squared,
     "neg_symmetric_mean_absolute_percentage_error": _symmetric,
 }
@@ -205,13 +206,20 @@ def _metrics(scoring: Any) -> dict[str, Metric]:
     if scoring is None:
         scoring = "neg_mean_absolute_scaled_error"
     if isinstance(scoring, Mapping):
-        return {str(name): _metric(one) for name, one in scoring.items()}
+        return {str(name): metric_of(one) for name, one in scoring.items()}
     if isinstance(scoring, Iterable) and not isinstance(scoring, str):
-        return {str(one): _metric(one) for one in scoring}
-    return {"score": _metric(scoring)}
+        return {str(one): metric_of(one) for one in scoring}
+    return {"score": metric_of(scoring)}
 
 
-def _metric(one: Any) -> Metric:
+def metric_of(one: Any) -> Metric:
+    """The metric of a name, or that of a callable.
+
+    Raises
+    ------
+    ValueError
+        If the name is not known.
+    """
     if callable(one):
         return lambda true, pred, train, season_length: float(one(true, pred))
     if one not in _METRICS:
@@ -222,7 +230,7 @@ def _metric(one: Any) -> Metric:
     return _METRICS[one]
 
 
-def _arrays(X: Any, per_step: bool) -> list[Array]:
+def arrays_of(X: Any, per_step: bool) -> list[Array]:
     """Each series as (n_steps, n_features)."""
     X = as_sequences(X)
     if is_panel_frame(X):
