@@ -32,8 +32,13 @@ G2P_64 = {
     "hidden_size": 64, "batch_size": 64, "learning_rate": 5e-3, "max_epochs": 20
 }  # fmt: skip
 G2P_256 = {
-    "hidden_size": 256, "batch_size": 64, "learning_rate": 2e-3, "max_epochs": 16, "dropout": 0.1
-}  # fmt: skip
+    "hidden_size": 256,
+    "encoder_num_layers": 2,
+    "batch_size": 64,
+    "learning_rate": 2e-3,
+    "max_epochs": 12,
+    "dropout": 0.1,
+}
 SCAN = {"hidden_size": 128, "dropout": 0.1, "max_epochs": 20}
 
 
