@@ -1,6 +1,7 @@
 """What every forecaster promises, whatever its model."""
 
 import pickle
+from copy import deepcopy
 
 import numpy as np
 import pandas as pd
@@ -203,18 +204,34 @@ def test_intervals_are_those_of_errors_by_hand(name):
 @each
 def test_updates_replace_old_errors(name):
     X = wave(90)
-    model = make(name, season_length=6, calibration_steps=12).fit(X[:60])
-    whole = make(name, season_length=6, calibration_steps=12)
-    model.update(X[60:61])
-    model.update(X[61:80])
-    assert model._origins.n_filled == 12
-    # The same errors as those of one update over all.
-    whole.fit(X[:60]).update(X[60:80])
-    for found, wanted in zip(
-        model.forecast_interval(2, coverage=0.8), whole.forecast_interval(2, coverage=0.8),
-        strict=True,
-    ):  # fmt: skip
-        assert_same(found, wanted)
+    whole = make(name, season_length=6, calibration_steps=12).fit(X[:60])
+    by_step, in_parts = deepcopy(whole), deepcopy(whole)
+    whole.update(X[60:80])
+    for t in range(60, 80):
+        by_step.update(X[t : t + 1])
+    for part in (X[60:63], X[63:70], X[70:80]):
+        in_parts.update(part)
+    for model in (by_step, in_parts):
+        for h in range(1, 13):
+            assert_same(model._origins.errors(h), whole._origins.errors(h))
+        for found, wanted in zip(
+            model.forecast_interval(2, coverage=0.8),
+            whole.forecast_interval(2, coverage=0.8),
+            strict=True,
+        ):
+            assert_same(found, wanted)
+
+
+@each
+def test_errors_with_inputs_reach_as_far_as_these_were_known(name):
+    X, u = wave(80), np.random.default_rng(1).normal(size=(80, 1))
+    model = make(name, calibration_steps=6).fit(X[:60], exogenous=u[:60])
+    for t in range(60, 70):
+        model.update(X[t : t + 1], exogenous=u[t : t + 1])
+    assert model._origins.errors(1).shape[1] == 6
+    assert model._origins.errors(2).shape[1] == 0
+    with pytest.raises(ValueError, match="2 steps ahead, and there are 0"):
+        model.forecast_interval(2, exogenous=u[70:72], coverage=0.5)
 
 
 @each

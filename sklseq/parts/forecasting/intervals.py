@@ -16,8 +16,8 @@ Array = NDArray[Any]
 class RollingOrigins:
     """Forecasts from each of the last steps of series, and what came.
 
-    Those before origin k, counted from the end, have k horizons that can be compared; older origins
-    than there is room for are forgotten.
+    Those of an origin k steps before the end have k horizons that can be compared, as far as they
+    reach; older origins than there is room for are forgotten.
 
     Parameters
     ----------
@@ -26,48 +26,55 @@ class RollingOrigins:
         end.
     values : ndarray of shape (n_series, n_origins, n_features)
         The last values of each series.
-    n_filled : int
-        Origins that there are so far.
+    reach : ndarray of shape (n_origins,)
+        Steps of each forecast, 0 of origins that there are not yet. It is less than `n_origins`
+        where inputs of later steps were not known.
     """
 
     _stored: ClassVar[dict[str, Any]] = {
         "forecasts": "ndarray of shape (n_series, n_origins, n_origins, n_features)",
         "values": "ndarray of shape (n_series, n_origins, n_features)",
-        "n_filled": "int",
+        "reach": "ndarray of int of shape (n_origins,)",
     }
 
     forecasts: Array
     values: Array
-    n_filled: int
+    reach: NDArray[np.int64]
 
     @classmethod
     def empty(cls, n_series: int, n_origins: int, n_features: int) -> Self:
         """Room for so many origins."""
         shape = (n_series, n_origins, n_origins, n_features)
-        return cls(np.zeros(shape), np.zeros((n_series, n_origins, n_features)), 0)
+        values = np.zeros((n_series, n_origins, n_features))
+        return cls(np.zeros(shape), values, np.zeros(n_origins, dtype=np.int64))
 
     @property
     def n_origins(self) -> int:
         """The most origins that are remembered."""
         return self.values.shape[1]
 
-    def followed_by(self, forecasts: Array, values: Array) -> "RollingOrigins":
+    def followed_by(
+        self, forecasts: Array, reach: NDArray[np.int64], values: Array
+    ) -> "RollingOrigins":
         """With further steps of all series, before each of which a forecast was made.
 
         Parameters
         ----------
         forecasts : ndarray of shape (n_series, n_new, n_origins, n_features)
             In the order of time.
+        reach : ndarray of shape (n_new,)
+            Steps of each forecast; what stands beyond is not one.
         values : ndarray of shape (n_series, n_new, n_features)
         """
-        n, n_new = self.n_origins, values.shape[1]
+        n = self.n_origins
         newest_first = np.concatenate([forecasts[:, ::-1], self.forecasts], axis=1)[:, :n]
         known = np.concatenate([self.values, values], axis=1)[:, -n:]
-        return RollingOrigins(newest_first, known, min(self.n_filled + n_new, n))
+        return RollingOrigins(newest_first, known, np.concatenate([reach[::-1], self.reach])[:n])
 
     def errors(self, horizon: int) -> Array:
         """Of forecasts so many steps ahead: ``(n_series, n_errors, n_features)``, newest first."""
-        origins = np.arange(horizon, self.n_filled + 1)
+        origins = np.arange(horizon, self.n_origins + 1)
+        origins = origins[self.reach[origins - 1] >= horizon]
         came = self.values[:, self.n_origins - origins + horizon - 1]
         return came - self.forecasts[:, origins - 1, horizon - 1]
 

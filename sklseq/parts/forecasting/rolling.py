@@ -109,15 +109,19 @@ def moved(
         memory = memory.put(some, _after(model, memory.take(some), early.take(some)))
     if origins is None:
         return memory, None
-    forecasts = []
+    n, n_inputs = origins.n_origins, series.exogenous.shape[1]
+    # Steps that are not there yet will be compared later, if their inputs need not be known.
+    reach = np.arange(n_late, 0, -1) if n_inputs else np.full(n_late, n)
+    forecasts = np.zeros((len(series), n_late, n, series.steps.shape[1]))
     for t in range(n_late):
         _, rest = late.split(t)
-        ahead = rest.exogenous.reshape(len(rest), n_late - t, rest.exogenous.shape[1])
-        room = ((0, 0), (0, origins.n_origins - n_late + t), (0, 0))
-        forecasts.append(np.pad(model._forecast_from(memory, n_late - t, ahead), room))
+        ahead = rest.exogenous.reshape(len(rest), n_late - t, n_inputs)
+        if not n_inputs:
+            ahead = np.empty((len(rest), n, 0))
+        forecasts[:, t, : reach[t]] = model._forecast_from(memory, int(reach[t]), ahead)
         memory = _after(model, memory, rest.split(1)[0])
     values: NDArray[Any] = late.steps.reshape(len(late), n_late, late.steps.shape[1])
-    return memory, origins.followed_by(np.stack(forecasts, axis=1), values)
+    return memory, origins.followed_by(forecasts, reach, values)
 
 
 def _after(model: Any, memory: SeriesMemory, series: Series) -> SeriesMemory:
