@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -103,42 +104,19 @@ def backtest(
             raise ValueError(f"{name}={value!r}: it must be an int of at least 1.")
     metrics = _metrics(scoring)
     per_step = forecaster.target == "step"
-    lengths = np.array([len(part) for part in arrays_of(X, per_step)])
-    back = horizon + step * np.arange(n_origins)[::-1]
-    origins = lengths - back[:, None]
-    for i in np.flatnonzero(origins[0] < 1)[:1]:
-        raise ValueError(
-            f"X, sequence {i} has {lengths[i]} steps, but {n_origins} origins {step} steps apart "
-            f"and a horizon of {horizon} need at least {back[0] + 1}: set fewer n_origins, a "
-            "smaller step or a shorter horizon."
-        )
-
-    def part(values: Any, begin: Array, end: Array) -> Any:
-        return None if values is None else _part(values, begin, end, per_step)
-
-    zero = np.zeros_like(lengths)
-
-    def from_origin(model: Any, known: Array, before: Array | None) -> tuple[Any, Any, list[float]]:
-        begin = time.perf_counter()
-        if before is None:
-            model = clone(model).fit(part(X, zero, known), exogenous=part(exogenous, zero, known))
-        elif (known > before).any():
-            model.update(part(X, before, known), exogenous=part(exogenous, before, known))
-        middle = time.perf_counter()
-        ahead = model.forecast(horizon, exogenous=part(exogenous, known, known + horizon))
-        return model, ahead, [middle - begin, time.perf_counter() - middle]
-
+    values = arrays_of(X, per_step)
+    origins = _origins(np.array([len(x) for x in values]), horizon, n_origins, step)
+    run = partial(_from_origin, X=X, exogenous=exogenous, horizon=horizon)
     if refit:
         parallel = Parallel(n_jobs=n_jobs)
-        found = parallel(delayed(from_origin)(forecaster, known, None) for known in origins)
+        found = parallel(delayed(run)(forecaster, known, None) for known in origins)
     else:
         found, model, before = [], forecaster, None
         for known in origins:
-            found.append(from_origin(model, known, before))
+            found.append(run(model, known, before))
             model, before = found[-1][0], known
     result = Bunch(origins=origins)
     result.fit_time, result.forecast_time = np.array([times for _, _, times in found]).T
-    values = arrays_of(X, per_step)
     for name, metric in metrics.items():
         scores = [
             _scores(metric, values, arrays_of(ahead, per_step), known, model.season_length_)
@@ -150,6 +128,41 @@ def backtest(
     if return_forecasts:
         result.forecasts = [ahead for _, ahead, _ in found]
     return result
+
+
+def _origins(lengths: Array, horizon: int, n_origins: int, step: int) -> Array:
+    """Steps of each series that are known at each origin, ``(n_origins, n_series)``."""
+    back = horizon + step * np.arange(n_origins)[::-1]
+    origins = lengths - back[:, None]
+    for i in np.flatnonzero(origins[0] < 1)[:1]:
+        raise ValueError(
+            f"X, sequence {i} has {lengths[i]} steps, but {n_origins} origins {step} steps apart "
+            f"and a horizon of {horizon} need at least {back[0] + 1}: set fewer n_origins, a "
+            "smaller step or a shorter horizon."
+        )
+    return origins
+
+
+def _from_origin(
+    model: Any, known: Array, before: Array | None, X: Any, exogenous: Any, horizon: int
+) -> tuple[Any, Any, list[float]]:
+    """A forecaster that knows so many steps, its forecast, and seconds of both.
+
+    It is fitted anew, or was fitted on the steps before an earlier origin.
+    """
+    per_step = model.target == "step"
+
+    def part(values: Any, begin: Array, end: Array) -> Any:
+        return None if values is None else _part(values, begin, end, per_step)
+
+    begin, zero = time.perf_counter(), np.zeros_like(known)
+    if before is None:
+        model = clone(model).fit(part(X, zero, known), exogenous=part(exogenous, zero, known))
+    elif (known > before).any():
+        model.update(part(X, before, known), exogenous=part(exogenous, before, known))
+    middle = time.perf_counter()
+    ahead = model.forecast(horizon, exogenous=part(exogenous, known, known + horizon))
+    return model, ahead, [middle - begin, time.perf_counter() - middle]
 
 
 Metric = Callable[[Array, Array, Array, int], float]
