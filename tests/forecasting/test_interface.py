@@ -283,6 +283,20 @@ def test_exogenous_inputs_are_asked_for(name):
 
 
 @each
+def test_exogenous_inputs_of_other_dates_are_refused(name):
+    days = pd.date_range("2020-01-01", periods=50, freq="D")
+    X = pd.DataFrame(wave(40), columns=["v"], index=days[:40])
+    u = pd.DataFrame(np.random.default_rng(1).normal(size=(50, 1)), columns=["u"], index=days)
+    model = make(name, season_length=6).fit(X, exogenous=u[:40])
+    assert list(model.forecast(5, exogenous=u[40:45]).index) == list(days[40:45])
+    model.forecast(5, X[:30], exogenous=u[:35])
+    with pytest.raises(ValueError, match=r"exogenous.* of 2020-02-11 .*, expected 2020-02-10"):
+        model.forecast(5, exogenous=u[41:46])
+    with pytest.raises(ValueError, match=r"exogenous.*expected 2020-01-31"):
+        model.forecast(5, X[:30], exogenous=u[1:36])
+
+
+@each
 @pytest.mark.parametrize("n_steps", [0, -1, 1.5, True])
 def test_steps_are_counted(name, n_steps):
     with pytest.raises(ValueError, match="n_steps="):

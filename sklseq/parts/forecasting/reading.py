@@ -19,7 +19,14 @@ from sklseq.parts.forecasting.series import Series
 from sklseq.parts.forecasting.timeline import Timeline
 from sklseq.parts.forecasting.transform import Scale
 
-__all__ = ["Origin", "Reading", "exogenous_of", "read_series", "without_calibration"]
+__all__ = [
+    "Origin",
+    "Reading",
+    "check_dates_ahead",
+    "exogenous_of",
+    "read_series",
+    "without_calibration",
+]
 
 Array = NDArray[Any]
 
@@ -89,8 +96,23 @@ def read_series(
     steps = np.asarray(sequences.steps, dtype=np.float64)
     series = Series(steps, lengths, outside[inside], known)
     ahead = outside[~inside].reshape(len(lengths), beyond, outside.shape[1])
-    freq = None if fresh else model._timeline.freq
-    return Reading(sequences, series, ahead, layout, Timeline.of(X, freq))
+    timeline = Timeline.of(X, None if fresh else model._timeline.freq)
+    if beyond:
+        check_dates_ahead(timeline, exogenous, np.full(len(lengths), beyond))
+    return Reading(sequences, series, ahead, layout, timeline)
+
+
+def check_dates_ahead(timeline: Timeline, exogenous: Any, n_steps: NDArray[np.int64]) -> None:
+    """Refuse inputs whose last rows are not of the steps that follow series.
+
+    Raises
+    ------
+    ValueError
+        Naming the first time at fault, and the one that was expected.
+    """
+    if exogenous is not None and timeline.ends is not None:
+        found = Timeline.of(exogenous, timeline.freq, "exogenous")
+        timeline.check_follows(found, n_steps, "exogenous")
 
 
 def exogenous_of(

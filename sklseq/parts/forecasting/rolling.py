@@ -9,7 +9,13 @@ from sklearn.utils.validation import check_is_fitted
 from sklseq.base.exogenous import first_steps
 from sklseq.parts.forecasting.intervals import RollingOrigins
 from sklseq.parts.forecasting.memory import SeriesMemory
-from sklseq.parts.forecasting.reading import Origin, Reading, exogenous_of, read_series
+from sklseq.parts.forecasting.reading import (
+    Origin,
+    Reading,
+    check_dates_ahead,
+    exogenous_of,
+    read_series,
+)
 from sklseq.parts.forecasting.series import Series
 from sklseq.parts.forecasting.timeline import Timeline
 
@@ -32,6 +38,7 @@ def origin_of(model: Any, n_steps: int, X: Any, exogenous: Any, context: Any) ->
     if context is not None:
         raise ValueError("context belongs to X: that of the series of fit is known.")
     lengths = np.full(len(model._memory), n_steps)
+    check_dates_ahead(model._timeline, exogenous, lengths)
     ahead = exogenous_of(model, exogenous, lengths, model._layout)
     ahead = ahead.reshape(len(lengths), n_steps, model.n_exogenous_)
     return Origin(model._memory, ahead, model._layout, model._timeline)
@@ -81,6 +88,7 @@ def followed(
             f"{len(model._memory)}: give the steps that follow of each."
         )
     model._timeline.check_follows(read.timeline, lengths, "X")
+    check_dates_ahead(model._timeline, exogenous, lengths)
     memory, origins = moved(model, model._memory, model._origins, read.series)
     return memory, origins, model._timeline.moved(read.timeline, lengths)
 

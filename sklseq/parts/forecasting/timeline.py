@@ -59,10 +59,10 @@ class Timeline:
     names: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, X: Any, freq: str | None = None) -> Self:
+    def of(cls, X: Any, freq: str | None = None, name: str = "X") -> Self:
         """That of series as the user gave them, which have been read already.
 
-        `freq` is theirs where they are too short to tell it.
+        `freq` is theirs where they are too short to tell it; messages call them by the name.
 
         Raises
         ------
@@ -77,19 +77,19 @@ class Timeline:
             lengths = X.index.get_level_values(0).value_counts(sort=False)[names].to_numpy()
             times, stops = X.index.get_level_values(1), np.cumsum(lengths)
             indices = [times[stop - n : stop] for n, stop in zip(lengths, stops, strict=True)]
-            found = cls._of_indices(indices, [f"X, sequence {name!r}" for name in names], freq)
+            found = cls._of_indices(indices, [f"{name}, sequence {one!r}" for one in names], freq)
             columns, series = np.asarray(X.columns, dtype=object), np.asarray(names)
             return replace(
                 found, kind="panel", columns=columns, series=series, names=tuple(X.index.names)
             )
         if hasattr(X, "iloc"):
-            found = cls._of_indices([X.index], ["X"], freq)
+            found = cls._of_indices([X.index], [name], freq)
             is_column = not hasattr(X, "columns")
             columns = np.asarray([X.name] if is_column else X.columns, dtype=object)
             kind = "column" if is_column else "frame"
             return replace(found, kind=kind, columns=columns, names=(X.index.name,))
         if isinstance(X, (list, tuple)) and len(X) and hasattr(X[0], "iloc"):
-            places = [f"X, sequence {i}" for i in range(len(X))]
+            places = [f"{name}, sequence {i}" for i in range(len(X))]
             found = cls._of_indices([x.index for x in X], places, freq)
             if not hasattr(X[0], "columns"):
                 return found
