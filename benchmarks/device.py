@@ -91,14 +91,19 @@ def optimizer_of(network: nn.Module, rate: float) -> torch.optim.Optimizer:
     return torch.optim.Adam(network.parameters(), lr=rate, fused=True)
 
 
+def copy_of(network: nn.Module, like: Tensor) -> Any:
+    """A copy whose recurrent weights lie side by side, as cuDNN wants them."""
+    return deepcopy(network).to(like.device)
+
+
 def training(trainer: Trainer, network: nn.Module, objective: Any, rows: Any) -> Any:
     """A fit of ours, of a copy."""
-    return trainer.run(deepcopy(network), objective, rows)
+    return trainer.run(copy_of(network, rows.like), objective, rows)
 
 
 def by_hand(trainer: Trainer, network: nn.Module, objective: Any, rows: Any) -> Tensor:
     """The same steps as a loop in torch, operation by operation."""
-    network = deepcopy(network).train()
+    network = copy_of(network, rows.like).train()
     optimizer = optimizer_of(network, trainer.learning_rate)
     rng = np.random.default_rng(0)
     total = torch.zeros((), device=rows.like.device)
@@ -131,7 +136,7 @@ def recurrent_by_hand(
     packed: bool,
 ) -> Tensor:
     """The loop that a user of torch would write for a classifier of padded sequences."""
-    network = deepcopy(network).train()
+    network = copy_of(network, table).train()
     rnn, device = network.stack.forward_layers[0].rnn, table.device
     rnn.batch_first = True
     optimizer = optimizer_of(network, trainer.learning_rate)

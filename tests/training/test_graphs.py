@@ -175,25 +175,49 @@ def test_averages_that_wait_for_nothing_are_the_same():
     torch.testing.assert_close(nets[0].state_dict(), nets[1].state_dict(), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        VAE(kl_warm_up=3),
-        DenoisingAutoencoder(),
-        GAN(n_candidates=1),
-        GRUClassifier(hidden_size=4, dropout=0.3, num_layers=2),
-    ],
-    ids=lambda model: type(model).__name__,
-)
+MODELS = [
+    VAE(kl_warm_up=3),
+    DenoisingAutoencoder(),
+    GAN(n_candidates=1),
+    GRUClassifier(hidden_size=4, dropout=0.3, num_layers=2),
+]
+models = pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+
+
+def data_for(model):
+    rng = np.random.default_rng(0)
+    if not isinstance(model, GRUClassifier):
+        return rng.normal(size=(32, 4)), None
+    return rng.normal(size=(32, 6, 2)), rng.integers(2, size=32)
+
+
+@models
 def test_noise_and_annealing_go_on_in_replays(model, captures, monkeypatch):
     monkeypatch.setattr(AdversarialNetwork, "after_step", AdversarialNetwork._average_unseen)
-    rng = np.random.default_rng(0)
-    sequences = isinstance(model, GRUClassifier)
-    X = rng.normal(size=(32, 6, 2) if sequences else (32, 4))
-    y = rng.integers(2, size=32) if sequences else None
+    X, y = data_for(model)
     model.set_params(max_epochs=6, batch_size=8, random_state=0, dtype="float64", lr_schedule=None)
     curve = model.fit(X, y).loss_curve_
     assert captures.refused == []
     assert captures.n_replays > 15
     monkeypatch.delitem(graphs.CAPTURES, "cpu")
     np.testing.assert_allclose(curve, model.fit(X, y).loss_curve_, rtol=1e-9)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("schedule", [None, "cosine", "onecycle"])
+@models
+def test_cuda_graphs_train_as_eager_steps(model, schedule, monkeypatch):
+    captured = []
+
+    def counted(function):
+        captured.append(graphs.cuda_graph(function))
+        return captured[-1]
+
+    monkeypatch.setitem(graphs.CAPTURES, "cuda", counted)
+    X, y = data_for(model)
+    model.set_params(max_epochs=6, batch_size=8, random_state=0, device="cuda")
+    model.set_params(lr_schedule=schedule, dtype="float32")
+    curve = model.set_params(graph=True).fit(X, y).loss_curve_
+    assert captured
+    np.testing.assert_allclose(curve, model.set_params(graph=False).fit(X, y).loss_curve_, 1e-4)

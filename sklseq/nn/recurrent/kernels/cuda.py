@@ -84,9 +84,9 @@ def _call(
     The layer itself would call no other function, but look at its arguments once more.
     """
     given = by_part(lambda s: s.unsqueeze(0), state)
-    output, *last = _CALLS[rnn.mode](
-        cells, given, weights, True, 1, 0.0, rnn.training, False, False
-    )
+    # Without dropout training means that there can be gradients, which a module in evaluation has.
+    training = rnn.training or torch.is_grad_enabled()
+    output, *last = _CALLS[rnn.mode](cells, given, weights, True, 1, 0.0, training, False, False)
     parts = [part.squeeze(0) for part in last]
     return output, tuple(parts) if rnn.mode == "LSTM" else parts[0]
 
