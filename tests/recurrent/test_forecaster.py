@@ -235,7 +235,8 @@ def test_quantiles_of_the_network_hold_their_share():
     model = make(loss="quantile", quantile=(0.9, 0.1, 0.5), horizon=4, max_epochs="auto")
     model.fit(X[:500])
     low, middle, high = model.forecast_quantiles(4)
-    assert (low < middle).all() and (middle < high).all()
+    assert (low < middle).all()
+    assert (middle < high).all()
     assert_array_equal(middle, model.forecast(4))
     inside = []
     for start in range(500, 596):
