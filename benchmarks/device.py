@@ -305,7 +305,7 @@ def agreement(quick: bool, device: str) -> Rows:
             weights = []
             for kind in (device, "cpu"):
                 model.set_params(device=kind, dtype=dtype, max_epochs=2, random_state=0)
-                weights.append([p.cpu() for p in model.fit(*data).module_.parameters()])
+                weights.append([p.detach().cpu() for p in model.fit(*data).module_.parameters()])
             worst = max(float((a - b).abs().max()) for a, b in zip(*weights, strict=True) if len(a))
             yield at_most(f"[agreement] weights of {name}, {dtype}", worst, most, "{:.1e}")
 
