@@ -65,4 +65,9 @@ for name, values in of_method.items():
     print(f"{name}: correlation with permutation importance {correlation:.2f}")
 
 # %%
-# CONCLUSION
+# Both methods find the first frames of this utterance, and mostly the same coefficients for and
+# against the speaker. But occlusion calls each value a hundred times less important: neighboring
+# frames tell the same, so that one of them alone is hardly missed. Over many utterances all agree
+# that the first coefficient matters and the last ones matter little, and on the order in between
+# they do not. An importance answers one question: which is missed alone, what adds up to this
+# prediction, or what the score rests on. Say which one you asked.

@@ -19,7 +19,6 @@ __all__ = [
     "MARKERS",
     "ORANGE",
     "draw_cell",
-    "ends_of",
     "new_axes",
     "place_legend",
     "style_of",
@@ -78,7 +77,7 @@ def symbol_ticks(axis: Any, symbols: Sequence[str], most: int = 60) -> None:
     axis.set_ticks(np.arange(len(symbols)), symbols, rotation=90 if turned else 0)
 
 
-def ends_of(lines: Iterable[Line2D], ax: Axes) -> Any:
+def _points(lines: Iterable[Line2D]) -> Any:
     """Points of lines in pixels, as they are drawn, with some between each two."""
     found = []
     for line in lines:
@@ -97,11 +96,10 @@ def place_legend(ax: Axes, handles: Sequence[Any], others: Sequence[Axes] = ()) 
     """A legend clear of all lines: in a corner that is free, or else above the axes."""
     root: Any = ax.get_figure(root=True)
     root.draw_without_rendering()  # only then are limits and places known
-    renderer = root.canvas.get_renderer()
-    points = np.concatenate([ends_of(axes.get_lines(), axes) for axes in (ax, *others)])
+    points = np.concatenate([_points(axes.get_lines()) for axes in (ax, *others)])
     for place in ("upper right", "lower left", "upper left", "lower right"):
         legend = ax.legend(handles=handles, loc=place)
-        box = legend.get_window_extent(renderer).padded(3)
+        box = legend.get_window_extent().padded(3)
         inside = (points > box.min).all(axis=1) & (points < box.max).all(axis=1)
         if not inside.any():
             return

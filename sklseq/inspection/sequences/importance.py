@@ -22,6 +22,9 @@ __all__ = ["step_importance"]
 
 Array = NDArray[Any]
 
+# Values of the copies of a sequence that are predicted at once.
+_MOST_VALUES = 1 << 20
+
 
 def step_importance(
     estimator: Any,
@@ -158,22 +161,23 @@ def _occluded(explained: Explained, data: Sequences, level: Array | None, i: int
     one = data.take(np.array([i]))
     steps = one.steps if level is not None else one.steps[:, None]
     n_steps, n_features = steps.shape
-    falls = np.empty((n_steps, n_features))
-    whole = explained(one, np.array([i]))[0]
-    # All copies of one step at a time: memory does not grow with the square of the length.
-    for t in range(n_steps):
-        copies = np.repeat(steps[None], n_features, axis=0)
-        copies[np.arange(n_features), t, np.arange(n_features)] = 0 if level is None else level
+    left = np.empty(steps.size)
+    # Not all copies at once: memory would grow with the square of the length.
+    n_parts = -(-(steps.size**2) // _MOST_VALUES)
+    for places in np.array_split(np.arange(steps.size), min(n_parts, steps.size)):
+        copies = np.repeat(steps[None], len(places), axis=0)
+        step, feature = np.divmod(places, n_features)
+        copies[np.arange(len(places)), step, feature] = 0 if level is None else level[feature]
         stacked = copies.reshape(-1, n_features)
         many = Sequences(
             stacked[:, 0] if level is None else stacked,
-            np.full(n_features, n_steps),
+            np.full(len(places), n_steps),
             "ragged",
             one.feature_names,
-            None if one.context is None else np.repeat(one.context, n_features, axis=0),
+            None if one.context is None else np.repeat(one.context, len(places), axis=0),
         )
-        falls[t] = whole - explained(many, np.full(n_features, i))
-    return falls
+        left[places] = explained(many, np.full(len(places), i))
+    return (explained(one, np.array([i]))[0] - left).reshape(n_steps, n_features)
 
 
 def _integrated(

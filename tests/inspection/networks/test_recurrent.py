@@ -243,6 +243,22 @@ def test_gates_of_every_cell_have_a_value_for_each_unit_or_one():
             assert values.shape in ((2, 4), (2, 1))
 
 
+class Halving(torch.nn.GRUCell):
+    """A cell of a user's own that tells its gates."""
+
+    def gate_values(self, x_t, state):
+        return {"half": torch.full((len(x_t), 1), 0.5)}
+
+
+def test_a_cell_class_may_have_gates_of_its_own():
+    gates = gate_activations(fitted(Halving), X[:1])
+    assert list(gates) == ["half"]
+    assert_allclose(gates["half"], np.full((len(X[0]), 1), 0.5))
+    with pytest.raises(ValueError, match="no gates"):
+        gate_activations(fitted(torch.nn.GRUCell), X[:1])
+    assert state_jacobians(fitted(torch.nn.LSTMCell), X[:1]).shape[1:] == (8, 8)
+
+
 # -- unfolded ------------------------------------------------------------------------------
 
 
