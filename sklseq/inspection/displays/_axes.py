@@ -28,7 +28,10 @@ __all__ = [
 
 # Told apart with any kind of color vision (Okabe and Ito 2008).
 BLUE, ORANGE = "#0072B2", "#D55E00"
-COLORS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999")
+COLORS = (
+    *(BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999"),
+    *("#882255", "#999933"),
+)
 MARKERS = "osD^vP*X"
 
 
