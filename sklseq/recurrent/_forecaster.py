@@ -39,6 +39,7 @@ from sklseq.parts.teacher_forcing import (
 from sklseq.recurrent._architecture import ArchitectureParameters, architecture_of, start_weights
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.recurrent._local_units import LocalUnits
+from sklseq.recurrent._long_series import set_time_parallel
 from sklseq.recurrent._regularization import RegularizationParameters
 from sklseq.recurrent._running import Drawn, advance, fed_by, run_free, state_shapes
 from sklseq.recurrent._stepping import example_of
@@ -128,6 +129,7 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         choice("auto"),
         None,
     )
+    time_parallel: Any = same(BaseRecurrent, "time_parallel")
     cell: Any = same(CellParameters, "cell")
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
     hidden_size: int = other_default(BaseRecurrent, "hidden_size", 32)
@@ -227,6 +229,7 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
             self._check_as_fitted("loss", self._fitted_loss)
             self._check_as_fitted("residual", self._units.residual)
         module = self._start_module(fresh, self._settings(series, Targets(np.ones(1))))
+        set_time_parallel(module, self.time_parallel)
         train, held_out = self._split(series, parameter_of(module), partial)
         if fresh:
             with torch.no_grad():

@@ -207,7 +207,7 @@ ForwardPass = RNNForward | GRUForward
 BackwardPass = RNNBackward | GRUBackward
 
 
-class Recurrence(Function):
+class RecurrentSteps(Function):
     """States of a forward pass that was made, with their gradients."""
 
     @staticmethod
@@ -253,7 +253,7 @@ def _run(
     with torch.no_grad():
         forward = forward_pass(rnn, x, weights)
         forward.run(h0, packing.batch_sizes)
-    states = Recurrence.apply(x, *weights, h0, packing, forward)
+    states = RecurrentSteps.apply(x, *weights, h0, packing, forward)
     return states, states.index_select(0, packing.last) if need_last else None
 
 

@@ -5,6 +5,7 @@ what `Layer.forward` takes, and gives what that gives.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.recurrent.kernels import cpu, lanes, lstm
 from sklseq.nn.recurrent.kernels.cuda import cudnn
+from sklseq.nn.recurrent.kernels.parallel_time import TimeParallel, in_chunks
 from sklseq.nn.recurrent.layer import Layer
 from sklseq.nn.recurrent.noise import StateNoise
 
@@ -31,13 +33,37 @@ LANES: dict[str, LayerKernel] = {
 }
 
 
-def kernel_for(cell: str, x: Tensor, packing: Packing) -> LayerKernel:
+IN_CHUNKS = {"rnn": cpu.RNNForward, "gru": cpu.GRUForward}
+
+
+def kernel_for(
+    cell: str, x: Tensor, packing: Packing, time: TimeParallel, units: int
+) -> LayerKernel:
     """The kernel for packed steps of one of torch's cells."""
     if packing.lanes is not None:
         return LANES[cell]
     if x.is_cuda:
         return cudnn
-    return ONE_DNN.get(cell, CPU[cell]) if _has_one_dnn(x.dtype) else CPU[cell]
+    kernel = ONE_DNN.get(cell, CPU[cell]) if _has_one_dnn(x.dtype) else CPU[cell]
+    length = chunk_length(packing, units, time.mode) if cell in IN_CHUNKS else 0
+    if length and time.due():
+        return partial(in_chunks, IN_CHUNKS[cell], kernel, length, time)
+    return kernel
+
+
+def chunk_length(packing: Packing, units: int, mode: bool | str) -> int:
+    """Steps of the chunks in which sequences run in parallel over time; 0 for the plain loop."""
+    longest = len(packing.batch_sizes)
+    if mode is False or (mode == "auto" and longest < _SHORTEST):
+        return 0
+    n_steps = int(packing.lengths.sum())
+    length = max(round(2 * n_steps**0.5), n_steps // 128)
+    if mode == "auto" and (longest < 16 * length or len(packing) * units > 512):
+        return 0
+    return length if longest > length else 0
+
+
+_SHORTEST = 1024
 
 
 def _has_one_dnn(dtype: torch.dtype) -> bool:
