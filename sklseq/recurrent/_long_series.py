@@ -35,8 +35,8 @@ class LongSeriesParameters:
         "auto",
         "Whether training cuts long sequences into chunks, which run side by side until their "
         "states, and then their gradients, are those of the plain loop to rounding. 'auto' does "
-        "where it is measured to be faster: for the cells 'gru' and 'rnn', and a batch of one or "
-        "few sequences of more than 1000 steps. True does for any that can be cut. The plain loop "
+        "where it is measured to be faster: on the CPU, for the cells 'gru' and 'rnn', of one or "
+        "few sequences of some thousand steps. True does for any that can be cut. The plain loop "
         "runs instead where the network does not forget within a chunk. False never does.",
         choice("auto"),
         "boolean",

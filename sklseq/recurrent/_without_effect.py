@@ -15,7 +15,7 @@ __all__ = ["warn_of_no_effect"]
 
 def warn_of_no_effect(model: Any) -> None:
     """Warn of each parameter that was set, though others leave it without effect."""
-    plain = model.cell in ("rnn", "gru", "lstm") and not (
+    plain = model.cell in ("rnn", "gru") and not (
         model.recurrent_dropout or model.zoneout or model.flow_regularizer
     )
     fed_back = model.cell == FEEDBACK_CELL, f"cell={FEEDBACK_CELL!r}, whose outputs are fed back"
@@ -25,7 +25,7 @@ def warn_of_no_effect(model: Any) -> None:
         "skip_connections": (model.num_layers > 1, "num_layers of at least 2"),
         "time_parallel": (
             plain or model.time_parallel is not True,
-            "cell='gru', 'rnn' or 'lstm', and recurrent_dropout, zoneout and flow_regularizer at 0",
+            "cell='gru' or 'rnn', and recurrent_dropout, zoneout and flow_regularizer at 0",
         ),
         "teacher_forcing": fed_back,
         "teacher_forcing_schedule": fed_back,

@@ -51,19 +51,26 @@ def kernel_for(
     return kernel
 
 
+# Chunks of a sequence that lose less than a tenth of the plain loop's time where sweeps over them
+# are given up, and the units of all sequences up to which they gain twice (measured, see
+# benchmarks/parallel_time.py).
+_LEAST_CHUNKS, _MOST_UNITS = 24, 512
+# Steps side by side beyond which a call takes in proportion to them.
+_MOST_CHUNKS = 128
+
+
 def chunk_length(packing: Packing, units: int, mode: bool | str) -> int:
     """Steps of the chunks in which sequences run in parallel over time; 0 for the plain loop."""
-    longest = len(packing.batch_sizes)
-    if mode is False or (mode == "auto" and longest < _SHORTEST):
+    if mode is False:
         return 0
-    n_steps = int(packing.lengths.sum())
-    length = max(round(2 * n_steps**0.5), n_steps // 128)
-    if mode == "auto" and (longest < 16 * length or len(packing) * units > 512):
-        return 0
-    return length if longest > length else 0
-
-
-_SHORTEST = 1024
+    longest, n_steps = len(packing.batch_sizes), int(packing.lengths.sum())
+    # The square root balances the steps of a sweep, and what each takes, against its chunks.
+    length = max(round(2 * n_steps**0.5), n_steps // _MOST_CHUNKS)
+    n_chunks = longest / length
+    if mode is True:
+        return length if n_chunks > 1 else 0
+    few = len(packing) * units <= _MOST_UNITS
+    return length if few and n_chunks >= _LEAST_CHUNKS else 0
 
 
 def _has_one_dnn(dtype: torch.dtype) -> bool:
