@@ -132,12 +132,12 @@ def test_auto_takes_chunks_for_few_long_sequences_alone():
         kernel = kernel_for(cell, x, Packing(np.array(lengths)), TimeParallel(), units)
         return getattr(kernel, "func", None) is parallel_time.in_chunks
 
-    assert chosen([2500])
-    assert chosen([5000, 1900, 10])
-    assert not chosen([2000])
-    assert not chosen([2500] * 32)
-    assert not chosen([2500], units=2000)
-    assert not chosen([2500], cell="lstm")
+    assert chosen([5000])
+    assert chosen([8000, 1900, 10])
+    assert not chosen([4000])
+    assert not chosen([5000] * 32)
+    assert not chosen([5000], units=2000)
+    assert not chosen([5000], cell="lstm")
 
 
 def test_a_stack_in_chunks_is_the_stack_in_both_directions_and_its_dropout():

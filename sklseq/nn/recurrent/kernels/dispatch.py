@@ -54,7 +54,7 @@ def kernel_for(
 # Chunks of a sequence that lose less than a tenth of the plain loop's time where sweeps over them
 # are given up, and the units of all sequences up to which they gain twice (measured, see
 # benchmarks/parallel_time.py).
-_LEAST_CHUNKS, _MOST_UNITS = 24, 512
+_LEAST_CHUNKS, _MOST_UNITS = 32, 512
 # Steps side by side beyond which a call takes in proportion to them.
 _MOST_CHUNKS = 128
 
@@ -69,7 +69,7 @@ def chunk_length(packing: Packing, units: int, mode: bool | str) -> int:
     n_chunks = longest / length
     if mode is True:
         return length if n_chunks > 1 else 0
-    few = len(packing) * units <= _MOST_UNITS
+    few = len(packing.lengths) * units <= _MOST_UNITS
     return length if few and n_chunks >= _LEAST_CHUNKS else 0
 
 
