@@ -77,7 +77,8 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
 
     The network counts values from the last one, in units of how much the series has changed from
     step to step so far. So it learns from series of any size, and knows nothing of their future. If
-    there is a season, it learns how far to start from the value a season before. See `residual`.
+    there is a season, it learns how far to start from the value a season before. See `residual`. A
+    linear function of what it reads is added to what it predicts: an autoregression [4]_.
 
     References
     ----------
@@ -86,6 +87,8 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
     .. [2] Wen et al. (2017). "A multi-horizon quantile recurrent forecaster". arXiv:1711.11053.
     .. [3] Smyl (2020). "A hybrid method of exponential smoothing and recurrent neural networks for
        time series forecasting". International Journal of Forecasting 36.
+    .. [4] Lai et al. (2018). "Modeling long- and short-term temporal patterns with deep neural
+       networks". SIGIR.
 
     Examples
     --------

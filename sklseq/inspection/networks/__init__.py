@@ -1,1 +1,1 @@
-"""Diagnostics of trained recurrent networks."""
+"""Inside fitted recurrent and recursive networks: gradients, Jacobians, gates, graphs."""
