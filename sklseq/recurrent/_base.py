@@ -65,7 +65,11 @@ from sklseq.recurrent._carry_state import (
     remember_end,
 )
 from sklseq.recurrent._feedback import FEEDBACK_CELL, feedback_settings, recurrent_network
-from sklseq.recurrent._long_series import LongSeriesParameters, check_truncation
+from sklseq.recurrent._long_series import (
+    LongSeriesParameters,
+    check_truncation,
+    set_time_parallel,
+)
 from sklseq.recurrent._regularization import RegularizationParameters, with_penalties
 from sklseq.recurrent._without_effect import warn_of_no_effect
 from sklseq.training.net import Objective
@@ -144,6 +148,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     time_feature: Any = same(GapParameters, "time_feature")
     context_as: str = same(ContextParameters, "context_as")
     tbptt_steps: int | None = same(LongSeriesParameters, "tbptt_steps")
+    time_parallel: Any = same(LongSeriesParameters, "time_parallel")
 
     # Chosen by benchmarks/defaults.py.
     learning_rate: float = other_default(NeuralEstimator, "learning_rate", 1e-2)
@@ -332,6 +337,7 @@ class BaseRecurrent(SequenceEstimator, NeuralEstimator):
     def _start_module(self, fresh: bool, settings: dict[str, Any]) -> nn.Module:
         module: Any = super()._start_module(fresh, settings)
         set_trainable(module.embedding, self.embedding_trainable)
+        set_time_parallel(module, self.time_parallel)
         return module
 
     def _initialize(self, module: Any, rows: SequenceRows) -> None:

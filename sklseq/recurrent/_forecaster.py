@@ -48,6 +48,7 @@ from sklseq.parts.teacher_forcing import (
 from sklseq.recurrent._architecture import ArchitectureParameters, architecture_of, start_weights
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.recurrent._local_units import LocalUnits
+from sklseq.recurrent._long_series import set_time_parallel
 from sklseq.recurrent._regularization import RegularizationParameters
 from sklseq.recurrent._running import Drawn, advance, fed_by, run_by_level, run_free, state_shapes
 from sklseq.recurrent._stepping import example_of
@@ -141,6 +142,7 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         choice("auto"),
         None,
     )
+    time_parallel: Any = same(BaseRecurrent, "time_parallel")
     cell: Any = same(CellParameters, "cell")
     cell_options: dict[str, Any] | None = same(CellParameters, "cell_options")
     hidden_size: int = other_default(BaseRecurrent, "hidden_size", 32)
@@ -239,6 +241,7 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         else:
             self._check_fitted_units()
         module = self._start_module(fresh, self._settings(series, Targets(np.ones(1))))
+        set_time_parallel(module, self.time_parallel)
         train, held_out = split(self, series, parameter_of(module), partial)
         if fresh:
             with torch.no_grad():

@@ -15,11 +15,18 @@ __all__ = ["warn_of_no_effect"]
 
 def warn_of_no_effect(model: Any) -> None:
     """Warn of each parameter that was set, though others leave it without effect."""
+    plain = model.cell in ("rnn", "gru") and not (
+        model.recurrent_dropout or model.zoneout or model.flow_regularizer
+    )
     fed_back = model.cell == FEEDBACK_CELL, f"cell={FEEDBACK_CELL!r}, whose outputs are fed back"
     needs = {
         "spectral_radius": (model.init == "esn", "init='esn'"),
         "dropout_mask": (model.dropout > 0, "a dropout above 0"),
         "skip_connections": (model.num_layers > 1, "num_layers of at least 2"),
+        "time_parallel": (
+            plain or model.time_parallel is not True,
+            "cell='gru' or 'rnn', and recurrent_dropout, zoneout and flow_regularizer at 0",
+        ),
         "teacher_forcing": fed_back,
         "teacher_forcing_schedule": fed_back,
     }

@@ -291,7 +291,8 @@ def net_for(
     """
     kind = parameter_of(module).device.type
     looks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
-    seen = trainer.verbose > 1 or any(overrides(c, h) for c in trainer.callbacks for h in looks)
+    given = [c[1] if isinstance(c, tuple) else c for c in trainer.callbacks]
+    seen = trainer.verbose > 1 or any(overrides(c, hook) for c in given for hook in looks)
     at_once = kind not in CAPTURES or trainer.solver == "lbfgs" or seen
     if trainer.graph is True and (at_once or CAPTURES[kind] is None):
         raise ValueError(

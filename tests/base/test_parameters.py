@@ -240,6 +240,7 @@ WRONG = {
     "spectral_radius": -1,
     "forget_bias": "long",
     "tbptt_steps": 0,
+    "time_parallel": "often",
     "dropout_mask": "batch",
     "recurrent_dropout": 1.0,
     "zoneout": 1.0,

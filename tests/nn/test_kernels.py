@@ -1,5 +1,7 @@
 """The hand-written gradients of the two kernels are those of their forward pass."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,18 +10,28 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
 from sklseq.nn.ragged.packing import Packing
-from sklseq.nn.recurrent.kernels.cpu import GRUKernel, RNNKernel
+from sklseq.nn.recurrent.kernels import cpu
+
+NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
-class ReluKernel:
-    """The kernel of Elman networks, with relu units."""
+def kernel_of(run, nonlinearity=None):
+    """States by a kernel, as a function of all tensors."""
 
-    @staticmethod
-    def apply(*args):
-        return RNNKernel.apply(*args, "relu")
+    def states(x, *tensors):
+        *weights, h0, packing = tensors
+        named = dict(zip(NAMES, weights, strict=True))
+        rnn = SimpleNamespace(nonlinearity=nonlinearity, hidden_size=h0.shape[1], **named)
+        return run(rnn, x, packing, h0, False)[0]
+
+    return states
 
 
-KERNELS = {"rnn": (RNNKernel, 1), "gru": (GRUKernel, 3), "relu": (ReluKernel, 1)}
+KERNELS = {
+    "rnn": (kernel_of(cpu.rnn, "tanh"), 1),
+    "gru": (kernel_of(cpu.gru), 3),
+    "relu": (kernel_of(cpu.rnn, "relu"), 1),
+}
 
 
 def arguments(n_gates, lengths, n_features=2, size=3, seed=0):
@@ -64,7 +76,7 @@ def test_gradients_of_all_inputs_are_right(name, lengths):
     kernel, n_gates = KERNELS[name]
     packing = Packing(np.array(lengths))
     inputs = arguments(n_gates, lengths)
-    assert gradcheck(lambda *args: kernel.apply(*args, packing), inputs)
+    assert gradcheck(lambda *args: kernel(*args, packing), inputs)
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -74,11 +86,9 @@ def test_states_follow_the_equations(name, lengths, seed):
     kernel, n_gates = KERNELS[name]
     packing = Packing(np.array(lengths))
     x, *parameters, h0 = arguments(n_gates, lengths, seed=seed)
-    stacked = kernel.apply(x[packing.to_packed], *parameters, h0, packing)[packing.to_stacked]
-    # h0 is in packed order: longest sequence first.
-    rank = np.argsort(np.argsort(-np.array(lengths), kind="stable"))
+    stacked = kernel(x[packing.to_packed], *parameters, h0, packing)[packing.to_stacked]
     for i, (steps, states) in enumerate(zip(x.split(lengths), stacked.split(lengths), strict=True)):
-        h = h0[rank[i]]
+        h = h0[i]
         for x_t, state in zip(steps, states, strict=True):
             h = STEPS[name](x_t, h, *parameters)
             # States of relu have no bound.
@@ -91,9 +101,9 @@ def test_inputs_without_gradient_get_none(name):
     kernel, n_gates = KERNELS[name]
     inputs = arguments(n_gates, [2, 1])
     packing = Packing(np.array([2, 1]))
-    with_gradient = torch.autograd.grad(kernel.apply(*inputs, packing).sum(), inputs[1:5])
+    with_gradient = torch.autograd.grad(kernel(*inputs, packing).sum(), inputs[1:5])
     inputs[0].requires_grad_(False)
-    without = torch.autograd.grad(kernel.apply(*inputs, packing).sum(), inputs[1:5])
+    without = torch.autograd.grad(kernel(*inputs, packing).sum(), inputs[1:5])
     for a, b in zip(with_gradient, without, strict=True):
         assert torch.equal(a, b)
 
@@ -103,7 +113,7 @@ def test_inputs_are_not_changed(name):
     kernel, n_gates = KERNELS[name]
     inputs = arguments(n_gates, [3, 1])
     before = [t.detach().clone() for t in inputs]
-    states = kernel.apply(*inputs, Packing(np.array([3, 1])))
+    states = kernel(*inputs, Packing(np.array([3, 1])))
     upstream = torch.ones_like(states)
     states.backward(upstream)
     assert torch.equal(upstream, torch.ones_like(states))

@@ -106,6 +106,7 @@ def test_all_options_can_be_searched():
         ({"skip_connections": "dense"}, "skip_connections='dense' .* without num_layers"),
         ({"teacher_forcing": 0.5}, r"teacher_forcing=0\.5 has no effect without cell='jordan'"),
         ({"teacher_forcing_schedule": "linear"}, "teacher_forcing_schedule='linear' has no"),
+        ({"time_parallel": True, "cell": "minimal"}, "time_parallel=True has no effect without ce"),
     ],
 )
 def test_parameters_without_effect_are_warned_of(setting, message):
@@ -115,6 +116,7 @@ def test_parameters_without_effect_are_warned_of(setting, message):
     with pytest.warns(UserWarning, match=message) as caught:
         model = clone(plain).set_params(**setting).fit(X, y)
     assert len(caught) == 1
+    plain.set_params(cell=model.cell)
     assert same(weights(model), weights(plain.fit(X, y)))
 
 

@@ -1,9 +1,10 @@
-"""What the dynamics of a reservoir are like: stable or chaotic.
+"""What the dynamics of a reservoir, or a recurrent network, are like: stable or chaotic.
 
 Every function takes a `sklseq.nn.reservoir.Reservoir`, a sequence of them (stacked), or a fitted
 estimator that holds such a sequence in `layers_`.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils import check_random_state
 
 from sklseq.inspection.models import inner
 from sklseq.inspection.networks.jacobians import network_eigenvalues
+from sklseq.inspection.networks.tangent import growths, has_network
 from sklseq.inspection.reservoirs.tangent import Tangent, layers_of
 from sklseq.nn.reservoir import all_states
 
@@ -82,8 +84,8 @@ def jacobian_eigenvalues(
 
 
 def largest_lyapunov_exponent(
-    reservoir: Any,
-    X: ArrayLike,
+    model: Any,
+    X: Any,
     *,
     feedback: ArrayLike | None = None,
     washout: int = 100,
@@ -91,16 +93,21 @@ def largest_lyapunov_exponent(
 ) -> float:
     """Mean rate, per step, at which a small difference between two states grows.
 
-    Below 0 the driven reservoir forgets how it started (it has echo states for this input);
-    above 0 it is chaotic. A tangent vector is carried along the series by the Jacobians and
+    Below 0 the driven network forgets how it started (a reservoir has echo states for this
+    input), the faster the lower: differences last for about -1 over the exponent steps, and long
+    series can be trained on in parallel over time (`time_parallel` of recurrent estimators).
+    Above 0 it is chaotic. A tangent vector is carried along the series by the Jacobians and
     normalized each step (Benettin et al. 1980), so the difference is infinitesimal throughout.
 
     Parameters
     ----------
-    reservoir : Reservoir, sequence of Reservoir or fitted estimator with `layers_`
-        The dynamics. The readout of an estimator plays no part.
+    model : Reservoir, sequence of Reservoir, or fitted estimator
+        The dynamics: of an echo state network, or of a recurrent network of any cell that reads
+        in one direction, whose state is that of all layers. What makes predictions of it
+        plays no part.
     X : array-like of shape (n_steps, n_inputs)
-        The series that drives the reservoir from the state zero.
+        The series that drives the states from their start, as the estimator takes it: with
+        ``target="sequence"`` a list of one sequence.
     feedback : array-like of shape (n_steps, n_outputs) or None, default=None
         The output fed back into each step, where the reservoir has feedback.
     washout : int, default=100
@@ -116,7 +123,8 @@ def largest_lyapunov_exponent(
     Raises
     ------
     ValueError
-        If X has not the inputs of the reservoir, or `washout` leaves no step.
+        If X has not the inputs of the model, or `washout` leaves no step; of a recurrent network,
+        if X is several sequences, or the network is bidirectional.
 
     References
     ----------
@@ -136,22 +144,38 @@ def largest_lyapunov_exponent(
     >>> exponent = largest_lyapunov_exponent(r, X, random_state=0)
     >>> bool(np.isclose(exponent, np.log(0.5)))
     True
+
+    Of a recurrent network:
+
+    >>> from sklseq.recurrent import GRURegressor
+    >>> model = GRURegressor(target="step", max_epochs=5, random_state=0)
+    >>> model.fit(X, X.ravel())
+    GRURegressor(max_epochs=5, random_state=0, target='step')
+    >>> largest_lyapunov_exponent(model, X, random_state=0) < 0
+    True
     """
+    rng = check_random_state(random_state)
+    grown = list(
+        growths(model, X, rng) if has_network(model) else _growths(model, X, feedback, rng)
+    )
+    if grown and grown[-1] == 0:
+        return -np.inf
+    _check_washout(washout, len(grown))
+    return float(np.log(grown[washout:]).mean())
+
+
+def _growths(
+    reservoir: Any, X: ArrayLike, feedback: ArrayLike | None, rng: np.random.RandomState
+) -> Iterator[float]:
+    """By how much each step stretches a small difference; ends where nothing is left of it."""
     layers = layers_of(reservoir)
-    n_steps = len(np.asarray(X))
-    _check_washout(washout, n_steps)
     tangent = Tangent(layers)
-    units = sum(layer.units for layer in layers)
-    vector = check_random_state(random_state).standard_normal((units, 1))
-    total = 0.0
-    for t, slopes in enumerate(tangent.slopes(X, feedback)):
+    vector = rng.standard_normal((sum(layer.units for layer in layers), 1))
+    for slopes in tangent.slopes(X, feedback):
         vector = tangent.step(slopes, vector / np.linalg.norm(vector))
-        growth = float(np.linalg.norm(vector))
+        yield (growth := float(np.linalg.norm(vector)))
         if growth == 0:
-            return -np.inf
-        if t >= washout:
-            total += np.log(growth)
-    return total / (n_steps - washout)
+            return
 
 
 def echo_state_index(

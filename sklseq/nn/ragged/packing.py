@@ -84,7 +84,7 @@ class Packing:
         self.batch_sizes: list[int] = self._sizes.tolist()
         """Number of rows of each step; without lanes that of sequences that have such a step."""
         self.indices: dict[Any, Any] = {}
-        """Index vectors that a kernel keeps for the layers to come."""
+        """Index vectors that a kernel keeps for the layers and directions to come."""
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -10,6 +10,7 @@ from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.recurrent.cells.options import one_of
 from sklseq.nn.recurrent.kernels.cpu import torch_weights
 from sklseq.nn.recurrent.kernels.dispatch import kernel_for
+from sklseq.nn.recurrent.kernels.parallel_time import TimeParallel
 from sklseq.nn.recurrent.layer import Layer, State
 
 __all__ = ["GRU", "LSTM", "RNN", "LSTMState"]
@@ -24,12 +25,12 @@ class TorchLayer(Layer):
     def __init__(self, input_size: int, hidden_size: int, **options: Any):
         super().__init__()
         self.rnn = self.torch_layer(input_size, hidden_size, **options)
-        self.hidden_size = hidden_size
+        self.hidden_size, self.time_parallel = hidden_size, TimeParallel()
 
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True
     ) -> tuple[Tensor, State | None]:
-        kernel = kernel_for(self.cell, self.hidden_size, x, packing)
+        kernel = kernel_for(self.cell, self.hidden_size, x, packing, self.time_parallel)
         return kernel(self.rnn, x, packing, state, need_last)
 
     def zero_state(self, x_t: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ what `Layer.forward` takes, and gives what that gives.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.recurrent.kernels import cpu, lanes, lstm
 from sklseq.nn.recurrent.kernels.cuda import MOST_STEPS, packed, padded
+from sklseq.nn.recurrent.kernels.parallel_time import TimeParallel, in_chunks
 from sklseq.nn.recurrent.layer import Layer
 from sklseq.nn.recurrent.noise import StateNoise
 
@@ -31,18 +33,47 @@ LANES: dict[str, LayerKernel] = {
 }
 
 
+IN_CHUNKS = {"rnn": cpu.RNNForward, "gru": cpu.GRUForward}
 # Units up to which cuDNN takes padded steps by its persistent kernels. From 256 on it is no faster
 # than of packed steps, and computes the padding (measured with GRU and LSTM in float32).
 PADDED = {"rnn": 192, "gru": 192, "lstm": 192}
 
 
-def kernel_for(cell: str, units: int, x: Tensor, packing: Packing) -> LayerKernel:
+def kernel_for(
+    cell: str, units: int, x: Tensor, packing: Packing, time: TimeParallel
+) -> LayerKernel:
     """The kernel for packed steps of one of torch's cells, of so many units."""
     if packing.lanes is not None:
         return LANES[cell]
     if x.is_cuda:
         return on_cuda(cell, units, packing)
-    return ONE_DNN.get(cell, CPU[cell]) if _has_one_dnn(x.dtype) else CPU[cell]
+    kernel = ONE_DNN.get(cell, CPU[cell]) if _has_one_dnn(x.dtype) else CPU[cell]
+    length = chunk_length(packing, units, time.mode) if cell in IN_CHUNKS else 0
+    if length and time.due():
+        return partial(in_chunks, IN_CHUNKS[cell], kernel, length, time)
+    return kernel
+
+
+# Chunks of a sequence that lose less than a tenth of the plain loop's time where sweeps over them
+# are given up, and the units of all sequences up to which they gain twice (measured, see
+# benchmarks/parallel_time.py).
+_LEAST_CHUNKS, _MOST_UNITS = 32, 512
+# Steps side by side beyond which a call takes in proportion to them.
+_MOST_CHUNKS = 128
+
+
+def chunk_length(packing: Packing, units: int, mode: bool | str) -> int:
+    """Steps of the chunks in which sequences run in parallel over time; 0 for the plain loop."""
+    if mode is False:
+        return 0
+    longest, n_steps = len(packing.batch_sizes), int(packing.lengths.sum())
+    # The square root balances the steps of a sweep, and what each takes, against its chunks.
+    length = max(round(2 * n_steps**0.5), n_steps // _MOST_CHUNKS)
+    n_chunks = longest / length
+    if mode is True:
+        return length if n_chunks > 1 else 0
+    few = len(packing.lengths) * units <= _MOST_UNITS
+    return length if few and n_chunks >= _LEAST_CHUNKS else 0
 
 
 def on_cuda(cell: str, units: int, packing: Packing) -> LayerKernel:
