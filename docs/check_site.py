@@ -74,9 +74,14 @@ class Reader(HTMLParser):
             self.silent.append(given.get("src", ""))
 
 
+def pages_of(site):
+    """The files of all pages, without the templates of the theme."""
+    return [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
+
+
 def check_files(site):
     """Dead links and pictures without alternative text, page by page."""
-    pages = {path: Reader(path.read_text()) for path in sorted(site.rglob("*.html"))}
+    pages = {path: Reader(path.read_text()) for path in pages_of(site)}
     for path, page in pages.items():
         for link in sorted(page.links):
             if urlparse(link).scheme or link.startswith("//"):
@@ -146,7 +151,7 @@ def main():
     if options.screenshots:
         options.screenshots.mkdir(parents=True, exist_ok=True)
     wrong = [(str(path.relative_to(site)), said) for path, said in check_files(site)]
-    paths = [str(path.relative_to(site)) for path in sorted(site.rglob("*.html"))]
+    paths = [str(path.relative_to(site)) for path in pages_of(site)]
     # Listings of source code are made by Sphinx alone, hundreds of them in one pattern.
     paths = [p for p in paths if not p.startswith("_modules/") and p != "search.html"]
     if options.only:

@@ -1,5 +1,6 @@
 """Configuration of the documentation site; `make docs` builds it."""
 
+import inspect
 import os
 import sys
 from importlib.metadata import version as installed_version
@@ -8,6 +9,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+from docutils import nodes  # noqa: E402
+from numpydoc.docscrape import NumpyDocString  # noqa: E402
 from sklearn_inventory import write_inventory  # noqa: E402
 
 from sklseq.base.estimator import Estimator  # noqa: E402
@@ -40,7 +43,7 @@ html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "navigation_with_keys": False,
     "show_prev_next": False,
     "secondary_sidebar_items": ["page-toc", "sg_download_links"],
@@ -48,6 +51,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+html_context = {"default_mode": "auto"}
 html_sidebars = {"index": [], "install": [], "getting_started": [], "api": ["sidebar-nav-bs"]}
 copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
 copybutton_prompt_is_regexp = True
@@ -69,6 +73,16 @@ intersphinx_mapping = {
 }
 intersphinx_timeout = 5
 
+SECTIONS = [
+    "first_steps",
+    "sequences",
+    "text",
+    "trees",
+    "forecasting",
+    "images",
+    "autoencoders",
+    "generators",
+]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
@@ -78,6 +92,7 @@ sphinx_gallery_conf = {
     "doc_module": ("sklseq",),
     "backreferences_dir": "generated/backreferences",
     "nested_sections": True,
+    "subsection_order": [f"../examples/{section}" for section in SECTIONS],
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_signature": False,
@@ -86,3 +101,32 @@ sphinx_gallery_conf = {
 # In the pages of the gallery the HTML view of an estimator links to its page of this site.
 Estimator._doc_link_template = "../../generated/{estimator_module}.{estimator_name}.html"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def order_signature(app, what, name, obj, options, signature, returns):
+    """Parameters of a class in the order of their list."""
+    if what != "class" or not signature:
+        return None
+    listed = [p.name for p in NumpyDocString(inspect.getdoc(obj) or "")["Parameters"]]
+    given = inspect.signature(obj).parameters
+    if set(given) != set(listed) or any(p.default is p.empty for p in given.values()):
+        return None
+    positional = [n for n in listed if given[n].kind is given[n].POSITIONAL_OR_KEYWORD]
+    named = [n for n in listed if n not in positional]
+    shown = [*positional, *(["*"] if named else []), *named]
+    words = (n if n == "*" else f"{n}={given[n].default!r}" for n in shown)
+    return f"({', '.join(words)})", returns
+
+
+def describe_thumbnails(app, doctree):
+    """Alternative text for pictures of examples, which the gallery leaves empty."""
+    for image in doctree.findall(nodes.image):
+        if not image.get("alt") and "_thumb" in image["uri"]:
+            example = Path(image["uri"]).name.removeprefix("sphx_glr_").split("_thumb")[0]
+            image["alt"] = f"Picture of the example {example}"
+
+
+def setup(app):
+    """Connect the functions above."""
+    app.connect("autodoc-process-signature", order_signature)
+    app.connect("doctree-read", describe_thumbnails)

@@ -1,7 +1,16 @@
 """Renders formulas as MathML, which browsers draw themselves: no script and no other server."""
 
+import re
+
 from docutils import nodes
-from latex2mathml.converter import convert
+from latex2mathml import converter
+
+FUNCTION = re.compile(r"\\(log|exp|tanh|sin|cos|det)(?![a-zA-Z])(?!\s*[(\[_^])")
+
+
+def convert(formula, **how):
+    """MathML of a formula of TeX; a function stands apart from its argument."""
+    return converter.convert(FUNCTION.sub(r"\\\1\,", formula), **how)
 
 
 def _visit_inline(self, node):

@@ -27,7 +27,7 @@ folds = StratifiedKFold(2, shuffle=True, random_state=0)
 
 
 def model(**params):
-    network = RecurrentClassifier(max_epochs=12, random_state=0, **params)
+    network = RecurrentClassifier(max_epochs=8, random_state=0, **params)
     return make_pipeline(PerStep(StandardScaler()), network)
 
 

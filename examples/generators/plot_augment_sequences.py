@@ -51,7 +51,7 @@ for seed in range(3):
     X, y = strokes({"circle": 100, "line": 100, "spiral": 12}, seed)
     numbers = np.arange(len(X))[:, None]
     repeated, _ = RandomOverSampler(random_state=seed).fit_resample(numbers, y)
-    vae = SequenceVAE(n_components=4, max_epochs=150, random_state=seed)
+    vae = SequenceVAE(n_components=4, max_epochs=60, random_state=seed)
     more = GenerativeOverSampler(vae, random_state=seed).fit_resample(X, y)
     data = {
         "as it is": (X, y),

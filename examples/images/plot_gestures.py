@@ -46,9 +46,9 @@ def film(gesture):
     return frames.reshape(n, 144)
 
 
-y = rng.choice(GESTURES, 500)
+y = rng.choice(GESTURES, 360)
 X = [film(gesture) for gesture in y]
-X_train, X_test, y_train, y_test = X[:300], X[300:], y[:300], y[300:]
+X_train, X_test, y_train, y_test = X[:200], X[200:], y[:200], y[200:]
 
 # %%
 # Twenty principal components of frames take most of the noise away before a network reads them:
@@ -56,7 +56,8 @@ X_train, X_test, y_train, y_test = X[:300], X[300:], y[:300], y[300:]
 
 models = {
     "GRU on frames": make_pipeline(
-        PerStep(PCA(20, random_state=0)), GRUClassifier(pooling="mean", random_state=0)
+        PerStep(PCA(20, random_state=0)),
+        GRUClassifier(pooling="mean", max_epochs=15, random_state=0),
     ),
     "reservoir on frames": make_pipeline(
         PerStep(PCA(20, random_state=0)),

@@ -54,7 +54,7 @@ def describe(row):
     return words
 
 
-X, X_test = measure(2000), measure(500)
+X, X_test = measure(1000), measure(300)
 y = [describe(row) for row in X]
 print(" ".join(y[0]))
 
@@ -70,7 +70,7 @@ model = Seq2SeqClassifier(
     attention=None,
     hidden_size=64,
     embedding_size=16,
-    max_epochs=40,
+    max_epochs=20,
     random_state=0,
 )
 model.fit(X, y)
