@@ -54,7 +54,8 @@ for k in (8, 16):
         np.mean((pca.inverse_transform(rounded(*codes, b)) - X_test) ** 2) for b in bits
     ]
 errors["autoencoder, 8 numbers"] = [
-    np.mean((model.decompress(model.compress(X_test, n_bits=b)) - X_test) ** 2) for b in bits
+    np.mean((model.decompress(model.compress(X_test, n_bits=b), n_bits=b) - X_test) ** 2)
+    for b in bits
 ]
 for name, values in errors.items():
     print(f"{name:24}", *(f"{value:.4f}" for value in values))
@@ -69,7 +70,7 @@ for name, values in errors.items():
 left.set(xlabel="bits for each image", ylabel="mean squared error of a pixel")
 left.legend(fontsize="small")
 shown = X_test[:6]
-images = [shown] + [model.decompress(model.compress(shown, n_bits=b)) for b in (6, 3, 2)]
+images = [shown] + [model.decompress(model.compress(shown, n_bits=b), n_bits=b) for b in (6, 3, 2)]
 tiles = np.vstack([np.hstack([i.reshape(8, 8) for i in row]) for row in images])
 right.imshow(tiles, cmap="gray_r", vmin=0, vmax=1)
 right.set_yticks(3.5 + 8 * np.arange(4), ["64 pixels", "48 bits", "24 bits", "16 bits"])

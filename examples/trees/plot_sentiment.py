@@ -103,8 +103,8 @@ true, predicted = flatten_nodes(labels, tree_model.predict(trees))
 print(f"nodes of the deepest trees: {np.mean(true == predicted):.3f}")
 
 # %%
-# The composition of two parts is one function for all depths: of trees deeper than those of training
-# the tree network has three in four right, and the network on words every second one. It was given
-# the right tree, and labels of the parts: of words alone, without a parser, one has neither. On the
-# real treebank, where words are many and labels are opinions, the distance between the three is
-# much smaller: :doc:`/benchmarks/recursive`.
+# The composition of two parts is one function for all depths: of trees deeper than those of
+# training the tree network has three in four right, and the network on words every second one. It
+# was given the right tree, and labels of the parts: of words alone, without a parser, one has
+# neither. On the real treebank, where words are many and labels are opinions, the distance between
+# the three is much smaller: :doc:`/benchmarks/recursive`.
