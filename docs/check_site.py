@@ -150,7 +150,14 @@ def main():
         sys.exit(f"{site} holds no site: run `make docs` first.")
     if options.screenshots:
         options.screenshots.mkdir(parents=True, exist_ok=True)
-    wrong = [(str(path.relative_to(site)), said) for path, said in check_files(site)]
+    wrong = []
+
+    def tell(path, said):
+        wrong.append(path)
+        print(f"{path}: {said}", flush=True)
+
+    for path, said in check_files(site):
+        tell(path.relative_to(site), said)
     paths = [str(path.relative_to(site)) for path in pages_of(site)]
     # Listings of source code are made by Sphinx alone, hundreds of them in one pattern.
     paths = [p for p in paths if not p.startswith("_modules/") and p != "search.html"]
@@ -160,7 +167,7 @@ def main():
     if program is None:
         said = "no Chromium found: pages were not opened, links and pictures alone were checked"
         if os.environ.get("DOCS_CHECK_REQUIRED"):
-            wrong.append(("-", said))
+            tell("-", said)
         else:
             print(f"SKIPPED: {said}. Debian and Ubuntu: apt-get install chromium")
     else:
@@ -168,11 +175,11 @@ def main():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
         with browser(program) as page:
-            wrong += list(check_pages(page, address, paths, options.screenshots))
-            wrong += list(check_search(page, address))
+            for fault in check_pages(page, address, paths, options.screenshots):
+                tell(*fault)
+            for fault in check_search(page, address):
+                tell(*fault)
         server.shutdown()
-    for path, said in wrong:
-        print(f"{path}: {said}")
     opened = len(paths) if program else 0
     print(f"{opened} pages opened, {len(SEARCHES) if program else 0} searches, {len(wrong)} faults")
     sys.exit(bool(wrong))

@@ -82,6 +82,7 @@ SECTIONS = [
     "images",
     "autoencoders",
     "generators",
+    "*",
 ]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -92,7 +93,7 @@ sphinx_gallery_conf = {
     "doc_module": ("sklseq",),
     "backreferences_dir": "generated/backreferences",
     "nested_sections": True,
-    "subsection_order": [f"../examples/{section}" for section in SECTIONS],
+    "subsection_order": [s if s == "*" else f"../examples/{s}" for s in SECTIONS],
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "show_signature": False,
