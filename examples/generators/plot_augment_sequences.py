@@ -89,6 +89,6 @@ axes[2].set(xlabel="macro F1", xlim=(0, 1.2))
 plt.show()
 
 # %%
-# Every remedy finds nearly twice as many of the rare strokes, and the generator is no better than to
-# repeat them or to weigh them, which cost nothing: from twelve drawings it cannot learn more than
-# they say. Try it where a class has some dozens of rows, and compare as here.
+# Every remedy finds nearly twice as many of the rare strokes, and the generator is no better than
+# to repeat them or to weigh them, which cost nothing: from twelve drawings it cannot learn more
+# than they say. Try it where a class has some dozens of rows, and compare as here.
