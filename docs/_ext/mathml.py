@@ -4,13 +4,18 @@ import re
 
 from docutils import nodes
 from latex2mathml import converter
+from sphinx.util.logging import getLogger
 
+LOGGER = getLogger(__name__)
 FUNCTION = re.compile(r"\\(log|exp|tanh|sin|cos|det)(?![a-zA-Z])(?!\s*[(\[_^])")
 
 
 def convert(formula, **how):
     """MathML of a formula of TeX; a function stands apart from its argument."""
-    return converter.convert(FUNCTION.sub(r"\\\1\,", formula), **how)
+    result = converter.convert(FUNCTION.sub(r"\\\1\,", formula), **how)
+    if unknown := re.search(r">(\\[a-zA-Z]+)<", result):
+        LOGGER.warning("%s is not known to MathML, in the formula %s", unknown[1], formula)
+    return result
 
 
 def _visit_inline(self, node):

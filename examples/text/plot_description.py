@@ -54,7 +54,7 @@ def describe(row):
     return words
 
 
-X, X_test = measure(1000), measure(300)
+X, X_test = measure(1500), measure(300)
 y = [describe(row) for row in X]
 print(" ".join(y[0]))
 
@@ -68,9 +68,10 @@ from sklearn.preprocessing import StandardScaler
 model = Seq2SeqClassifier(
     encoder="vector",
     attention=None,
+    context="both",
     hidden_size=64,
     embedding_size=16,
-    max_epochs=20,
+    max_epochs=40,
     random_state=0,
 )
 model.fit(X, y)
