@@ -105,5 +105,5 @@ plt.show()
 
 # %%
 # What is left is near the thresholds, where a hundredth of a degree decides a word. The choice
-# between "today" and "now" cannot be known, and the network takes the more common one: ``sample``
-# draws from its probabilities instead.
+# between "today" and "now" was left to chance and cannot be known: ``predict`` takes the more
+# probable word, ``sample`` draws from its probabilities.
