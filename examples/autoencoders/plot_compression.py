@@ -78,5 +78,6 @@ right.set_xticks([])
 plt.show()
 
 # %%
-# At equal bits the nonlinear code has about half the error of PCA, down to some 24 bits, a tenth of
-# the image. From some 80 bits on, twice as many numbers by PCA are as good, and need no training.
+# Between 24 and 48 bits the nonlinear code has half to two thirds of the error of PCA at equal bits.
+# With fewer bits PCA is better, and from some 96 on, with twice as many numbers, it is as good: and
+# it needs no training.
