@@ -78,6 +78,6 @@ right.set_xticks([])
 plt.show()
 
 # %%
-# Between 24 and 48 bits the nonlinear code has half to two thirds of the error of PCA at equal bits.
-# With fewer bits PCA is better, and from some 96 on, with twice as many numbers, it is as good: and
-# it needs no training.
+# Between 24 and 48 bits the nonlinear code has half to two thirds of the error of PCA at equal
+# bits. With fewer bits PCA is better, and from some 96 on, with twice as many numbers, it is as
+# good: and it needs no training.
