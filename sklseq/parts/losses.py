@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklseq.base import choice, estimator, param, real
 from sklseq.base.target_rows import TargetRows
 from sklseq.base.targets import weighted_scale
-from sklseq.nn.layers.losses import REGRESSION_LOSSES, Loss, make_loss
+from sklseq.nn.layers.losses import REGRESSION_LOSSES, Loss, QuantileLoss, make_loss
 
 __all__ = [
     "LOSS_STORED",
@@ -157,7 +157,6 @@ def refuse_std(loss: Loss, fitted: str) -> None:
 
 def nearest_to_median(loss: Loss, predicted: Array) -> Array:
     """Of predictions of several levels those that are scored."""
-    levels = getattr(loss, "levels", ())
-    if not getattr(loss, "several", False):
+    if not (isinstance(loss, QuantileLoss) and loss.several):
         return predicted
-    return predicted[..., int(np.argmin(np.abs(np.array(levels) - 0.5)))]
+    return predicted[..., int(np.argmin(np.abs(np.array(loss.levels) - 0.5)))]

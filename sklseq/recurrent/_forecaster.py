@@ -1,5 +1,6 @@
 """Recurrent networks that predict how series go on."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklseq.base.estimator import Fit
 from sklseq.base.exogenous import first_steps
 from sklseq.base.hints import refuse_exogenous_as_y
 from sklseq.data import Sequences
+from sklseq.nn.layers.losses import QuantileLoss
 from sklseq.nn.recurrent.carried import Carried
 from sklseq.nn.recurrent.forecast import ForecastNetwork
 from sklseq.parts.context import (
@@ -28,9 +30,16 @@ from sklseq.parts.epochs import finish, warn_if_unfinished
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.forecasting.forecaster import Disturbance, Forecaster
 from sklseq.parts.forecasting.memory import SeriesMemory
+from sklseq.parts.forecasting.reading import Origin
 from sklseq.parts.forecasting.series import ModelState, Series
 from sklseq.parts.forecasting.training import begin, complete
-from sklseq.parts.losses import LOSS_STORED, check_loss_learned, fitted_loss
+from sklseq.parts.losses import (
+    LOSS_STORED,
+    LossParameters,
+    check_loss_learned,
+    fitted_loss,
+    learn_loss,
+)
 from sklseq.parts.teacher_forcing import (
     TeacherForcingParameters,
     forced_probability,
@@ -40,9 +49,9 @@ from sklseq.recurrent._architecture import ArchitectureParameters, architecture_
 from sklseq.recurrent._base import BaseRecurrent, CellParameters
 from sklseq.recurrent._local_units import LocalUnits
 from sklseq.recurrent._regularization import RegularizationParameters
-from sklseq.recurrent._running import Drawn, advance, fed_by, run_free, state_shapes
+from sklseq.recurrent._running import Drawn, advance, fed_by, run_by_level, run_free, state_shapes
 from sklseq.recurrent._stepping import example_of
-from sklseq.recurrent._windows import WindowRows, Windows
+from sklseq.recurrent._windows import split
 from sklseq.training.placement import parameter_of
 from sklseq.training.rows.batch import Batch, Rows, Targets, mean_loss
 from sklseq.training.rows.sequences import SequenceRows
@@ -53,8 +62,6 @@ Array = NDArray[Any]
 
 # Of max_epochs="auto": the least number of epochs, and of training steps.
 _EPOCHS, _STEPS = 10, 200
-# Of window="auto": steps of a window, and seasons.
-_WINDOW, _SEASONS = 100, 4
 # Of horizon="auto": steps, and seasons.
 _HORIZON, _SEASONS_AHEAD = 8, 1.5
 
@@ -69,7 +76,8 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
 
     The network counts values from the last one, in units of how much the series has changed from
     step to step so far. So it learns from series of any size, and knows nothing of their future. If
-    there is a season, it learns how far to start from the value a season before. See `residual`.
+    there is a season, it learns how far to start from the value a season before. See `residual`. A
+    linear function of what it reads is added to what it predicts: an autoregression [4]_.
 
     References
     ----------
@@ -78,6 +86,8 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
     .. [2] Wen et al. (2017). "A multi-horizon quantile recurrent forecaster". arXiv:1711.11053.
     .. [3] Smyl (2020). "A hybrid method of exponential smoothing and recurrent neural networks for
        time series forecasting". International Journal of Forecasting 36.
+    .. [4] Lai et al. (2018). "Modeling long- and short-term temporal patterns with deep neural
+       networks". SIGIR.
 
     Examples
     --------
@@ -116,9 +126,12 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         "absolute_error",
         "What is minimized, in these units: 'absolute_error', 'squared_error' or 'huber'; or the "
         "negative log-likelihood of a 'gaussian' or 'student_t' distribution, from which sampled "
-        "paths are drawn; otherwise they are made of errors of single steps in training.",
-        choice("absolute_error", "squared_error", "huber", "gaussian", "student_t"),
+        "paths are drawn; otherwise they are made of errors of single steps in training. With "
+        "'quantile' the network puts out the levels of `quantile`, which `forecast_quantiles` then "
+        "takes for up to `horizon` steps; forecasts are the level nearest to 0.5.",
+        choice("absolute_error", "squared_error", "huber", "quantile", "gaussian", "student_t"),
     )
+    quantile: Any = same(LossParameters, "quantile")
     window: Any = param(
         "auto",
         "Series of more than twice so many steps are trained on in windows of this length, each "
@@ -221,13 +234,12 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
             )
         if fresh:
             learn_context_scale(self, _sequences(series), np.ones(len(series)))
-            self._fitted_loss, self._fitted_quantile = self.loss, None
+            learn_loss(self)
             self._units = self._make_units(series)
         else:
-            self._check_as_fitted("loss", self._fitted_loss)
-            self._check_as_fitted("residual", self._units.residual)
+            self._check_fitted_units()
         module = self._start_module(fresh, self._settings(series, Targets(np.ones(1))))
-        train, held_out = self._split(series, parameter_of(module), partial)
+        train, held_out = split(self, series, parameter_of(module), partial)
         if fresh:
             with torch.no_grad():
                 self._initialize(module, train)
@@ -237,55 +249,41 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         self._keep(module, result)
         warn_if_unfinished(trainer, result)
 
+    def _steps_at_once(self) -> int:
+        """Steps that the parameters say are predicted at once."""
+        auto = self.horizon == "auto"
+        if self.strategy != "recursive":
+            ahead = int(_SEASONS_AHEAD * self.season_length_)
+            return max(_HORIZON, ahead) if auto else int(self.horizon)
+        if not auto:
+            raise ValueError(
+                f"horizon={self.horizon} is for strategy='direct', but strategy='recursive' "
+                "predicts one step at a time: leave it at 'auto', or set the strategy."
+            )
+        return 1
+
+    def _check_fitted_units(self) -> None:
+        """Refuse, where training goes on, what would need another network."""
+        self._check_as_fitted("loss", self._fitted_loss)
+        self._check_as_fitted("residual", self._units.residual)
+        levels = self._fitted_quantile
+        if self.quantile != levels and tuple(np.atleast_1d(self.quantile)) != levels:
+            self._check_as_fitted("quantile", levels)
+        if (now := self._steps_at_once()) != (fitted := self._units.horizon):
+            raise ValueError(
+                f"strategy={self.strategy!r} and horizon={self.horizon!r} predict {now} steps at "
+                f"once, but {type(self).__name__} was fitted for {fitted}: set them back, or fit "
+                "again without warm_start."
+            )
+
     def _make_units(self, series: Series) -> LocalUnits:
-        season, auto = self.season_length_, self.horizon == "auto"
-        horizon = max(_HORIZON, int(_SEASONS_AHEAD * season)) if auto else int(self.horizon)
-        if self.strategy == "recursive":
-            if not auto:
-                raise ValueError(
-                    f"horizon={self.horizon} is for strategy='direct', but strategy='recursive' "
-                    "predicts one step at a time: leave it at 'auto', or set the strategy."
-                )
-            horizon = 1
+        season, horizon = self.season_length_, self._steps_at_once()
         changes = np.abs(np.diff(series.steps, axis=0))[~first_steps(series.lengths, 1)[1:]]
         mean = changes.mean(axis=0) if len(changes) else np.ones(series.steps.shape[1])
         typical = np.where(mean > 0, mean, 1.0)
         # A level that is told by the scale of a whole series would tell what is to come.
         relative = self._view.scale is None
         return LocalUnits(season, horizon, relative, self.residual, typical)
-
-    def _split(self, series: Series, like: Tensor, partial: bool) -> tuple[Rows, Rows | None]:
-        """Windows to train on, and such that early stopping goes by."""
-        lengths = series.lengths
-        first = np.ones(len(lengths), dtype=np.int64)
-        if self.residual:  # what is not known in the first season is not to be made up for
-            washin = self.season_length_ if self.season_length_ > 1 else 3
-            first = np.clip(lengths - 1, 1, washin + 1)
-        size = max(_WINDOW, _SEASONS * self.season_length_)
-        window = size if self.window == "auto" else self.window
-        context = self._scaled_context(series, like)
-        if not self.early_stopping or partial:
-            return self._windows(series, like, window, first, lengths, context), None
-        held = np.ceil(self.validation_fraction * lengths).astype(np.int64)
-        cut = np.minimum(np.maximum(lengths - held, first + 1), lengths)
-        if (cut == lengths).all():
-            raise ValueError(
-                "early_stopping=True holds out the last steps of series, but no series has enough "
-                f"of them: the longest has {lengths.max()}. Set it to False."
-            )
-        train = self._windows(series, like, window, first, cut, context)
-        return train, self._windows(series, like, window, cut, lengths, context)
-
-    def _windows(
-        self,
-        series: Series,
-        like: Tensor,
-        window: int | None,
-        first: NDArray[np.int64],
-        last: NDArray[np.int64],
-        context: Array | None,
-    ) -> WindowRows:
-        return WindowRows.of(Windows(series, self._units, window, first, last), like, context)
 
     # -- the hooks of every network --------------------------------------------------------
 
@@ -356,6 +354,14 @@ class RecurrentForecaster(Forecaster, NeuralEstimator):
         self, state: ModelState, n_steps: int, exogenous: Array, disturb: Disturbance | None = None
     ) -> Array:
         return run_free(self, state, n_steps, exogenous, disturb)
+
+    def _quantiles(
+        self, origin: Origin, n_steps: int, levels: Sequence[float], n_samples: int, seed: Any
+    ) -> Array:
+        if not isinstance(fitted_loss(self), QuantileLoss):
+            return super()._quantiles(origin, n_steps, levels, n_samples, seed)
+        found = run_by_level(self, origin, n_steps, levels)
+        return np.stack([self._view.forecasts(each, origin.memory) for each in found])
 
     def _disturbance(self, memory: SeriesMemory, rng: np.random.RandomState) -> Disturbance:
         return Drawn(rng) if fitted_loss(self).has_std else super()._disturbance(memory, rng)

@@ -1,22 +1,23 @@
 """A fitted forecaster along series that are known, and along its own forecasts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sklseq.nn.layers.losses import QuantileLoss
 from sklseq.parts.forecasting.series import ModelState, Series, put_state, take_state
-from sklseq.parts.losses import fitted_loss
+from sklseq.parts.losses import fitted_loss, nearest_to_median
 from sklseq.recurrent._stepping import Stepping, hidden_shapes, read_whole
 from sklseq.recurrent._windows import Grid, columns_of
 from sklseq.training.context import threads
 from sklseq.training.placement import parameter_of
 from sklseq.training.run import work_of
 
-__all__ = ["Drawn", "advance", "fed_by", "run_free", "state_shapes"]
+__all__ = ["Drawn", "advance", "fed_by", "run_by_level", "run_free", "state_shapes"]
 
 Array = NDArray[Any]
 
@@ -56,16 +57,25 @@ def advance(model: Any, state: ModelState | None, series: Series) -> tuple[Model
         lengths = grid.lengths
         outputs, hidden = _step_by_step(model, columns, lengths, state)
     inside = np.arange(columns.shape[1]) < lengths[:, None]
-    first = fitted_loss(model).predicted(outputs)[:, None, : len(units.typical)]
+    first = _located(fitted_loss(model), outputs)[:, None, : len(units.typical)]
     seen = known.at(slice(columns.shape[1]))
     predicted = seen.last[inside] + seen.scale[inside] * first[:, 0]
     return after | hidden, predicted
 
 
 def run_free(
-    model: Any, state: ModelState, n_steps: int, exogenous: Array, disturb: Any = None
+    model: Any,
+    state: ModelState,
+    n_steps: int,
+    exogenous: Array,
+    disturb: Any = None,
+    level: int | None = None,
 ) -> Array:
-    """Forecasts on from a state; see `Forecaster`."""
+    """Forecasts on from a state; see `Forecaster`.
+
+    Of a network that puts out several levels, `level` is the one that is taken; None is that
+    nearest to the median.
+    """
     units, loss = model._units, fitted_loss(model)
     n, d = len(state["count"]), len(units.typical)
     # Paths go from step to step: each one depends on what was drawn for the one before.
@@ -82,7 +92,7 @@ def run_free(
                 columns = columns_of(seen, ahead[:, step:], units.horizon)[:, 0]
                 outputs = stepping.step(_as_module(model, columns))
             if is_origin:
-                counted = loss.predicted(outputs)
+                counted = _located(loss, outputs, level)
                 if isinstance(disturb, Drawn) and loss.has_std:
                     counted = loss.drawn(outputs, disturb.rng)
                 counted = counted.reshape(n, 1, units.horizon, d)
@@ -91,6 +101,27 @@ def run_free(
             found[:, step] = values if disturb is None else disturb(step, values)
             own = units.after(units.read(own, found[:, step, None])[1], ones)
     return found
+
+
+def run_by_level(model: Any, origin: Any, n_steps: int, levels: Sequence[float]) -> list[Array]:
+    """Quantiles of the steps ahead, for each level, of a network that puts them out."""
+    known = cast(QuantileLoss, fitted_loss(model)).levels
+    horizon = model._units.horizon
+    if unknown := [level for level in levels if level not in known]:
+        raise ValueError(
+            f"quantiles={levels!r}: the network was fitted for {known}, not for {unknown[0]}. Set "
+            "quantile, and fit again, or ask for these."
+        )
+    if n_steps > horizon or model.differences or model.seasonal_differences:
+        raise ValueError(
+            f"n_steps={n_steps}: with loss='quantile' quantiles are known of the {horizon} steps "
+            "that the network predicts at once, without differences. Set horizon, or "
+            "loss='gaussian', whose paths go on."
+        )
+    return [
+        run_free(model, origin.memory.state, n_steps, origin.ahead, level=known.index(level))
+        for level in levels
+    ]
 
 
 def fed_by(model: Any, module: Any, context: Any, n: int) -> Callable[[Array], Array]:
@@ -108,7 +139,7 @@ def fed_by(model: Any, module: Any, context: Any, n: int) -> Callable[[Array], A
             module.eval()
             outputs = stepping.step(columns.astype(_dtype(like)))
         module.train(was_training)
-        return loss.predicted(outputs).reshape(n, units.horizon, len(units.typical))
+        return _located(loss, outputs).reshape(n, units.horizon, len(units.typical))
 
     return predict
 
@@ -175,6 +206,14 @@ def _inference(model: Any) -> Iterator[None]:
     model.module_.eval()
     with torch.inference_mode(), threads(model.n_threads, work_of(model.module_)):
         yield
+
+
+def _located(loss: Any, outputs: Array, level: int | None = None) -> Array:
+    """Predictions; of several levels those of one, or the nearest to the median."""
+    predicted = loss.predicted(outputs)
+    if level is None or predicted.ndim == 2:
+        return nearest_to_median(loss, predicted)
+    return predicted[..., level]
 
 
 def _of_units(units: Any, state: ModelState) -> ModelState:

@@ -14,9 +14,12 @@ from sklseq.recurrent._local_units import LocalUnits, Seen
 from sklseq.training.rows.batch import Batch, Targets
 from sklseq.training.rows.sequences import SequenceRows
 
-__all__ = ["Grid", "WindowRows", "Windows", "columns_of"]
+__all__ = ["Grid", "WindowRows", "Windows", "columns_of", "split"]
 
 Array = NDArray[Any]
+
+# Of window="auto": steps of a window, and seasons.
+_WINDOW, _SEASONS = 100, 4
 
 
 class Grid(NamedTuple):
@@ -222,3 +225,30 @@ def _uniform(shape: tuple[int, ...]) -> Array:
     generator = current_generator()
     device = "cpu" if generator is None else generator.device
     return torch.rand(shape, generator=generator, device=device).cpu().numpy()
+
+
+def split(
+    model: Any, series: Series, like: Tensor, partial: bool
+) -> tuple[WindowRows, WindowRows | None]:
+    """Windows to train a forecaster on, and such that early stopping goes by."""
+    lengths, season = series.lengths, model.season_length_
+    first = np.ones(len(lengths), dtype=np.int64)
+    if model.residual:  # what is not known in the first season is not to be made up for
+        first = np.clip(lengths - 1, 1, (season if season > 1 else 3) + 1)
+    auto = max(_WINDOW, _SEASONS * season)
+    window = auto if model.window == "auto" else model.window
+    context = model._scaled_context(series, like)
+
+    def windows(begin: NDArray[np.int64], end: NDArray[np.int64]) -> WindowRows:
+        return WindowRows.of(Windows(series, model._units, window, begin, end), like, context)
+
+    if not model.early_stopping or partial:
+        return windows(first, lengths), None
+    held = np.ceil(model.validation_fraction * lengths).astype(np.int64)
+    cut = np.minimum(np.maximum(lengths - held, first + 1), lengths)
+    if (cut == lengths).all():
+        raise ValueError(
+            "early_stopping=True holds out the last steps of series, but no series has enough "
+            f"of them: the longest has {lengths.max()}. Set it to False."
+        )
+    return windows(first, cut), windows(cut, lengths)

@@ -229,6 +229,53 @@ def test_paths_are_as_wide_as_the_noise(loss):
     assert 1.7 < paths[:, 8].std() / paths[:, 0].std() < 5
 
 
+def test_quantiles_of_the_network_hold_their_share():
+    rng = np.random.default_rng(0)
+    X = (np.sin(np.arange(600) / 4) + 0.3 * rng.standard_normal(600))[:, None]
+    model = make(loss="quantile", quantile=(0.9, 0.1, 0.5), horizon=4, max_epochs="auto")
+    model.fit(X[:500])
+    low, middle, high = model.forecast_quantiles(4)
+    assert (low < middle).all()
+    assert (middle < high).all()
+    assert_array_equal(middle, model.forecast(4))
+    inside = []
+    for start in range(500, 596):
+        low, high = model.forecast_quantiles(4, (0.1, 0.9))
+        inside.append((low <= X[start : start + 4]) & (X[start : start + 4] <= high))
+        model.update(X[start : start + 1])
+    assert 0.6 < np.mean(inside) < 0.95
+    assert model.sample_paths(12, 3).shape == (3, 12, 1)
+
+
+def test_one_level_is_what_is_forecast():
+    X = wave(80)
+    model = make(loss="quantile", quantile=0.9, horizon=4).fit(X)
+    (found,) = model.forecast_quantiles(3, [0.9])
+    assert_array_equal(found, model.forecast(3))
+    above = model.forecast(3) > make(loss="quantile", quantile=0.1, horizon=4).fit(X).forecast(3)
+    assert above.all()
+
+
+def test_quantiles_that_the_network_does_not_know_are_refused():
+    model = make(loss="quantile", quantile=(0.1, 0.9), horizon=4).fit(wave(40))
+    with pytest.raises(ValueError, match=r"fitted for \(0.1, 0.9\), not for 0.5"):
+        model.forecast_quantiles(3)
+    with pytest.raises(ValueError, match="known of the 4 steps that the network predicts at once"):
+        model.forecast_quantiles(5, (0.1, 0.9))
+
+
+@pytest.mark.parametrize(
+    "change", [{"horizon": 3}, {"strategy": "recursive"}, {"quantile": 0.5}], ids=str
+)
+def test_training_does_not_go_on_with_another_network(change):
+    model = make(loss="quantile", quantile=[0.1, 0.9], warm_start=True, residual=False)
+    model.fit(wave(40)).fit(wave(40))
+    before = model.forecast(3)
+    with pytest.raises(ValueError, match="was fitted"):
+        model.set_params(**change).fit(wave(40))
+    assert_array_equal(model.forecast(3), before)
+
+
 def test_context_tells_series_apart():
     rng = np.random.default_rng(0)
     slope = np.repeat([-1.0, 1.0], 20)

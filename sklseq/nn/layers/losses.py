@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from sklseq.nn.layers.likelihoods import LARGEST_LOG_SCALE
 
-__all__ = ["REGRESSION_LOSSES", "Loss", "make_loss"]
+__all__ = ["REGRESSION_LOSSES", "Loss", "QuantileLoss", "make_loss"]
 
 Array = NDArray[Any]
 
@@ -92,7 +92,7 @@ class _Poisson(Loss):
         return np.exp(outputs.astype(np.float64))
 
 
-class _Quantiles(Loss):
+class QuantileLoss(Loss):
     """Pinball losses, whose minima are quantiles (Koenker and Bassett 1978, equation 2.1).
 
     Parameters
@@ -209,5 +209,5 @@ def make_loss(name: str, quantile: float | Sequence[float] | None = None) -> Los
     if name != "quantile":
         return REGRESSION_LOSSES[name]()
     if isinstance(quantile, Sequence):
-        return _Quantiles(quantile, True)
-    return _Quantiles((0.5 if quantile is None else quantile,), False)
+        return QuantileLoss(quantile, True)
+    return QuantileLoss((0.5 if quantile is None else quantile,), False)

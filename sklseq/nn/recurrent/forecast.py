@@ -11,13 +11,18 @@ from sklseq.nn.recurrent.network import RecurrentNetwork
 
 __all__ = ["ForecastNetwork"]
 
+# How fast the linear part learns beside the rest: it has many inputs, which are much alike.
+_LINEAR_RATE = 0.1
+
 
 class ForecastNetwork(RecurrentNetwork):
     """Parameters of the values of the next `horizon` steps, from the state after each step.
 
     Each horizon has outputs of its own, which read the state and the exogenous inputs of the step
     that they are for. Where the value a season before that step is known, an output between 0 and 1
-    says how far the forecast starts from there, instead of from the last value.
+    says how far the forecast starts from there, instead of from the last value. To all of it is
+    added a linear function of what the layers read, as in LSTNet [1]_: where there is a season, an
+    autoregression on its values.
 
     Parameters
     ----------
@@ -36,6 +41,11 @@ class ForecastNetwork(RecurrentNetwork):
         before, counted from the last one.
     **kwargs
         As in `RecurrentNetwork`.
+
+    References
+    ----------
+    .. [1] Lai et al. (2018). "Modeling long- and short-term temporal patterns with deep neural
+       networks". SIGIR.
     """
 
     rows_seen: Tensor
@@ -62,6 +72,8 @@ class ForecastNetwork(RecurrentNetwork):
         self.of_state = nn.Linear(self.stack.output_size, width) if n_ahead else None
         self.of_ahead = nn.Linear(n_ahead, width, bias=False) if n_ahead else None
         self.joined = nn.Linear(width, n_values, bias=False) if n_ahead else None
+        self.of_inputs = nn.Linear(n_inputs, size, bias=False)
+        nn.init.zeros_(self.of_inputs.weight)
         # Progress of training, for scheduled sampling.
         self.register_buffer("rows_seen", torch.zeros((), dtype=torch.int64))
         self.register_buffer("all_rows", torch.ones((), dtype=torch.int64))
@@ -83,14 +95,13 @@ class ForecastNetwork(RecurrentNetwork):
             As in `RecurrentNetwork.forward`.
         """
         states = self.read_on(steps[:, : self.n_inputs], packing, context, carried)
-        beside = steps[:, self.n_inputs :]
-        return packing.map(self._outputs, self.pooled(states, packing, carried), beside)
+        return packing.map(self._outputs, self.pooled(states, packing, carried), steps)
 
-    def _outputs(self, states: Tensor, beside: Tensor) -> Tensor:
+    def _outputs(self, states: Tensor, steps: Tensor) -> Tensor:
         outputs, size = self.head(states), self.horizon * self.n_values
-        if not self.n_ahead and not self.seasonal:
-            return outputs
-        location, others = outputs[:, :size], outputs[:, size:]
+        inputs, beside = steps[:, : self.n_inputs], steps[:, self.n_inputs :]
+        location = outputs[:, :size] + _LINEAR_RATE * self.of_inputs(inputs)
+        others = outputs[:, size:]
         if self.of_state is not None and self.of_ahead is not None and self.joined is not None:
             ahead = beside[:, : self.horizon * self.n_ahead].unflatten(1, (self.horizon, -1))
             both = torch.tanh(self.of_state(states)[:, None] + self.of_ahead(ahead))

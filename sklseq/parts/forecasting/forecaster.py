@@ -312,8 +312,8 @@ class Forecaster(SequenceEstimator):
         if not all(0 <= q <= 1 for q in quantiles):
             raise ValueError(f"quantiles={quantiles!r}: they must be between 0 and 1.")
         origin = origin_of(self, n_steps, X, exogenous, context)
-        paths = self._paths(origin, n_steps, n_samples, random_state)
-        return tuple(origin.restore(found) for found in np.quantile(paths, quantiles, axis=0))
+        found = self._quantiles(origin, n_steps, quantiles, n_samples, random_state)
+        return tuple(origin.restore(each) for each in found)
 
     def predict(self, X: Any, exogenous: Any = None, context: Any = None) -> Any:
         """Predict one step ahead.
@@ -383,6 +383,12 @@ class Forecaster(SequenceEstimator):
         disturb = self._disturbance(memory, check_random_state(seed))
         paths = self._forecast_from(memory, n_steps, ahead, disturb)
         return paths.reshape(n_samples, -1, *paths.shape[1:])
+
+    def _quantiles(
+        self, origin: Origin, n_steps: int, levels: Sequence[float], n_samples: int, seed: Any
+    ) -> Array:
+        """Quantiles ``(n_levels, n_series, n_steps, n_features)``."""
+        return np.quantile(self._paths(origin, n_steps, n_samples, seed), levels, axis=0)
 
     def _disturbance(self, memory: SeriesMemory, rng: np.random.RandomState) -> Disturbance:
         """What sampled paths do to each step: errors as large as the series changes are added."""
