@@ -90,5 +90,6 @@ bench: $(DEV)
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst
+		.hypothesis docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst \
+		$(filter-out docs/benchmarks/index.rst,$(wildcard docs/benchmarks/*.rst))
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -84,6 +84,13 @@ SECTIONS = [
     "generators",
     "*",
 ]
+# A page for each result of a benchmark, which includes its file.
+for result in sorted((HERE.parent / "benchmarks" / "results").glob("*.md")):
+    page = HERE / "benchmarks" / f"{result.stem}.rst"
+    text = f".. include:: ../../benchmarks/results/{result.name}\n   :parser: myst_parser.sphinx_\n"
+    if not page.exists() or page.read_text() != text:
+        page.write_text(text)
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
