@@ -35,6 +35,7 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
+suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklseq"
