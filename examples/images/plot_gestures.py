@@ -88,7 +88,8 @@ ConfusionMatrixDisplay.from_estimator(
 plt.show()
 
 # %%
-# The order of frames helps: the mean picture knows where a hand has been and not when, and takes a
-# wave for a swipe. Two hundred films are few for a network that has all its weights to learn; a
-# reservoir, whose readout alone is trained, makes more of them. Films of real size need features of
-# their frames first: give the output of a pretrained image network in the place of the components.
+# The order of frames helps: the mean picture knows where a hand has been and not when. What the
+# reservoir confuses are waves and swipes. Two hundred films are few for a network that has all its
+# weights to learn; a reservoir, whose readout alone is trained, makes more of them. Films of real
+# size need features of their frames first: give the output of a pretrained image network in the
+# place of the components.
