@@ -66,6 +66,8 @@ autosummary_imported_members = True
 numpydoc_show_class_members = False
 # Code on pages runs (`sphinx -b doctest`); docstrings have their doctests run by pytest.
 doctest_test_doctest_blocks = ""
+# What pages write goes into a folder of its own.
+doctest_global_setup = "import os, tempfile; os.chdir(tempfile.mkdtemp())"
 
 # The site's own inventory where it can be reached, else one from the installed package.
 write_inventory(HERE / "_build" / "sklearn.inv")
