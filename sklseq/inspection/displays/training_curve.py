@@ -1,4 +1,4 @@
-"""How the loss, and the validation score if there is one, went from epoch to epoch."""
+"""How the loss, and that of validation data, went from epoch to epoch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq._compat.sklearn import check_matplotlib_support
+from sklseq.inspection.displays._axes import new_axes, place_legend, style_of, whole_numbers
+from sklseq.inspection.models import inner
+from sklseq.parts.fit import NeuralEstimator
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,9 +27,11 @@ _RIGHT_GID = "sklseq-right-axes"
 class TrainingCurveDisplay:
     """Visualization of the training of an iteratively fitted estimator.
 
-    The loss of each epoch is drawn as a line, the best loss as a dotted level. Validation
-    scores, which are on another scale, have an axis of their own on the right. Several
-    displays can share one `ax`; their scores then share the right axis too.
+    The loss of each epoch is drawn as a line. With early stopping the loss on validation data is
+    another on the same axis, on which the best epoch is marked: its weights are those that were
+    kept. Validation scores that are no losses, such as those of scikit-learn's estimators, have an
+    axis of their own on the right, and the best loss is a dotted level. Several displays can share
+    one `ax`; their scores then share the right axis too.
 
     It is recommended to use :meth:`from_estimator` to create an instance. All parameters
     are stored as attributes.
@@ -36,8 +40,10 @@ class TrainingCurveDisplay:
     ----------
     loss_curve : sequence of float of shape (n_epochs,)
         Training loss after each epoch.
+    validation_loss : sequence of float of shape (n_epochs,) or None, default=None
+        Loss on validation data after each epoch.
     validation_scores : sequence of float of shape (n_epochs,) or None, default=None
-        Score on held-out data after each epoch.
+        Score on validation data after each epoch, where it is no loss.
     best_loss : float or None, default=None
         The best loss that was reached.
     estimator_name : str or None, default=None
@@ -52,7 +58,8 @@ class TrainingCurveDisplay:
     figure_ : matplotlib Figure
         Figure with the axes.
     lines_ : list of matplotlib Line2D
-        The loss; then the best loss and the validation scores, as far as they exist.
+        The loss; then, as far as they exist, the loss on validation data and the mark of the best
+        epoch, or the best loss and the validation scores.
 
     See Also
     --------
@@ -77,11 +84,13 @@ class TrainingCurveDisplay:
         self,
         *,
         loss_curve: Sequence[float],
+        validation_loss: Sequence[float] | None = None,
         validation_scores: Sequence[float] | None = None,
         best_loss: float | None = None,
         estimator_name: str | None = None,
     ) -> None:
         self.loss_curve = loss_curve
+        self.validation_loss = validation_loss
         self.validation_scores = validation_scores
         self.best_loss = best_loss
         self.estimator_name = estimator_name
@@ -114,7 +123,7 @@ class TrainingCurveDisplay:
         curve_kwargs : dict, default=None
             Passed to matplotlib's `plot` for the loss.
         validation_kwargs : dict, default=None
-            Passed to matplotlib's `plot` for the validation scores.
+            Passed to matplotlib's `plot` for the loss or scores on validation data.
 
         Returns
         -------
@@ -125,8 +134,10 @@ class TrainingCurveDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
-        AttributeError
-            If the estimator has no `loss_curve_`, or is a search that did not refit.
+        TypeError
+            If the estimator has no `loss_curve_`.
+        ValueError
+            If it is a search that did not refit.
         ImportError
             If matplotlib is not installed.
 
@@ -144,9 +155,15 @@ class TrainingCurveDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         trained = _trained_estimator(estimator)
+        scores: Any = getattr(trained, "validation_scores_", None)
+        losses = None
+        if scores is not None and isinstance(trained, NeuralEstimator):
+            # Ours are losses with the sign of a score.
+            scores, losses = None, [-score for score in scores]
         display = cls(
             loss_curve=trained.loss_curve_,
-            validation_scores=getattr(trained, "validation_scores_", None),
+            validation_loss=losses,
+            validation_scores=scores,
             best_loss=getattr(trained, "best_loss_", None),
             estimator_name=type(trained).__name__ if name is None else name,
         )
@@ -179,7 +196,7 @@ class TrainingCurveDisplay:
         curve_kwargs : dict, default=None
             Passed to matplotlib's `plot` for the loss.
         validation_kwargs : dict, default=None
-            Passed to matplotlib's `plot` for the validation scores.
+            Passed to matplotlib's `plot` for the loss or scores on validation data.
 
         Returns
         -------
@@ -191,58 +208,81 @@ class TrainingCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_matplotlib_support(f"{type(self).__name__}.plot")
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.subplots()[1]
+        ax = new_axes(self, ax)
         name = self.estimator_name if name is None else name
         prefix = "" if name is None else f"{name}: "
 
-        self.ax_, self.figure_, self.validation_ax_ = ax, ax.figure, None
-        self.lines_ = self._draw_loss(prefix, curve_kwargs)
+        self.validation_ax_ = None
+        style = style_of("line", curve_kwargs, label=f"{prefix}loss")
+        self.lines_ = list(ax.plot(_epochs(self.loss_curve), self.loss_curve, **style))
+        if self.validation_loss is not None:
+            self._draw_validation_loss(self.validation_loss, prefix, validation_kwargs)
+        else:
+            self._draw_best_loss(prefix)
         if self.validation_scores is not None:
-            scores = self._draw_validation(self.validation_scores, prefix, validation_kwargs)
-            self.lines_.append(scores)
+            self._draw_scores(self.validation_scores, prefix, validation_kwargs)
         self._decorate(log_scale)
         return self
 
-    def _draw_loss(self, prefix: str, kwargs: dict[str, Any] | None) -> list[Line2D]:
-        style = _line_style(kwargs, label=f"{prefix}loss")
-        lines = self.ax_.plot(_epochs(self.loss_curve), self.loss_curve, **style)
-        # MLPClassifier keeps None here if it stopped early by its validation score.
-        if self.best_loss is not None and np.isfinite(self.best_loss):
-            level = self.ax_.axhline(
-                self.best_loss,
-                label=f"{prefix}best loss, {self.best_loss:.3g}",
-                color=lines[0].get_color(),
-                linestyle=":",
+    def _draw_validation_loss(
+        self, losses: Sequence[float], prefix: str, kwargs: dict[str, Any] | None
+    ) -> None:
+        color = self.lines_[0].get_color()
+        style = style_of(
+            "line", kwargs, label=f"{prefix}validation loss", color=color, linestyle="--"
+        )
+        self.lines_ += self.ax_.plot(_epochs(losses), losses, **style)
+        known = np.asarray(losses, dtype=float)
+        if np.isfinite(known).any():
+            best = int(np.nanargmin(known))
+            self.lines_ += self.ax_.plot(
+                [best + 1],
+                [known[best]],
+                marker="o",
+                markersize=7,
+                linestyle="none",
+                markerfacecolor="white",
+                markeredgewidth=1.8,
+                color=self.lines_[-1].get_color(),
+                label=f"{prefix}best epoch {best + 1}, {known[best]:.3g}",
+                zorder=3,
             )
-            lines.append(level)
-        return lines
 
-    def _draw_validation(
+    def _draw_best_loss(self, prefix: str) -> None:
+        # MLPClassifier keeps None here if it stopped early by its validation score.
+        if self.best_loss is None or not np.isfinite(self.best_loss):
+            return
+        level = self.ax_.axhline(
+            self.best_loss,
+            label=f"{prefix}best loss, {self.best_loss:.3g}",
+            color=self.lines_[0].get_color(),
+            linestyle=":",
+        )
+        self.lines_.append(level)
+
+    def _draw_scores(
         self, scores: Sequence[float], prefix: str, kwargs: dict[str, Any] | None
-    ) -> Line2D:
-        self.validation_ax_ = _right_axes(self.ax_) or _add_right_axes(self.ax_, "Validation score")
-        style = _line_style(
+    ) -> None:
+        right = _right_axes(self.ax_) or _add_right_axes(self.ax_, "Validation score")
+        self.validation_ax_ = right
+        style = style_of(
+            "line",
             kwargs,
             label=f"{prefix}validation score",
             color=self.lines_[0].get_color(),
             linestyle="--",
         )
-        return self.validation_ax_.plot(_epochs(scores), scores, **style)[0]
+        self.lines_ += right.plot(_epochs(scores), scores, **style)
 
     def _decorate(self, log_scale: bool) -> None:
-        from matplotlib.ticker import MaxNLocator
-
         self.ax_.set(xlabel="Epoch", ylabel="Loss")
-        self.ax_.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_numbers(self.ax_.xaxis)
         if log_scale:
             self.ax_.set_yscale("log")
         right = _right_axes(self.ax_)
         lines = [*self.ax_.get_lines(), *(right.get_lines() if right else ())]
-        self.ax_.legend(handles=[line for line in lines if line.get_label()[0] != "_"])
+        handles = [line for line in lines if line.get_label()[0] != "_"]
+        place_legend(self.ax_, handles, [] if right is None else [right])
 
 
 def _epochs(values: Sequence[float]) -> range:
@@ -251,30 +291,20 @@ def _epochs(values: Sequence[float]) -> range:
 
 def _trained_estimator(estimator: Any) -> Any:
     """Return the fitted estimator with a `loss_curve_` inside pipelines and searches."""
-    while isinstance(estimator, Pipeline) or hasattr(estimator, "best_estimator_"):
-        is_pipeline = isinstance(estimator, Pipeline)
-        estimator = estimator.steps[-1][1] if is_pipeline else estimator.best_estimator_
+    estimator = inner(estimator)
     check_is_fitted(estimator)
     if hasattr(estimator, "loss_curve_"):
         return estimator
     name = type(estimator).__name__
     if hasattr(estimator, "cv_results_"):
-        raise AttributeError(
+        raise ValueError(
             f"This {name} was fitted with refit=False, so it kept no best_estimator_ whose "
             "training could be shown."
         )
-    raise AttributeError(
+    raise TypeError(
         f"{name} has no attribute loss_curve_: only estimators that are trained in epochs, and "
         "record the loss of each, have a training curve."
     )
-
-
-def _line_style(kwargs: dict[str, Any] | None, **defaults: Any) -> dict[str, Any]:
-    """Let the user's style win, also where it is given by an alias such as `c` or `ls`."""
-    from matplotlib.cbook import normalize_kwargs
-    from matplotlib.lines import Line2D
-
-    return {**defaults, **normalize_kwargs(kwargs or {}, Line2D)}
 
 
 def _right_axes(ax: Axes) -> Axes | None:

@@ -11,6 +11,8 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from sklseq.inspection.models import inner
+from sklseq.inspection.networks.jacobians import network_eigenvalues
 from sklseq.inspection.reservoirs.tangent import Tangent, layers_of
 from sklseq.nn.reservoir import all_states
 
@@ -18,34 +20,39 @@ __all__ = ["echo_state_index", "jacobian_eigenvalues", "largest_lyapunov_exponen
 
 
 def jacobian_eigenvalues(
-    reservoir: Any, X: ArrayLike, *, feedback: ArrayLike | None = None
+    reservoir: Any, X: Any, *, feedback: ArrayLike | None = None, context: Any = None
 ) -> NDArray[np.complex128]:
     """Eigenvalues of the Jacobian of the state update, at each step of a series.
 
     The Jacobian of ``x <- (1 - a) R x + a f(W x + W_in u + b)`` with respect to x is
     ``(1 - a) R + a diag(f'(.)) W``. Where all eigenvalues stay inside the unit circle, small
     differences between states mostly die out; near it, they last. For stacked reservoirs it is
-    the Jacobian of all layers' states, which is block triangular.
+    the Jacobian of all layers' states, which is block triangular. For recurrent networks it is that
+    of `state_jacobians`.
 
     Parameters
     ----------
     reservoir : Reservoir, sequence of Reservoir or fitted estimator with `layers_`
-        The dynamics. The readout of an estimator plays no part.
+        The dynamics. The readout of an estimator plays no part. Or a fitted classifier, regressor
+        or transformer of `sklseq.recurrent`: the forward direction of its layers.
     X : array-like of shape (n_steps, n_inputs)
-        The series that drives the reservoir from the state zero.
+        The series that drives the reservoir from the state zero. For recurrent networks one
+        sequence, in a container as in `predict`.
     feedback : array-like of shape (n_steps, n_outputs) or None, default=None
         The output fed back into each step, where the reservoir has feedback.
+    context : array-like of shape (1, n_context_features) or None, default=None
+        Of a recurrent network, as in `fit`.
 
     Returns
     -------
     eigenvalues : complex ndarray of shape (n_steps, units)
-        Of each step's Jacobian, largest modulus first. It costs O(units^3) a step: a hundred
-        steps of the series are enough for most uses.
+        Of each step's Jacobian, largest modulus first; for recurrent networks of all steps but the
+        first. It costs O(units^3) a step: a hundred steps of the series are enough for most uses.
 
     Raises
     ------
     ValueError
-        If X has not the inputs of the reservoir.
+        If X has not the inputs of the reservoir, or is not one sequence.
 
     References
     ----------
@@ -62,6 +69,8 @@ def jacobian_eigenvalues(
     array([[0.5, 0.5],
            [0.5, 0.5]])
     """
+    if hasattr(inner(reservoir), "module_"):
+        return network_eigenvalues(reservoir, X, context)
     layers = layers_of(reservoir)
     units = sum(layer.units for layer in layers)
     tangent = Tangent(layers)

@@ -75,6 +75,13 @@ class Layer(nn.Module):
         """
         raise NotImplementedError
 
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        """What the gates let through at a step, by their names, ``(n, hidden_size or 1)`` each.
+
+        To be looked at: no step is computed by it. A layer without gates leaves this out.
+        """
+        return {}
+
 
 def output_of(state: State) -> Tensor:
     """What the layer above reads."""

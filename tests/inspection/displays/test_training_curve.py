@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklseq.inspection import TrainingCurveDisplay
+from sklseq.recurrent import GRURegressor
 
 LOSSES, SCORES = [3.0, 2.0, 1.5, 1.75], [0.25, 0.5, 0.75, 0.5]
 X, y = np.arange(12.0).reshape(-1, 1), np.arange(12) % 2
@@ -126,6 +127,37 @@ def test_displays_side_by_side_have_axes_of_their_own():
     assert left.validation_ax_ is not right.validation_ax_
 
 
+def test_losses_of_validation_data_are_on_the_axis_of_the_loss():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(60, 5, 1))
+    model = GRURegressor(early_stopping=True, max_epochs=8, random_state=0)
+    model.fit(rows, rows[:, 0, 0])
+    display = TrainingCurveDisplay.from_estimator(model, name="gru")
+    loss, validation, best = display.lines_
+    losses = [-score for score in model.validation_scores_]
+    assert curve(loss)[1] == model.loss_curve_
+    assert curve(validation)[1] == losses
+    assert curve(best) == ([1 + int(np.argmin(losses))], [model.best_loss_])
+    assert len(display.figure_.axes) == 1
+    assert labels(display)[1:] == [
+        "gru: validation loss",
+        f"gru: best epoch {1 + int(np.argmin(losses))}, {model.best_loss_:.3g}",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("right", [False, True])
+def test_the_legend_is_clear_of_the_curves(seed, right):
+    rng = np.random.default_rng(seed)
+    given = {"validation_scores" if right else "validation_loss": rng.uniform(size=40)}
+    display = TrainingCurveDisplay(loss_curve=rng.uniform(size=40), **given).plot()
+    display.figure_.canvas.draw()
+    box = display.ax_.get_legend().get_window_extent()
+    for line in display.lines_:
+        points = line.get_transform().transform(np.column_stack(line.get_data()))
+        assert not ((points > box.min) & (points < box.max)).all(axis=1).any()
+
+
 def test_style_of_the_user_wins_under_any_alias():
     display = TrainingCurveDisplay(loss_curve=LOSSES, validation_scores=SCORES)
     display.plot(curve_kwargs={"c": "k", "label": "train"}, validation_kwargs={"ls": "-."})
@@ -148,13 +180,13 @@ def test_unfitted_estimator_is_named(estimator, name):
 
 
 def test_estimator_without_epochs_is_named():
-    with pytest.raises(AttributeError, match="LogisticRegression has no attribute loss_curve_"):
+    with pytest.raises(TypeError, match="LogisticRegression has no attribute loss_curve_"):
         TrainingCurveDisplay.from_estimator(LogisticRegression().fit(X, y))
 
 
 def test_search_that_did_not_refit_is_explained():
     search = GridSearchCV(Recorder(), {"best": [1]}, cv=2, refit=False).fit(X, y)
-    with pytest.raises(AttributeError, match="refit=False"):
+    with pytest.raises(ValueError, match="refit=False"):
         TrainingCurveDisplay.from_estimator(search)
 
 

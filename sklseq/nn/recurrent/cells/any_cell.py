@@ -23,7 +23,8 @@ class AnyCell(Layer):
     Parameters
     ----------
     cell : type
-        Made as ``cell(input_size, hidden_size, **cell_options)``; may have `gates`, as `Layer`.
+        Made as ``cell(input_size, hidden_size, **cell_options)``; may have `gates` and
+        `gate_values`, as `Layer`.
     input_size, hidden_size : int
     **cell_options
     """
@@ -59,3 +60,7 @@ class AnyCell(Layer):
 
     def step(self, x_t: Tensor, state: State | None = None) -> State:
         return self.cell(x_t, state)
+
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        given = getattr(self.cell, "gate_values", None)
+        return {} if given is None else given(x_t, state)

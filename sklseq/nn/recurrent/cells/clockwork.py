@@ -111,6 +111,13 @@ class Clockwork(Layer):
             drives.append(None if drive is None else (drive, ticks))
         return ClockworkState(self._next(state.hidden, self._weights(), drives), state.time + 1)
 
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        time = x_t.new_zeros(len(x_t), 1) if state is None else state.time
+        periods = torch.empty(self.hidden_size, device=x_t.device)
+        for period, first, end in self.modules_by_period:
+            periods[first:end] = period
+        return {"ticks": (time % periods == 0).to(x_t)}
+
     def _drive(self, module: Module, x: Tensor) -> Tensor:
         units = slice(module.first, module.end)
         return linear(x, self.weight_ih[units], self.bias[units])

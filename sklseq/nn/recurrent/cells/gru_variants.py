@@ -38,6 +38,12 @@ class GRUResetBefore(Recurrence):
         new = torch.tanh(torch.addmm(of_new, r * state, weights[1]))
         return torch.lerp(new, state, z)
 
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        drive = self.drive(x_t)[:, : 2 * self.hidden_size]
+        h = self.start(drive) if state is None else state
+        r, z = torch.sigmoid(torch.addmm(drive, h, self.weights()[0])).chunk(2, dim=1)
+        return {"reset": r, "update": z}
+
 
 def make_gru(input_size: int, hidden_size: int, reset: str = "after") -> Layer:
     """Gated recurrent units that reset after the product with the state, or before."""
@@ -69,11 +75,20 @@ class Minimal(Recurrence):
         new = torch.tanh(torch.addmm(of_new, f * state, weights[1]))
         return torch.lerp(state, new, f)
 
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        drive = self.drive(x_t)[:, : self.hidden_size]
+        h = self.start(drive) if state is None else state
+        return {"forget": torch.sigmoid(torch.addmm(drive, h, self.weights()[0]))}
+
 
 class _WithGlobalGates(Recurrence):
     """Besides the blocks of units there are gates that each have one value for all units."""
 
     n_global: ClassVar[int]
+
+    def weights(self) -> tuple[Tensor, ...]:
+        """Those of the candidate state, and those of the gates."""
+        raise NotImplementedError
 
     def __init__(self, input_size: int, hidden_size: int):
         super().__init__(input_size, hidden_size)
@@ -111,6 +126,13 @@ class GRUShared(_WithGlobalGates):
         new = torch.tanh(torch.addmm(of_new, sigmoid(r) * state, candidate))
         return torch.lerp(new, state, sigmoid(z))
 
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        drive = self.drive(x_t)[:, self.hidden_size :]
+        h = self.start(drive) if state is None else state
+        gates = torch.sigmoid(torch.addmm(drive, h, self.weights()[1]))
+        z, r = gates.split([self.hidden_size, 1], dim=1)
+        return {"reset": r, "update": z}
+
 
 class GRUGlobalLocal(_WithGlobalGates):
     """Gated recurrent unit whose gates are each the product of a global and a local one.
@@ -142,3 +164,10 @@ class GRUGlobalLocal(_WithGlobalGates):
         )
         new = torch.tanh(torch.addmm(of_new, r * r_of_all * state, candidate))
         return torch.lerp(new, state, z * z_of_all)
+
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        drive, size = self.drive(x_t)[:, self.hidden_size :], self.hidden_size
+        h = self.start(drive) if state is None else state
+        gates = torch.sigmoid(torch.addmm(drive, h, self.weights()[1]))
+        r, z, r_of_all, z_of_all = gates.split([size, size, 1, 1], dim=1)
+        return {"reset": r * r_of_all, "update": z * z_of_all}

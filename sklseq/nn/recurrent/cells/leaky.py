@@ -64,3 +64,6 @@ class Leaky(Recurrence):
     def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
         weight, leak = self.weights()
         return torch.lerp(state, torch.tanh(torch.addmm(self.drive(x_t), read, weight)), leak)
+
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        return {"leak rate": self.weights()[1].expand(len(x_t), -1)}

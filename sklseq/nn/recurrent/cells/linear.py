@@ -76,6 +76,10 @@ class ScannedLayer(Layer):
         a, b = self.coefficients(x_t, directly)
         return b if state is None else a * state + b
 
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        kept = self.coefficients(x_t, directly)[0]
+        return {"input": 1 - kept, "forget": kept}
+
     def _drives(self, x: Tensor) -> Tensor:
         return linear(x, self.weight, self.bias)
 

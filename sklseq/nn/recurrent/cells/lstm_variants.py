@@ -59,6 +59,17 @@ class LSTMVariant(Recurrence):
     def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
         return self.step(x_t, LSTMState(read, state[1]))
 
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        drive = self.drive(x_t)
+        h, c = self.start(drive) if state is None else state
+        weight, *peepholes = self.weights()
+        *gates, _, o = torch.addmm(drive, h, weight).split(self.hidden_size, dim=1)
+        if peepholes:
+            gates = [a + p * c for a, p in zip(gates, peepholes, strict=False)]
+            o = o + peepholes[-1] * self.step(x_t, state)[1]
+        *i, f = map(torch.sigmoid, gates)
+        return {"input": i[0] if i else 1 - f, "forget": f, "output": torch.sigmoid(o)}
+
 
 def make_lstm(
     input_size: int, hidden_size: int, peepholes: bool = False, coupled: bool = False

@@ -77,6 +77,12 @@ class GRU(TorchLayer):
         new = torch.tanh(n_x + torch.sigmoid(r_x + r_h) * n_h)
         return torch.lerp(new, state, torch.sigmoid(z_x + z_h))
 
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        h = self.zero_state(x_t) if state is None else state
+        w_ih, w_hh, b_ih, b_hh = torch_weights(self.rnn)
+        r, z, _ = (linear(x_t, w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(3, dim=1)
+        return {"reset": torch.sigmoid(r), "update": torch.sigmoid(z)}
+
 
 class LSTMState(NamedTuple):
     """State of long short-term memory."""
@@ -103,3 +109,9 @@ class LSTM(TorchLayer):
 
     def step_reading(self, x_t: Tensor, state: State, read: Tensor) -> State:
         return self.step(x_t, LSTMState(read, state[1]))
+
+    def gate_values(self, x_t: Tensor, state: State | None = None) -> dict[str, Tensor]:
+        h = self.zero_state(x_t) if state is None else state[0]
+        w_ih, w_hh, b_ih, b_hh = torch_weights(self.rnn)
+        i, f, _, o = (linear(x_t, w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(4, dim=1)
+        return {"input": torch.sigmoid(i), "forget": torch.sigmoid(f), "output": torch.sigmoid(o)}

@@ -1,0 +1,1 @@
+"""Latent spaces, reconstructions and samples of generative models and autoencoders."""

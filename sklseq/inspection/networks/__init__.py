@@ -1,0 +1,1 @@
+"""Inside fitted recurrent and recursive networks: gradients, Jacobians, gates, graphs."""

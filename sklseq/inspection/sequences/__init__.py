@@ -1,0 +1,1 @@
+"""What predictions of sequences owe to their steps and features."""
