@@ -35,7 +35,6 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
-suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklseq"
@@ -85,6 +84,7 @@ SECTIONS = [
     "images",
     "autoencoders",
     "generators",
+    "inspection",
     "*",
 ]
 # A page for each result of a benchmark, which includes its file.
