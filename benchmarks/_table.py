@@ -72,17 +72,25 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def main(description: str, rows: dict[str, Callable[..., Rows]], data: bool = False) -> None:
+def main(
+    description: str,
+    rows: dict[str, Callable[..., Rows]],
+    data: bool = False,
+    device: str | None = None,
+) -> None:
     """Print the table of the rows asked for on the command line."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer seeds, shorter series")
     parser.add_argument("--only", nargs="+", choices=rows, default=list(rows), metavar="ROW")
     if data:
         parser.add_argument("--data", type=Path, help="folder of the data")
+    if device is not None:
+        parser.add_argument("--device", default=device, help="torch's name of the device")
     chosen = parser.parse_args()
+    more = ([chosen.data] if data else []) + ([device] if device else [])
     one_thread()
     print("| task | here | bar | met |\n| --- | --- | --- | --- |")
     for name in chosen.only:
-        for row in rows[name](chosen.quick, *([chosen.data] if data else [])):
+        for row in rows[name](chosen.quick, *more):
             met = {True: "yes", False: "no", None: "-"}[row.met]
             print(f"| {row.task} | {row.figure} | {row.bar} | {met} |", flush=True)

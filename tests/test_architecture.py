@@ -108,6 +108,22 @@ def test_private_names_of_other_libraries_stand_in_one_place():
     assert found == []
 
 
+def test_noise_is_drawn_in_one_place():
+    """By the generator of the CPU: see `nn/layers/randomness.py`."""
+    drawn = re.compile(
+        r"""
+        \bcurrent_generator\b | Generator\(device | functional\.(alpha_|feature_)?dropout
+        | \brand(n|int|perm)?(_like)?\([^)]*device=
+        | torch\.(bernoulli|multinomial|normal|poisson)\(
+        """,
+        re.VERBOSE,
+    )
+    assert drawn.search("torch.rand(2, 3, generator=g, device=x.device)")
+    found = [str(path) for path, text in SOURCES.items() if drawn.search(text)]
+    # The loop repeats what was drawn, for a line search.
+    assert set(found) == {"nn/layers/randomness.py", "training/net.py"}
+
+
 def test_no_computation_touches_the_filters_of_warnings():
     """They belong to all threads: two fits at once would leave them changed."""
     found = [

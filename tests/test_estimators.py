@@ -10,7 +10,7 @@ import subprocess
 import sys
 import warnings
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 
 import joblib
 import numpy as np
@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
+from graph_stand_in import Captures
 from numpy.testing import assert_array_equal
 from sklearn.base import OutlierMixin, clone, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
@@ -32,12 +33,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import sklseq
 from sklseq.base.sequences import SequenceEstimator
+from sklseq.nn.adversarial.gan import AdversarialNetwork
+from sklseq.nn.layers.randomness import (
+    drawing_from,
+    drawn,
+    exponential_noise,
+    normal_noise,
+    uniform_noise,
+)
 from sklseq.parts.fit import NeuralEstimator
 from sklseq.parts.forecasting.forecaster import Forecaster
-from sklseq.training import monitors
+from sklseq.training import graphs, monitors
 from sklseq.training.engine import Trainer
 from sklseq.training.rows.batch import Rows
 from sklseq.utils import all_estimators, sequence_checks
@@ -627,11 +637,33 @@ def test_training_leaves_no_tensor_on_the_cpu(cls, monkeypatch):
     module, objectives, rows = runs[0]
     move_to_meta(rows)
     module = module.to("meta")
+    generator = torch.Generator().manual_seed(0)
     for objective in objectives:
-        loss = objective(module, rows.take(np.arange(len(rows))))
+        with drawing_from(generator), NoiseOfTheCPU():
+            loss = objective(module, rows.take(np.arange(len(rows))))
         assert loss.device.type == "meta"
         loss.backward()
     assert all(p.grad is None or p.grad.device.type == "meta" for p in module.parameters())
+
+
+class NoiseOfTheCPU(TorchDispatchMode):
+    """Refuses random numbers of another device's generator, which would be others."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            assert out.device.type == "cpu", f"{func} draws on {out.device}"
+        return out
+
+
+@pytest.mark.parametrize(
+    "draw", [normal_noise, uniform_noise, exponential_noise, partial(drawn, probability=0.3)]
+)
+def test_noise_is_that_of_the_cpu_on_every_device(draw):
+    with NoiseOfTheCPU(), drawing_from(torch.Generator()):
+        assert draw(torch.empty(2, 3, device="meta")).device.type == "meta"
+    with NoiseOfTheCPU(), pytest.raises(AssertionError, match="draws on meta"):
+        torch.empty(2, device="meta").normal_()
 
 
 def move_to_meta(rows):
@@ -645,6 +677,30 @@ def move_to_meta(rows):
 
 
 @each_neural
+def test_captured_steps_train_as_others(cls, monkeypatch):
+    """On a device steps are captured and replayed: no Python runs then, and nothing waits."""
+    X, y = table()
+    training = {"dtype": "float64", "lr_schedule": None, "batch_size": 12, "max_epochs": 3}
+    expected = quick(cls, **training).fit(X, y)
+    captures = Captures()
+    monkeypatch.setitem(graphs.CAPTURES, "cpu", captures)
+    monkeypatch.setattr(AdversarialNetwork, "after_step", AdversarialNetwork._average_unseen)
+    found = quick(cls, **training).fit(X, y)
+    np.testing.assert_allclose(found.loss_curve_, expected.loss_curve_, rtol=1e-7)
+    name = cls.__name__
+    assert (captures.n_captures > 0) == (name not in (*NO_SHAPE, *DATA_WITHIN_STEPS))
+    assert bool(captures.refused) == (name in DATA_WITHIN_STEPS), captures.refused
+
+
+# Batches of trees, of windows, of targets with ends and of patches are of no one shape.
+NO_SHAPE = {c for c in ESTIMATORS if c.startswith(("Recursive", "ReNet"))}
+NO_SHAPE |= {"RecurrentForecaster", "RecurrentLanguageModel"}
+# They make tensors of lengths within a step.
+DATA_WITHIN_STEPS = {"RecurrentTransformer", "Seq2SeqClassifier", "Seq2SeqRegressor"}
+DATA_WITHIN_STEPS |= {"SequenceAutoencoder", "SequenceVAE"}
+
+
+@each_neural
 def test_a_model_of_a_machine_with_a_gpu_loads_on_one_without(cls):
     X, _ = table()
     model = fitted(cls)
@@ -654,16 +710,48 @@ def test_a_model_of_a_machine_with_a_gpu_loads_on_one_without(cls):
     assert_same_results(model, there, X)
 
 
+def check_same_on(device, cls, dtype):
+    """Training, results, draws and storage agree with those of the CPU, but for rounding."""
+    X, y = table()
+    tolerance = {"float32": 1e-5, "float64": 1e-8}[dtype]
+
+    def check_same(model, other):
+        found, expected = results(model, X), results(other, X)
+        if "n_samples" in inspect.signature(getattr(model, "sample", len)).parameters:
+            found.append(model.sample(20, random_state=0))
+            expected.append(other.sample(20, random_state=0))
+        for a, b in zip(found, expected, strict=True):
+            a, b = (v if isinstance(v, tuple | list) else [v] for v in (a, b))
+            for row, same in zip(a, b, strict=True):
+                if np.asarray(row).dtype.kind == "f":
+                    np.testing.assert_allclose(row, same, rtol=tolerance, atol=tolerance)
+
+    # Steps of a shape come often enough to be captured.
+    here, there = (quick(cls, dtype=dtype, device=d, batch_size=12) for d in ("cpu", device))
+    for method in ("fit", "partial_fit"):
+        if hasattr(cls, method):
+            check_same(getattr(here, method)(X, y), getattr(there, method)(X, y))
+    check_same(pickle.loads(pickle.dumps(there)), there)
+    moved = clone(there).set_params(device="cpu")
+    moved.__setstate__(there.__getstate__() | {"device": "cpu"})
+    check_same(moved, here)
+
+
+ON_DEVICES = [c for c in ESTIMATORS.values() if "device" in c().get_params()]
+DTYPES = ("float32", "float64")
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@each_neural
-def test_cuda_equals_cpu(cls):
-    X, y = table()
-    on_cpu = quick(cls, dtype="float64").fit(X, y)
-    on_gpu = quick(cls, dtype="float64", device="cuda").fit(X, y)
-    for a, b in zip(results(on_cpu, X), results(on_gpu, X), strict=True):
-        if a.dtype.kind == "f":
-            np.testing.assert_allclose(a, b, atol=1e-6)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cls", ON_DEVICES, ids=[c.__name__ for c in ON_DEVICES])
+def test_cuda_equals_cpu(cls, dtype):
+    check_same_on("cuda", cls, dtype)
+
+
+@pytest.mark.parametrize("cls", ON_DEVICES[::9], ids=[c.__name__ for c in ON_DEVICES[::9]])
+def test_a_device_equals_itself(cls):
+    check_same_on("cpu", cls, "float64")
 
 
 # -- 7. progress ---------------------------------------------------------------------------

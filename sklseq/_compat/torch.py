@@ -10,9 +10,11 @@ from torch import Tensor
 
 __all__ = [
     "lerp_all_",
+    "lerp_all_by_",
     "load_what_optimizers_need",
     "relu_backward_",
     "segment_max",
+    "set_capturable",
     "sigmoid_backward",
     "tanh_backward",
     "tanh_backward_",
@@ -36,6 +38,22 @@ def tanh_backward_(grad: Tensor, value: Tensor) -> Tensor:
 def lerp_all_(tensors: list[Tensor], ends: list[Tensor], weight: float) -> None:
     """Move all tensors toward `ends` by the same share of the way, in one call."""
     torch._foreach_lerp_(tensors, ends, weight)
+
+
+def set_capturable(optimizer: torch.optim.Optimizer, capturable: bool) -> None:
+    """Let an optimizer keep all of its state on the device, as graphs need it."""
+    for group in optimizer.param_groups:
+        if "capturable" in group:
+            group["capturable"] = capturable
+    # Steps before the capture are no mistake.
+    optimizer._warned_capturable_if_run_uncaptured = True
+
+
+def lerp_all_by_(tensors: list[Tensor], ends: list[Tensor], weight: Tensor) -> None:
+    """`lerp_all_` by a weight on the device, which the processor does not know."""
+    ways = torch._foreach_sub(ends, tensors)
+    torch._foreach_mul_(ways, weight)
+    torch._foreach_add_(tensors, ways)
 
 
 def segment_max(values: Tensor, lengths: Tensor) -> Tensor:

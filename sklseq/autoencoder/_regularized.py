@@ -162,7 +162,7 @@ class SparseAutoencoder(DenseAutoencoder):
 def _bernoulli_divergence(target: float, mean: Tensor) -> Tensor:
     """Kullback-Leibler divergence of Bernoulli variables with these means, summed over units."""
     mean = mean.clamp(1e-6, 1 - 1e-6)
-    rho = mean.new_tensor(target)
+    rho = mean.new_full((), target)
     on, off = rho * (rho / mean).log(), (1 - rho) * ((1 - rho) / (1 - mean)).log()
     return (on + off).sum()
 

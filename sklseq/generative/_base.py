@@ -375,9 +375,9 @@ def checked_codes(model: Any, Z: Any) -> NDArray[Any]:
     return Z
 
 
-def fixed_noise(seed: int, device: torch.device) -> AbstractContextManager[None]:
+def fixed_noise(seed: int) -> AbstractContextManager[None]:
     """Random layers, and noise on rows, draw the same numbers each time within this context."""
-    return drawing_from(torch.Generator(device=device).manual_seed(seed))
+    return drawing_from(torch.Generator().manual_seed(seed))
 
 
 def check_enough_rows(weights: NDArray[np.floating] | Tensor, **counts: int) -> None:

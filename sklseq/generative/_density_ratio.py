@@ -164,7 +164,7 @@ def _train(gan: Any, data: NDArray[Any], targets: Targets) -> bool:
     # Each held-out row is compared with several new samples: those of training have chosen the
     # epoch. The loss must be below that of chance by more than a standard error.
     batch = held.take(np.arange(len(held)))
-    with torch.no_grad(), fixed_noise(seed, batch.weight.device):
+    with torch.no_grad(), fixed_noise(seed):
         of_rows = torch.stack([losses(batch.inputs) for _ in range(_COMPARISONS)]).mean(dim=0)
     mean = (batch.weight * of_rows).mean()
     error = (batch.weight * (of_rows - mean)).norm() / len(held)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.randomness import uniform_noise
 
 __all__ = ["UniformDequantization"]
 
@@ -44,7 +44,7 @@ class UniformDequantization:
         if not self.whole.any():
             return inputs
         x, *classes = inputs
-        noise = torch.empty_like(x).uniform_(-0.5, 0.5, generator=current_generator())
+        noise = uniform_noise(x, low=-0.5, high=0.5)
         return (torch.addcmul(x, noise, x.new_tensor(self.widths)), *classes)
 
     def expected(
@@ -59,6 +59,6 @@ class UniformDequantization:
         draws = qmc.LatinHypercube(len(self.whole), rng=np.random.default_rng(seed))
         # Summed in turn: numpy's mean would round a single row otherwise than many.
         total = np.zeros(len(x))
-        for uniform in draws.random(_N_DRAWS):
-            total += log_density(x + self.widths * (uniform - 0.5))
+        for draw in draws.random(_N_DRAWS):
+            total += log_density(x + self.widths * (draw - 0.5))
         return total / _N_DRAWS

@@ -96,7 +96,7 @@ class FlowModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierDetect
 
     def _initialize(self, module: Any, rows: DenseRows) -> None:
         # Without its noise a whole number that hardly varies would have a scale of almost zero.
-        with fixed_noise(self._seed, rows.like.device):
+        with fixed_noise(self._seed):
             inputs = self._dequantization.with_noise(rows.arrays)
         module.transform.initialize(*rows_and_classes(inputs), rows.weight)
 

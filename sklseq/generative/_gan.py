@@ -214,7 +214,7 @@ class GAN(Generator):
         return settings | of_columns | {"columns": encoder.layout}
 
     def _initialize(self, module: Any, rows: DenseRows) -> None:
-        with fixed_noise(self._seed, rows.like.device):
+        with fixed_noise(self._seed):
             module.initialize(*rows_and_classes(rows.arrays), rows.weight)
 
     def _training_rows(self, rows: Rows) -> Rows:
@@ -264,7 +264,7 @@ class GAN(Generator):
         samples = self._draw(n, None if targets.values is None else targets.values[chosen], rng)
         network: Any = self.module_
         rows = self._rows(data, network.mean, targets).inputs(chosen)
-        with torch.no_grad(), fixed_noise(self._seed, network.mean.device):
+        with torch.no_grad(), fixed_noise(self._seed):
             real = network.standardize(rows[0])
             made = (as_tensor(samples, network.mean) - network.mean) / network.scale
             weights = targets.weights[chosen]

@@ -10,7 +10,8 @@ from skorch.callbacks import BatchScoring, Callback, EpochScoring
 
 from sklseq.base.estimator import Fit
 from sklseq.training.convergence import still_falling
-from sklseq.training.engine import Result, StopTraining, Trainer
+from sklseq.training.engine import Result, Trainer
+from sklseq.training.net import StopTraining
 from sklseq.training.rows.batch import Rows
 
 __all__ = ["EpochReporter", "check_callbacks", "finish", "n_epochs", "warn_if_unfinished"]

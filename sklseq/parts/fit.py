@@ -13,12 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real
+from sklseq.base import Estimator, attribute, choice, estimator, integer, param, real, same
 from sklseq.base.estimator import Fit
 from sklseq.base.known_state import known_state
 from sklseq.base.randomness import draw_seed
 from sklseq.base.tables import of_table
 from sklseq.base.target_rows import TargetRows, read_weights
+from sklseq.parts.computing import DeviceParameters
 from sklseq.parts.epochs import EpochReporter, check_callbacks, warn_if_unfinished
 from sklseq.parts.storage import (
     check_moments,
@@ -28,8 +29,9 @@ from sklseq.parts.storage import (
     rebuilt,
 )
 from sklseq.parts.validation import Validation
-from sklseq.training.context import MOST_THREADS, seeded_construction
-from sklseq.training.engine import Objective, Result, Trainer
+from sklseq.training.context import seeded_construction
+from sklseq.training.engine import Result, Trainer
+from sklseq.training.net import Objective
 from sklseq.training.optimizers import SCHEDULES, SOLVERS
 from sklseq.training.phases import Phase
 from sklseq.training.placement import device_or_cpu, parameter_of, resolve_device
@@ -105,21 +107,10 @@ class NeuralEstimator(Estimator):
         tuple,
         None,
     )
-    dtype: str = param(
-        "float32", "Type of the weights and of the computation.", choice("float32", "float64")
-    )
-    device: str = param(
-        "cpu",
-        "Device that computes: 'cpu', 'cuda', 'cuda:1', 'mps', or 'auto' for the best there.",
-        str,
-    )
-    n_threads: int | None = param(
-        None,
-        "Threads of torch. None takes one where a training step is small, for more would only "
-        "wait for each other.",
-        integer(1, MOST_THREADS),
-        None,
-    )
+    dtype: str = same(DeviceParameters, "dtype")
+    device: str = same(DeviceParameters, "device")
+    graph: Any = same(DeviceParameters, "graph")
+    n_threads: int | None = same(DeviceParameters, "n_threads")
     random_state: Any = param(
         None,
         "Seed of the initial weights, the order of rows, dropout and the held-out part.",

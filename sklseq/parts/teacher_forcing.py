@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from sklseq.base import choice, estimator, param, real
-from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.randomness import uniform_noise
 from sklseq.training.rows.batch import Batch, Rows
 
 __all__ = [
@@ -88,7 +88,7 @@ def training_inputs(model: Any, module: Any, batch: Batch) -> tuple[Any, ...]:
     # Held-out rows are judged as predictions are made.
     probability = forced_probability(model, module, batch) if module.training else 0.0
     if probability < 1:
-        draws = torch.rand(len(known), 1, generator=current_generator(), device=known.device)
+        draws = uniform_noise(known, len(known), 1, dtype=torch.float32)
         known = known & (draws < probability)
     true = module.as_fed(batch.target)
     return *inputs, true, known.expand_as(true)

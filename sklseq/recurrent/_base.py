@@ -68,7 +68,7 @@ from sklseq.recurrent._feedback import FEEDBACK_CELL, feedback_settings, recurre
 from sklseq.recurrent._long_series import LongSeriesParameters, check_truncation
 from sklseq.recurrent._regularization import RegularizationParameters, with_penalties
 from sklseq.recurrent._without_effect import warn_of_no_effect
-from sklseq.training.engine import Objective
+from sklseq.training.net import Objective
 from sklseq.training.rows.batch import Rows, Targets
 from sklseq.training.rows.sequences import SequenceRows
 

@@ -12,7 +12,7 @@ from sklseq.nn.recurrent.penalties import (
     recording,
     temporal_penalty,
 )
-from sklseq.training.engine import Objective
+from sklseq.training.net import Objective
 from sklseq.training.rows.batch import Batch
 
 __all__ = ["RegularizationParameters", "with_penalties"]

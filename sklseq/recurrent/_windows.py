@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.randomness import uniform_noise
 from sklseq.parts.forecasting.series import Series
 from sklseq.recurrent._local_units import LocalUnits, Seen
 from sklseq.training.rows.batch import Batch, Targets
@@ -221,10 +221,8 @@ class WindowRows(SequenceRows):
 
 
 def _uniform(shape: tuple[int, ...]) -> Array:
-    """Random numbers from the generator of training, wherever it is."""
-    generator = current_generator()
-    device = "cpu" if generator is None else generator.device
-    return torch.rand(shape, generator=generator, device=device).cpu().numpy()
+    """Random numbers from the generator of training."""
+    return uniform_noise(torch.empty(0), *shape).numpy()
 
 
 def split(

@@ -101,14 +101,13 @@ def _in_worker() -> bool:
     return in_thread or multiprocessing.parent_process() is not None
 
 
-def epoch_generators(
-    seed: int, epoch: int, device: torch.device
-) -> tuple[np.random.Generator, torch.Generator]:
+def epoch_generators(seed: int, epoch: int) -> tuple[np.random.Generator, torch.Generator]:
     """Sources of randomness of one epoch, for the order of rows and for random layers.
 
-    They depend on the seed and the epoch alone, so that training in two calls is training in one.
+    They depend on the seed and the epoch alone, so that training in two calls is training in one,
+    and not on the device: see `nn/layers/randomness.py`.
     """
     shuffling, layers = np.random.SeedSequence([seed, epoch]).spawn(2)
-    generator = torch.Generator(device=device)
+    generator = torch.Generator()
     generator.manual_seed(int(layers.generate_state(1, np.uint64)[0] >> 1))
     return np.random.default_rng(shuffling), generator

@@ -50,12 +50,14 @@ def adversarial_step(
     optimizer: torch.optim.Optimizer,
     batch: Batch,
     on_gradients: Callable[[list[nn.Parameter]], None],
+    waits: bool = True,
 ) -> Tensor:
     """Update each part in turn by its own loss; the other parts stay as they are.
 
     `on_gradients` is called with the parameters of a part once they have gradients, and clips them,
-    for one. Once all parts are updated, the method ``after_step`` of the module is called, if it
-    has one.
+    for one. The step `waits` for each loss and ends at one that is not finite; or it goes on, and
+    the loss is looked at later. Once all parts are updated, the method ``after_step`` of the module
+    is called, if it has one.
 
     Returns
     -------
@@ -73,9 +75,11 @@ def adversarial_step(
                 parameter.grad = gradient
             on_gradients(parameters)
             losses.append(loss.detach())
-            if not losses[-1].isfinite():
+            if waits and not losses[-1].isfinite():
                 return losses[-1]
             optimizer.step()
     if after_step := getattr(module, "after_step", None):
         after_step()
-    return losses[0]
+    if waits:
+        return losses[0]
+    return losses[0].masked_fill(~torch.stack(losses).isfinite().all(), torch.nan)

@@ -1,5 +1,7 @@
 """Where data and modules lie: the one place that decides."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-__all__ = ["as_tensor", "device_or_cpu", "parameter_of", "resolve_device"]
+__all__ = ["as_tensor", "device_or_cpu", "enough_memory", "parameter_of", "resolve_device"]
 
 
 def resolve_device(device: str) -> torch.device:
@@ -50,10 +52,33 @@ def parameter_of(module: nn.Module) -> Tensor:
     return next(module.parameters())
 
 
+@contextmanager
+def enough_memory(like: Tensor, what: str, *remedies: str) -> Iterator[None]:
+    """Say what did not fit on the device of `like`, and what would help, if memory runs out."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        if like.dtype == torch.float64:
+            remedies = (*remedies, "dtype='float32'")
+        raise MemoryError(
+            f"device={str(like.device)!r} has no room for {what}: take "
+            f"{', '.join(remedies)} or device='cpu'. Other processes, and other models of this "
+            "one, may hold memory too."
+        ) from error
+
+
 def as_tensor(values: NDArray[Any] | Tensor, like: Tensor) -> Tensor:
-    """On the device of `like`; real numbers in its type, integers as they are."""
+    """On the device of `like`; real numbers in its type, integers as they are.
+
+    Raises MemoryError if there is too little memory.
+    """
     if isinstance(values, Tensor):
         return values.to(like.device)
     dtype = like.dtype if values.dtype.kind == "f" else torch.int64
     # Torch cannot share memory that must not be written to.
-    return torch.from_numpy(np.require(values, requirements=["C", "W"])).to(like.device, dtype)
+    tensor = torch.from_numpy(np.require(values, requirements=["C", "W"]))
+    if like.is_cpu:
+        return tensor.to(dtype)
+    gigabytes = values.size * dtype.itemsize / 1e9
+    with enough_memory(like, f"{gigabytes:.3g} GB of data", "fewer rows"):
+        return tensor.to(like.device, dtype)

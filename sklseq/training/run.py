@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklseq.training.context import threads
+from sklseq.training.placement import enough_memory
 from sklseq.training.rows.batch import Rows
 
 __all__ = ["check_outputs", "run", "run_tiles", "work_of"]
@@ -47,19 +48,18 @@ def run(
     ------
     ValueError
         If there is no number for a row.
+    MemoryError
+        If the device has too little memory.
     """
-    result: NDArray | None = None
+    results = _Results(rows, per_part)
     module.eval()
     # The number of threads changes how products are cut, so it does not hang on that of rows.
-    with torch.inference_mode(), threads(n_threads, work_of(module)):
+    with torch.inference_mode(), threads(n_threads, work_of(module)), _tile_fits(rows):
         for inputs, places, n in rows.tiles(module, per_part):
-            output = function(*inputs)[:n].cpu().numpy()
-            if result is None:
-                result = np.empty((rows.n_results(per_part), *output.shape[1:]), output.dtype)
-            result[places] = output
-    assert result is not None
-    check_outputs(result, rows, per_part)
-    return result
+            results.add(places, function(*inputs)[:n])
+        found = results.all()
+    check_outputs(found, rows, per_part)
+    return found
 
 
 def run_tiles(
@@ -72,9 +72,49 @@ def run_tiles(
     """
     module.eval()
     every = np.arange(len(rows))
-    with torch.inference_mode(), threads(n_threads, work_of(module)):
+    with torch.inference_mode(), threads(n_threads, work_of(module)), _tile_fits(rows):
         tiles = ((every[t.places], t.inputs) for t in rows.tiles(module, per_part=False))
         return [(places, function(places, *inputs)) for places, inputs in tiles]
+
+
+def _tile_fits(rows: Rows) -> Any:
+    return enough_memory(rows.like, "rows that are computed at once", "fewer or smaller rows")
+
+
+class _Results:
+    """Outputs of tiles on the CPU; a GPU is given the next tile before those of one are awaited."""
+
+    def __init__(self, rows: Rows, per_part: bool):
+        self.n_results = rows.n_results(per_part)
+        self.values: NDArray[Any] | None = None
+        self.under_way: list[tuple[Any, Tensor, torch.cuda.Event]] = []
+
+    def add(self, places: Any, output: Tensor) -> None:
+        if not output.is_cuda:
+            self._keep(places, output)
+            return
+        host = output.to("cpu", non_blocking=True)  # in pinned memory
+        copied = torch.cuda.Event()
+        copied.record()
+        self.under_way.append((places, host, copied))
+        self._await(1)
+
+    def all(self) -> NDArray[Any]:
+        self._await(0)
+        assert self.values is not None
+        return self.values
+
+    def _await(self, n_left: int) -> None:
+        while len(self.under_way) > n_left:
+            places, host, copied = self.under_way.pop(0)
+            copied.synchronize()
+            self._keep(places, host)
+
+    def _keep(self, places: Any, output: Tensor) -> None:
+        values = output.cpu().numpy()
+        if self.values is None:
+            self.values = np.empty((self.n_results, *values.shape[1:]), values.dtype)
+        self.values[places] = values
 
 
 def work_of(module: nn.Module) -> int:

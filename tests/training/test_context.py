@@ -140,7 +140,7 @@ def test_constructions_in_threads_do_not_mix():
 
 def test_randomness_of_an_epoch_depends_on_seed_and_epoch_alone():
     def draws(seed, epoch):
-        order, layers = epoch_generators(seed, epoch, torch.device("cpu"))
+        order, layers = epoch_generators(seed, epoch)
         return (*order.permutation(20), *torch.rand(3, generator=layers).tolist())
 
     assert draws(1, 2) == draws(1, 2)

@@ -131,7 +131,7 @@ def test_the_engine_is_a_plain_loop(dropout, clip):
     optimizer = torch.optim.Adam(twin.parameters(), lr=RATE, weight_decay=0.1, fused=False)
     curve = []
     for epoch in range(4):
-        order, layers = epoch_generators(7, epoch, torch.device("cpu"))
+        order, layers = epoch_generators(7, epoch)
         permutation, losses, weights = order.permutation(len(rows)), [], []
         for start in range(0, len(rows), 3):
             batch = rows.take(permutation[start : start + 3])

@@ -15,7 +15,7 @@ from sklseq.nn.adversarial.discriminator import (
 from sklseq.nn.adversarial.energy_distance import energy_distances
 from sklseq.nn.codes.conditional import ConditionalAutoencoder
 from sklseq.nn.layers.conditioning import concat_condition
-from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.randomness import normal_noise, uniform_noise
 from sklseq.nn.layers.weighted import shares
 
 __all__ = ["PRIORS", "AdversarialAutoencoder", "CodePrior"]
@@ -91,8 +91,7 @@ class CodePrior(nn.Module):
             codes = torch.cat([_RADIUS * groups, style], dim=1)
         elif self.kind == "mixture":
             ring, others = codes.tensor_split([2], dim=1)
-            noise = torch.empty_like(ring).normal_(generator=current_generator())
-            codes = torch.cat([ring + _INSTANCE_NOISE * noise, others], dim=1)
+            codes = torch.cat([ring + _INSTANCE_NOISE * normal_noise(ring), others], dim=1)
         return concat_condition(codes, context)
 
 
@@ -186,9 +185,8 @@ class AdversarialAutoencoder(nn.Module):
 
     def prior_draws(self, like: Tensor) -> Tensor:
         """As many draws of the prior as `like` has rows."""
-        generator = current_generator()
-        normal = like.new_empty(len(like), self.prior.n_components).normal_(generator=generator)
-        return self.prior(normal, like.new_empty(len(like), 1).uniform_(generator=generator))
+        n = len(like)
+        return self.prior(normal_noise(like, n, self.prior.n_components), uniform_noise(like, n, 1))
 
     def discriminator_loss(
         self, x: Tensor, context: Tensor | None, weight: Tensor, loss: str, penalty: float

@@ -9,7 +9,7 @@ from torch.nn.functional import relu, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
 from sklseq.nn.layers.feedforward import FeedForward
-from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.randomness import uniform_noise
 
 __all__ = [
     "DISCRIMINATOR_LOSSES",
@@ -121,7 +121,7 @@ def discriminator_loss(
 
     losses = DISCRIMINATOR_LOSSES[loss]
     if penalty and loss == "wasserstein":
-        share = real.new_empty(len(real), 1).uniform_(generator=current_generator())
+        share = uniform_noise(real, len(real), 1)
         between = share * real + (1 - share) * fake
         _, squares = _with_gradient_norm(discriminator, between)
         cost = penalty * mean((squares.clamp(min=1e-12).sqrt() - 1).square())

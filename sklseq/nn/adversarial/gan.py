@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklseq._compat.torch import lerp_all_
+from sklseq._compat.torch import lerp_all_, lerp_all_by_
 from sklseq.nn.adversarial.discriminator import (
     DISCRIMINATOR_LOSSES,
     GENERATOR_LOSSES,
@@ -19,7 +19,7 @@ from sklseq.nn.adversarial.mixed_rows import FrequencyMatching, MixedRows
 from sklseq.nn.layers.conditioning import concat_condition
 from sklseq.nn.layers.feedforward import FeedForward
 from sklseq.nn.layers.mixed import Layout
-from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.randomness import normal_noise, uniform_noise
 from sklseq.nn.layers.weighted import class_means, deviations, shares
 
 __all__ = ["AdversarialNetwork"]
@@ -146,8 +146,7 @@ class AdversarialNetwork(nn.Module):
 
     def noise(self, like: Tensor) -> Tensor:
         """Noise ``(n, n_noise)`` for as many rows as `like` has."""
-        noise = like.new_empty(len(like), self.n_noise)
-        return noise.normal_(generator=current_generator())
+        return normal_noise(like, len(like), self.n_noise)
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Rows of the generator whose weights are averaged over training."""
@@ -162,8 +161,7 @@ class AdversarialNetwork(nn.Module):
         """Real rows as they are compared with generated ones."""
         if isinstance(self.generator, MixedRows):
             heads = self.generator.heads
-            uniform = torch.empty_like(x[:, heads.n_values :])
-            return heads.drawn_from_intervals(x, uniform.uniform_(generator=current_generator()))
+            return heads.drawn_from_intervals(x, uniform_noise(x[:, heads.n_values :]))
         return (x - self.mean) / self.scale
 
     def _packed(self, rows: Tensor, context: Tensor | None) -> Tensor:
@@ -209,11 +207,21 @@ class AdversarialNetwork(nn.Module):
     @torch.no_grad()
     def after_step(self) -> None:
         """Update the moving average of the generator's weights."""
+        if not self.n_steps.is_cpu:
+            return self._average_unseen()
         self.n_steps += 1
         # Early on the average forgets faster, so that it does not remember the initial weights.
         decay = min(_DECAY, 1 - 10 / (10 + self.n_steps.item()))
         averages, latest = self.average.parameters(), self.generator.parameters()
-        lerp_all_(list(averages), list(latest), 1 - decay)
+        return lerp_all_(list(averages), list(latest), 1 - decay)
+
+    @torch.no_grad()
+    def _average_unseen(self) -> None:
+        """`after_step` on devices, where it waits for nothing."""
+        self.n_steps += 1
+        weight = (10 / (10 + self.n_steps.double())).clamp(min=1 - _DECAY).to(self.mean.dtype)
+        averages, latest = self.average.parameters(), self.generator.parameters()
+        lerp_all_by_(list(averages), list(latest), weight)
 
     @torch.no_grad()
     def distance(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklseq.nn.layers.feedforward import ACTIVATIONS, FeedForward, after_linear
-from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.randomness import normal_noise, uniform_noise
 
 __all__ = [
     "LOSSES",
@@ -218,7 +218,7 @@ def noise_levels(x: Tensor, low: float, high: float) -> float | Tensor:
     """`low` if both are one level, else a level for each row, log-uniform between the two."""
     if low == high:
         return low
-    between = x.new_empty(len(x), *[1] * (x.ndim - 1)).uniform_(generator=current_generator())
+    between = uniform_noise(x, len(x), *[1] * (x.ndim - 1))
     return low * (high / low) ** between
 
 
@@ -238,10 +238,9 @@ def corrupted(x: Tensor, noise: str, level: float | Tensor, low: Tensor, high: T
     """
     if isinstance(level, float | int) and level == 0:
         return x
-    generator = current_generator()
     if noise == "gaussian":
-        return x + level * torch.empty_like(x).normal_(generator=generator)
-    chosen = torch.empty_like(x).uniform_(generator=generator)
+        return x + level * normal_noise(x)
+    chosen = uniform_noise(x)
     if noise == "masking":
         return x.masked_fill(chosen < level, 0)
     return torch.where(chosen < level / 2, low, torch.where(chosen < level, high, x))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sklseq.nn.layers.randomness import current_generator
+from sklseq.nn.layers.randomness import normal_noise
 
 __all__ = ["VariationalBounds", "bounded_log_variance", "divergence"]
 
@@ -56,8 +56,7 @@ class VariationalBounds(nn.Module):
     def forward(self, *rows: Any) -> tuple[Tensor, Tensor]:
         """Log-likelihood ``(n,)`` at one draw each, and divergences ``(n, n_components)``."""
         mean, log_variance = self.posterior(*rows)
-        noise = torch.empty_like(mean).normal_(generator=current_generator())
-        z = torch.addcmul(mean, noise, (0.5 * log_variance).exp())
+        z = torch.addcmul(mean, normal_noise(mean), (0.5 * log_variance).exp())
         return self.log_likelihood(z, *rows), divergence(mean, log_variance)
 
     def elbo(self, *rows: Any) -> Tensor:

@@ -83,6 +83,8 @@ class Packing:
         self._offsets = np.cumsum(self._sizes) - self._sizes
         self.batch_sizes: list[int] = self._sizes.tolist()
         """Number of rows of each step; without lanes that of sequences that have such a step."""
+        self.indices: dict[Any, Any] = {}
+        """Index vectors that a kernel keeps for the layers to come."""
 
     def __len__(self) -> int:
         return len(self.lengths)

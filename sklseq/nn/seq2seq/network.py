@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax
 
 from sklseq.nn.decoding.step import END
-from sklseq.nn.layers.randomness import Dropout, current_generator
+from sklseq.nn.layers.randomness import Dropout, exponential_noise, uniform_noise
 from sklseq.nn.ragged.packing import Packing
 from sklseq.nn.ragged.padding import Padding
 from sklseq.nn.seq2seq.memory import Decoder, Encoder, Memory
@@ -145,9 +145,9 @@ n_heads, context, input_feeding, positions, dropout
     def _with_own_outputs(
         self, memory: Memory, before: Tensor, packing: Packing, teacher_forcing: float
     ) -> Tensor:
-        padding, generator = Padding(packing), current_generator()
+        padding = Padding(packing)
         true = padding.pad(before)
-        noise = torch.rand(true.shape[:2], generator=generator, device=true.device)
+        noise = uniform_noise(true, *true.shape[:2], dtype=torch.float32)
         keep = (noise < teacher_forcing).view(*true.shape[:2], *(1,) * (true.ndim - 2))
 
         def x_at(t: int, features: Tensor | None) -> Tensor:
@@ -234,8 +234,7 @@ class SymbolNetwork(TransductionNetwork):
         # The first of exponential clocks with these rates; unlike torch.multinomial it takes NaN,
         # with which training may end, and leaves it to the loss.
         rates = self.head(features).softmax(dim=1)
-        clocks = torch.empty_like(rates).exponential_(generator=current_generator())
-        return (rates / clocks).argmax(dim=1)
+        return (rates / exponential_noise(rates)).argmax(dim=1)
 
     # -- one step after the other ----------------------------------------------------------
 

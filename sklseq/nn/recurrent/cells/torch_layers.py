@@ -29,7 +29,8 @@ class TorchLayer(Layer):
     def forward(
         self, x: Tensor, packing: Packing, state: State | None = None, need_last: bool = True
     ) -> tuple[Tensor, State | None]:
-        return kernel_for(self.cell, x, packing)(self.rnn, x, packing, state, need_last)
+        kernel = kernel_for(self.cell, self.hidden_size, x, packing)
+        return kernel(self.rnn, x, packing, state, need_last)
 
     def zero_state(self, x_t: Tensor) -> Tensor:
         return x_t.new_zeros(len(x_t), self.hidden_size)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sklseq.nn.ragged.packing import Lanes, Packing
 from sklseq.nn.recurrent.kernels import cpu, lanes, lstm
-from sklseq.nn.recurrent.kernels.cuda import cudnn
+from sklseq.nn.recurrent.kernels.cuda import MOST_STEPS, packed, padded
 from sklseq.nn.recurrent.layer import Layer
 from sklseq.nn.recurrent.noise import StateNoise
 
@@ -31,13 +31,25 @@ LANES: dict[str, LayerKernel] = {
 }
 
 
-def kernel_for(cell: str, x: Tensor, packing: Packing) -> LayerKernel:
-    """The kernel for packed steps of one of torch's cells."""
+# Units up to which cuDNN takes padded steps by its persistent kernels. From 256 on it is no faster
+# than of packed steps, and computes the padding (measured with GRU and LSTM in float32).
+PADDED = {"rnn": 192, "gru": 192, "lstm": 192}
+
+
+def kernel_for(cell: str, units: int, x: Tensor, packing: Packing) -> LayerKernel:
+    """The kernel for packed steps of one of torch's cells, of so many units."""
     if packing.lanes is not None:
         return LANES[cell]
     if x.is_cuda:
-        return cudnn
+        return on_cuda(cell, units, packing)
     return ONE_DNN.get(cell, CPU[cell]) if _has_one_dnn(x.dtype) else CPU[cell]
+
+
+def on_cuda(cell: str, units: int, packing: Packing) -> LayerKernel:
+    """The kernel of cuDNN, which takes packed steps only up to some length."""
+    sizes = packing.batch_sizes
+    ragged, too_long = sizes[0] != sizes[-1], len(sizes) > MOST_STEPS
+    return packed if ragged and units > PADDED[cell] and not too_long else padded
 
 
 def _has_one_dnn(dtype: torch.dtype) -> bool:
