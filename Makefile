@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+GALLERY ?= 1
 BENCH ?= $(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))
 
 VENV := .venv
@@ -13,15 +14,16 @@ DOCS := $(VENV)/.docs-installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-processors lint types docs bench clean
+.PHONY: help setup demo test test-processors lint types docs docs-check bench clean
 
 help:
-	@echo "make demo    run examples/quickstart.py"
+	@echo "make demo    run examples/first_steps/quickstart.py"
 	@echo "make test    all checks: lint, types, tests and doctests (WORKERS=$(WORKERS))"
 	@echo "make test-processors  the promises on a processor without AVX, in MKL's and oneDNN's compatible modes"
 	@echo "make lint    ruff check, ruff format --check, lint-imports"
 	@echo "make types   mypy"
-	@echo "make docs    build the site in docs/_build/html"
+	@echo "make docs    build the site in docs/_build/html and run its code (GALLERY=0: examples are not run)"
+	@echo "make docs-check  open every page of the built site in headless Chromium"
 	@echo "make bench   run the benchmarks (BENCH=benchmarks/NAME.py for one)"
 	@echo "make setup   only create or refresh .venv (PYTHON=$(PYTHON))"
 	@echo "make clean   remove what was built; .venv stays"
@@ -39,7 +41,7 @@ $(DOCS): $(DEV)
 	@touch $@
 
 demo: $(DEV)
-	$(PY) examples/quickstart.py demo
+	$(PY) examples/first_steps/quickstart.py demo
 
 lint: $(DEV)
 	$(PY) -m ruff check .
@@ -73,7 +75,14 @@ test-processors: $(DEV)
 	done
 
 docs: $(DOCS)
-	$(PY) -m sphinx -b html -W --keep-going docs docs/_build/html
+	$(PY) -m sphinx -b html -W --keep-going -D plot_gallery=$(GALLERY) \
+		-d docs/_build/doctrees docs docs/_build/html
+	OMP_NUM_THREADS=1 $(PY) -m sphinx -q -b doctest -D plot_gallery=$(GALLERY) \
+		-d docs/_build/doctrees docs docs/_build/doctest
+
+# Where there is no Chromium it says so and checks links alone, unless DOCS_CHECK_REQUIRED is set.
+docs-check: $(DOCS)
+	$(PY) docs/check_site.py docs/_build/html
 
 bench: $(DEV)
 	@test -n "$(BENCH)" || echo "benchmarks/ holds no script."
@@ -81,5 +90,6 @@ bench: $(DEV)
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst
+		.hypothesis docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst \
+		$(filter-out docs/benchmarks/index.rst,$(wildcard docs/benchmarks/*.rst))
 	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

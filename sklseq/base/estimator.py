@@ -14,6 +14,7 @@ from sklseq._compat.sklearn import (
     callback_attributes,
     check_parameters,
 )
+from sklseq.base.documentation import page_template
 from sklseq.base.index import check_index
 from sklseq.base.parameters import plain_parameters
 from sklseq.base.state import check_attributes, damaged, declared_kinds, is_optional
@@ -33,6 +34,10 @@ class Estimator(CallbackSupportMixin, BaseEstimator):
     """Base of all estimators. Mixins of scikit-learn come before it in the bases."""
 
     _attributes: dict[str, tuple[str, str]] = {}
+
+    # The HTML view links a class to its page.
+    _doc_link_module = "sklseq"
+    _doc_link_template = page_template()
 
     @property
     def _per_step(self) -> bool:

@@ -102,7 +102,9 @@ def latent_traversal(
     -------
     result : :class:`~sklearn.utils.Bunch`
         components : ndarray of int of shape (n_components,)
+            The coordinates that are varied.
         code_values : ndarray of shape (n_components, n_points)
+            The values that each of them is given.
         rows : list of list
             Of each coordinate what is decoded at each value: arrays of the shape of a row of X.
 
@@ -167,6 +169,7 @@ def reconstructions(estimator: Any, X: Any, y: Any = None) -> Bunch:
     -------
     result : :class:`~sklearn.utils.Bunch`
         rows, reconstructed : list of ndarray
+            Each row, and what the decoder makes of its code.
         errors : ndarray of shape (n_samples,)
             Mean squared error of each row; of sequences over their steps.
 

@@ -54,6 +54,7 @@ def gradient_flow(
         norms : ndarray of shape (n_sequences, n_lags)
             NaN at lags beyond the beginning of a sequence.
         lags : ndarray of shape (n_lags,)
+            Steps back from the last one.
         rate : float
             Factor per step back by which the median over sequences falls or rises, by a line
             through its logarithm; NaN with a single lag.
