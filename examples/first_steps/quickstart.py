@@ -2,9 +2,10 @@
 Quickstart: who is speaking?
 ============================
 
-Nine speakers say the same two vowels, each time in 7 to 29 frames of 12 numbers. A pipeline
-scales the frames and classifies the utterances; a grid search picks the cell and its size. The
-fitted model goes to a file, and another process predicts the same from it.
+Nine speakers say the same two vowels, each time in 7 to 29 frames of 12 numbers. Can a recurrent
+network tell who is speaking? A pipeline scales the frames and classifies the utterances. A grid
+search chooses the cell and its size. The fitted model is saved, and another process loads it and
+makes the same predictions.
 """
 
 # %%
@@ -62,7 +63,7 @@ for params, score in zip(
 print(f"best on the 370 test utterances: {search.score(X_test, y_test):.3f}")
 
 # %%
-# How training went, and which speakers are taken for each other.
+# The training curve, and which speakers are confused.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
 TrainingCurveDisplay.from_estimator(search, ax=left, log_scale=True)
@@ -72,7 +73,7 @@ output.mkdir(exist_ok=True)
 figure.savefig(output / "quickstart.png", dpi=100)
 
 # %%
-# The model in a file, and in another process.
+# The model is saved to a file and loaded by another process.
 
 model_file = output / "quickstart.joblib"
 joblib.dump(search.best_estimator_, model_file)

@@ -3,8 +3,9 @@ One recurrent network for many series
 =====================================
 
 Monthly sales of sixty shops: each has its own size, trend and season, and half of them run a
-campaign now and then, which is planned and so known ahead. One network learns from all of them, and
-forecasts a distribution for each.
+campaign now and then. Campaigns are planned, so they are known ahead. How much better is one
+network, trained on all shops, than to repeat the last year? And how much do the known campaigns
+help?
 """
 
 # %%
@@ -49,8 +50,8 @@ low, high = model.forecast_quantiles(
 )
 
 # %%
-# Errors are counted in units of what a season before would have been off by (mean absolute scaled
-# error): 1 is as good as repeating the last year is, one step ahead.
+# The mean absolute scaled error (MASE) divides the error of a forecast by the mean change from one
+# year to the next in the training part.
 
 scale = np.array([np.abs(x[12:] - x[:-12]).mean() for x in past])[:, None]
 naive = SeasonalNaive(season_length=12).fit(past).forecast(horizon)[:, :, 0]
@@ -65,8 +66,7 @@ inside = (low[:, :, 0] <= future) & (future <= high[:, :, 0])
 print(f"{inside.mean():.0%} of what came lies between the quantiles of 5 % and 95 %")
 
 # %%
-# Three shops, with five of the paths that the next months may take. Months with a campaign are
-# marked at the bottom.
+# Three shops, each with five sampled paths. Months with a campaign are marked at the bottom.
 
 paths = model.sample_paths(horizon, 5, exogenous=ahead, random_state=1)
 figure, panels = plt.subplots(3, 1, figsize=(8, 8), layout="constrained")
@@ -85,3 +85,9 @@ for panel, shop in zip(panels, with_campaigns, strict=False):
 panels[0].legend(ncols=4, fontsize="small")
 panels[-1].set(xlabel="month")
 plt.show()
+
+# %%
+# Without campaigns the error of the network is a seventh less than that of repeating the last year.
+# Known campaigns take away as much again. The quantiles are a little too narrow: 86 % of the values
+# lie in a range that should hold 90 %. To correct that, set
+# ``calibration_steps`` and use ``forecast_interval``.

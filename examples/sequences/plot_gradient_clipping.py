@@ -2,9 +2,10 @@
 Gradients that explode, and gradients that vanish
 =================================================
 
-The gradient of an Elman network goes back through as many products as there are steps. It may grow
-on the way, and one training step then throws the weights far away; or it shrinks, and what happened
-long ago is not learned. In the temporal order task two symbols near the beginning of a sequence
+The gradient of an Elman network is a product with one factor for each step. It may grow on the way
+back, and one training step then moves the weights far away. Or it shrinks, and what happened long
+ago is not learned. Which of the two does a limit on the gradient prevent, and which a regularizer?
+In the temporal order task two symbols near the beginning of a sequence
 decide its class. `gradient_clip` limits a gradient, its norm or each of its values
 (`gradient_clip_by`), and `flow_regularizer` keeps its norm alike from step to step (Pascanu,
 Mikolov and Bengio 2013). Shown are the training loss and the norms of the gradients that the

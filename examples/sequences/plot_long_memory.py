@@ -2,10 +2,10 @@
 A long memory depends on the start
 ==================================
 
-The copying memory task: a symbol is shown, a pause of 150 steps follows, and then the symbol is
-asked for. A network can only learn from the error at the end what it still knows of the beginning:
-if the state has faded by then, there is nothing to learn from. `forget_bias` and `init` say how
-weights start: with memories of all lengths up to that of the sequences (Tallec and Ollivier 2018,
+The copying memory task: a symbol is shown, a pause of 150 steps follows, and then the symbol must
+be named. If the state forgets the symbol before the end, there is nothing to learn from. Is it
+enough to start training with weights that remember? `forget_bias` and `init` set how weights start:
+with memories of all lengths up to that of the sequences (Tallec and Ollivier 2018,
 Can recurrent neural networks warp time?), or as a rotation, which keeps what is in the state.
 """
 
@@ -42,7 +42,8 @@ models = {
 }
 
 # %%
-# The default starts stay at the loss of a guess.
+# With the default weights both networks stay at the loss of a guess. With weights that remember,
+# the loss of the same networks falls.
 
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
 for (name, model), style in zip(models.items(), ("C0--", "C0", "C1--", "C1"), strict=True):

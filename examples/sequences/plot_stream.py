@@ -4,10 +4,10 @@ A long series, learned in segments and followed live
 
 A machine is on or off, and changes now and then; a sensor tells which, through noise as large as
 what it measures. From one long record a network learns the state of the machine at each step. Then
-it follows the machine live, from readings that come a few at a time.
+it follows the machine live, from readings that come a few at a time. How close does it come to the
+best possible probabilities?
 
-What can be known is known here: the filter of the true process (a hidden Markov model) gives the
-best probabilities that there are.
+These are known here: they are those of the filter of the true process, a hidden Markov model.
 """
 
 # %%
