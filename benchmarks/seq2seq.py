@@ -3,7 +3,7 @@
     python benchmarks/seq2seq.py [--quick] [--only ROW ...] [--data PATH]
 
 * g2p_64, g2p_256: grapheme-to-phoneme conversion on CMUdict's standard split, which needs
-  ``--data``, a folder with ``g2p/cmudict.train.txt`` and ``g2p/cmudict.ref.txt``. The smaller one is
+  ``--data``, a folder with ``g2p/cmudict.train.txt`` and ``g2p/cmudict.ref.txt``. The smaller is
   trained without each 21st word of the training part, by which settings were chosen. A word is
   wrong if the output equals none of its references; phone errors are counted to the nearest one.
 * scan_simple, scan_length, scan_jump, scan_relative: the splits of SCAN (Lake and Baroni 2018);
