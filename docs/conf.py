@@ -100,6 +100,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     "abort_on_example_error": True,
     "show_memory": False,
+    "write_computation_times": False,
     "doc_module": ("sklseq",),
     "backreferences_dir": "generated/backreferences",
     "nested_sections": True,

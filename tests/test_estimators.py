@@ -34,6 +34,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import sklseq
 from sklseq.base.sequences import SequenceEstimator
@@ -639,10 +640,12 @@ def test_training_leaves_no_tensor_on_the_cpu(cls, monkeypatch):
     module = module.to("meta")
     generator = torch.Generator().manual_seed(0)
     for objective in objectives:
-        with drawing_from(generator), NoiseOfTheCPU():
+        with drawing_from(generator), NoiseOfTheCPU(), SinglePrecision():
             loss = objective(module, rows.take(np.arange(len(rows))))
-        assert loss.device.type == "meta"
-        loss.backward()
+            assert loss.device.type == "meta"
+            loss.backward()
+    with SinglePrecision():
+        getattr(module, "after_step", lambda: None)()
     assert all(p.grad is None or p.grad.device.type == "meta" for p in module.parameters())
 
 
@@ -653,6 +656,17 @@ class NoiseOfTheCPU(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         if torch.Tag.nondeterministic_seeded in func.tags:
             assert out.device.type == "cpu", f"{func} draws on {out.device}"
+        return out
+
+
+class SinglePrecision(TorchDispatchMode):
+    """Refuses float64 off the CPU, which mps does not have; parameters are float32."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for one in tree_leaves(out):
+            if isinstance(one, torch.Tensor) and one.device.type != "cpu":
+                assert one.dtype != torch.float64, f"{func} in double precision"
         return out
 
 

@@ -1,7 +1,5 @@
 """Where the documentation of the package stands."""
 
-from importlib.metadata import PackageNotFoundError, metadata
-
 __all__ = ["page_template"]
 
 
@@ -11,6 +9,9 @@ def page_template() -> str:
     It is that of the site which the package names as its documentation (``Documentation`` among
     its URLs), and empty where it names none: the HTML view then has no link.
     """
+    # Not at the top, where a stored file could ask for it by the name of this module.
+    from importlib.metadata import PackageNotFoundError, metadata
+
     try:
         urls = metadata("sklseq").get_all("Project-URL") or []
     except PackageNotFoundError:  # run from a checkout that is not installed

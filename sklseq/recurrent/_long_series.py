@@ -36,8 +36,9 @@ class LongSeriesParameters:
         "Whether training cuts long sequences into chunks, which run side by side until their "
         "states, and then their gradients, are those of the plain loop to rounding. 'auto' does "
         "where it is measured to be faster: on the CPU, for the cells 'gru' and 'rnn', of one or "
-        "few sequences of some thousand steps. True does for any that can be cut. The plain loop "
-        "runs instead where the network does not forget within a chunk. False never does.",
+        "few sequences of some thousand steps. True does for any that can be cut, with these cells "
+        "and on the CPU. The plain loop runs instead where the network does not forget within a "
+        "chunk. False never does.",
         choice("auto"),
         "boolean",
     )

@@ -107,7 +107,9 @@ def run_by_level(model: Any, origin: Any, n_steps: int, levels: Sequence[float])
     """Quantiles of the steps ahead, for each level, of a network that puts them out."""
     known = cast(QuantileLoss, fitted_loss(model)).levels
     horizon = model._units.horizon
-    if unknown := [level for level in levels if level not in known]:
+    # Levels are often computed: (1 - 0.9) / 2 is not quite 0.05.
+    found = [np.flatnonzero(np.isclose(known, level, rtol=0, atol=1e-9)) for level in levels]
+    if unknown := [level for level, at in zip(levels, found, strict=True) if not len(at)]:
         raise ValueError(
             f"quantiles={levels!r}: the network was fitted for {known}, not for {unknown[0]}. Set "
             "quantile, and fit again, or ask for these."
@@ -119,8 +121,8 @@ def run_by_level(model: Any, origin: Any, n_steps: int, levels: Sequence[float])
             "loss='gaussian', whose paths go on."
         )
     return [
-        run_free(model, origin.memory.state, n_steps, origin.ahead, level=known.index(level))
-        for level in levels
+        run_free(model, origin.memory.state, n_steps, origin.ahead, level=int(at[0]))
+        for at in found
     ]
 
 

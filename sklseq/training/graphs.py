@@ -78,6 +78,8 @@ class Replays:
         See `Capture`; without one nothing is captured.
     state : callable
         What else the function depends on, beside tensors: if it changes, so does the graph.
+    needed : bool, default=False
+        Whether a batch that cannot be captured is an error, a ValueError.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class Replays:
         function: Callable[[Batch], Tensor],
         capture: Capture | None,
         state: Callable[[], Hashable],
+        needed: bool = False,
     ):
         self.function, self.capture, self.state = function, capture, state
+        self.needed = needed
         self.shapes: dict[Hashable, _Shape] = {}
         self.n_captured = 0
 
@@ -94,6 +98,7 @@ class Replays:
         """What the function gives for a batch."""
         key = None if self.capture is None else _key(batch)
         if key is None:
+            self._refuse("of tables, images and sequences of one length alone it has one shape")
             return self.function(batch)
         key = key, self.state()
         if key not in self.shapes:
@@ -116,8 +121,16 @@ class Replays:
         try:
             shape.replay = self.capture(lambda: self.function(shape.batch))
             self.n_captured += 1
-        except RuntimeError:  # nothing was computed yet: the step runs as those before
+        except RuntimeError as error:  # nothing was computed yet: the step runs as those before
             shape.can_be_captured = False
+            self._refuse(f"CUDA refuses it ({error})", error)
+
+    def _refuse(self, why: str, cause: Exception | None = None) -> None:
+        if self.needed:
+            raise ValueError(
+                f"graph=True, but a step of training cannot be captured: {why}. Take graph='auto', "
+                "which captures steps where it can."
+            ) from cause
 
 
 class _Shape:
@@ -191,7 +204,8 @@ class DeviceNet(Net):
         self.like = parameter_of(module)
         self.capture = capture
         step, judge = super().train_step, super().validation_step
-        self.train_replays = Replays(lambda b: step(b)["loss"], capture, self._rates)
+        needed = trainer.graph is True
+        self.train_replays = Replays(lambda b: step(b)["loss"], capture, self._rates, needed)
         self.valid_replays = Replays(lambda b: judge(b)["loss"], capture, lambda: None)
 
     def initialize(self) -> Any:

@@ -95,7 +95,8 @@ class _Results:
             return
         host = output.to("cpu", non_blocking=True)  # in pinned memory
         copied = torch.cuda.Event()
-        copied.record()
+        # Of the device that computed it, which may be another than the current one.
+        copied.record(torch.cuda.current_stream(output.device))
         self.under_way.append((places, host, copied))
         self._await(1)
 

@@ -39,7 +39,7 @@ def test_address_is_that_of_the_package(urls, expected, monkeypatch):
         def get_all(self, key):
             return urls
 
-    monkeypatch.setattr("sklseq.base.documentation.metadata", lambda name: Metadata())
+    monkeypatch.setattr("importlib.metadata.metadata", lambda name: Metadata())
     assert page_template() == expected
 
 
@@ -47,5 +47,5 @@ def test_no_address_without_an_installed_package(monkeypatch):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr("sklseq.base.documentation.metadata", missing)
+    monkeypatch.setattr("importlib.metadata.metadata", missing)
     assert page_template() == ""

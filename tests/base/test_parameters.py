@@ -241,6 +241,7 @@ WRONG = {
     "forget_bias": "long",
     "tbptt_steps": 0,
     "time_parallel": "often",
+    "graph": "often",
     "dropout_mask": "batch",
     "recurrent_dropout": 1.0,
     "zoneout": 1.0,

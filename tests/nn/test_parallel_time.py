@@ -103,6 +103,23 @@ def test_where_sweeps_do_not_meet_the_plain_loop_runs(make):
         assert torch.equal(a, b)
 
 
+def test_states_that_overflow_are_those_of_the_plain_loop():
+    """The end of a chunk is infinite, and what goes on from it must not be taken for met."""
+    layer = made("relu", 0.0, size=1, dtype=torch.float32)
+    with torch.no_grad():
+        layer.rnn.weight_hh_l0.fill_(6.0)
+        layer.rnn.weight_ih_l0.fill_(1.0)
+    x = torch.zeros(1000, 2)
+    x[5] = 10.0
+    found = {}
+    for mode in (True, False):
+        layer.time_parallel = TimeParallel(mode)
+        found[mode] = layer(x, Packing(np.array([1000])))
+    assert found[False][1].isinf().all()
+    for a, b in zip(found[True], found[False], strict=True):
+        assert torch.equal(a, b)
+
+
 def test_a_gradient_that_does_not_fade_is_that_of_the_plain_loop():
     """It may not, though the states meet, as differences of many steps may be large at some."""
     layer = made("gru")
@@ -127,8 +144,8 @@ def test_what_did_not_meet_is_tried_again_but_seldom():
 
 
 def test_auto_takes_chunks_for_few_long_sequences_alone():
-    def chosen(lengths, units=32, cell="gru"):
-        x = torch.zeros(sum(lengths), 1)
+    def chosen(lengths, units=32, cell="gru", device="cpu"):
+        x = torch.zeros(sum(lengths), 1, device=device)
         kernel = kernel_for(cell, units, x, Packing(np.array(lengths)), TimeParallel())
         return getattr(kernel, "func", None) is parallel_time.in_chunks
 
@@ -138,6 +155,7 @@ def test_auto_takes_chunks_for_few_long_sequences_alone():
     assert not chosen([5000] * 32)
     assert not chosen([5000], units=2000)
     assert not chosen([5000], cell="lstm")
+    assert not chosen([5000], device="meta")
 
 
 def test_a_stack_in_chunks_is_the_stack_in_both_directions_and_its_dropout():

@@ -252,6 +252,8 @@ def test_one_level_is_what_is_forecast():
     model = make(loss="quantile", quantile=0.9, horizon=4).fit(X)
     (found,) = model.forecast_quantiles(3, [0.9])
     assert_array_equal(found, model.forecast(3))
+    (computed,) = model.forecast_quantiles(3, [3 * 0.3])
+    assert_array_equal(computed, found)
     above = model.forecast(3) > make(loss="quantile", quantile=0.1, horizon=4).fit(X).forecast(3)
     assert above.all()
 

@@ -104,6 +104,8 @@ def test_what_waits_for_the_device_runs_as_it_is(captures, monkeypatch):
     found = trained(objective=waiting)
     assert captures.n_captures == 0
     assert len(captures.refused) == 2  # once for each shape
+    with pytest.raises(ValueError, match=r"cannot be captured: CUDA refuses it.*graph='auto'"):
+        trained(objective=waiting, graph=True)
     monkeypatch.delitem(graphs.CAPTURES, "cpu")
     assert_same(found, trained(objective=waiting))
 
@@ -149,6 +151,14 @@ def test_graphs_can_be_refused_and_asked_for(captures, monkeypatch):
     with pytest.raises(ValueError, match="now 'cpu'"):
         trained(graph=True)
     assert type(graphs.net_for(module(), objective, Trainer(**SETTINGS), rows(), [])) is Net
+
+
+def test_graphs_that_are_asked_for_of_ragged_sequences_are_an_error(captures):
+    X = [np.ones((n, 2)) for n in (3, 5, 4, 2)]
+    model = GRUClassifier(hidden_size=4, max_epochs=1, random_state=0).fit(X, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match=r"sequences of one length alone.*graph='auto'"):
+        model.set_params(graph=True).fit(X, [0, 1, 0, 1])
+    assert model.predict(X).shape == (4,)  # as it was fitted before
 
 
 def test_clipping_without_looking_is_clipping():

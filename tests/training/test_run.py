@@ -13,7 +13,7 @@ from sklseq.training.placement import parameter_of
 from sklseq.training.rows import dense
 from sklseq.training.rows.dense import DenseRows
 from sklseq.training.rows.sequences import SequenceRows
-from sklseq.training.run import run
+from sklseq.training.run import _Results, run
 
 
 def network(pooling=None, **kwargs):
@@ -96,3 +96,28 @@ def test_a_row_has_the_same_bits_alone_and_in_any_company(sizes, dtype):
     together = run_rows(net, X)
     for rows in (slice(0, 1), slice(40, 57), rng.permutation(1500)[:1100]):
         assert_array_equal(run_rows(net, X[rows]), together[rows])
+
+
+def test_results_are_awaited_on_the_device_that_computed_them(monkeypatch):
+    """The stream of the current device would be another's."""
+    awaited = []
+
+    class Event:
+        def record(self, stream):
+            self.stream = stream
+
+        def synchronize(self):
+            awaited.append(self.stream)
+
+    class Output:
+        is_cuda, device = True, torch.device("cuda:1")
+
+        def to(self, device, non_blocking):
+            return torch.ones(2, 1)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", str)
+    results = _Results(DenseRows((np.ones((2, 1)),), torch.zeros(1)), per_part=False)
+    results.add(slice(None), Output())
+    assert_array_equal(results.all(), np.ones((2, 1)))
+    assert awaited == ["cuda:1"]

@@ -163,6 +163,8 @@ class ForecastDisplay:
             raise ValueError(
                 f"intervals={intervals!r} must be 'auto', 'conformal', 'paths' or None."
             )
+        if n_history is not None and n_history < 0:
+            raise ValueError(f"n_history={n_history} must be 0 or more.")
         beside = {"X": X, "exogenous": exogenous, "context": context}
         ahead = model.forecast(n_steps, **beside)
         bounds: Any = (None, None)
@@ -176,18 +178,19 @@ class ForecastDisplay:
         single = model._per_step and (hasattr(X, "iloc") or is_table(X))
         history, times = _one(X, single, series, feature)
         n_history = max(50, 4 * n_steps) if n_history is None else n_history
+        begin = max(len(history) - n_history, 0)
         center, times_ahead = _one(ahead, single, series, feature)
         lower, upper, came = (
             None if values is None else _one(values, single, series, feature)[0]
             for values in (*bounds, actual)
         )
         display = cls(
-            history=history[-n_history:],
+            history=history[begin:],
             forecast=center,
             lower=lower,
             upper=upper,
             actual=came,
-            times=None if times is None else times[-n_history:],
+            times=None if times is None else times[begin:],
             times_ahead=times_ahead,
             interval_name=f"{coverage:.0%} interval",
         )

@@ -39,7 +39,7 @@ def growths(model: Any, X: Any, random_state: np.random.RandomState) -> Iterator
             f"X has {len(data)} sequences: give a list of one, or of an estimator with "
             "target='step' one series."
         )
-    network: Any = deepcopy(model.module_).double().eval()
+    network: Any = deepcopy(model.module_).cpu().double().eval()
     if network.context_at_steps or network.first_states is not None:
         raise ValueError(
             f"{type(model).__name__} was fitted with context, of which the dynamics are not "

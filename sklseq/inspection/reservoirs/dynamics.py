@@ -12,7 +12,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from sklseq.inspection.models import inner
+from sklseq.inspection.models import inner, unwrapped
 from sklseq.inspection.networks.jacobians import network_eigenvalues
 from sklseq.inspection.networks.tangent import growths, has_network
 from sklseq.inspection.reservoirs.tangent import Tangent, layers_of
@@ -36,7 +36,8 @@ def jacobian_eigenvalues(
     ----------
     reservoir : Reservoir, sequence of Reservoir or fitted estimator with `layers_`
         The dynamics. The readout of an estimator plays no part. Or a fitted classifier, regressor
-        or transformer of `sklseq.recurrent`: the forward direction of its layers.
+        or transformer of `sklseq.recurrent`: the forward direction of its layers. Or a pipeline or
+        search with one.
     X : array-like of shape (n_steps, n_inputs)
         The series that drives the reservoir from the state zero. For recurrent networks one
         sequence, in a container as in `predict`.
@@ -73,6 +74,8 @@ def jacobian_eigenvalues(
     """
     if hasattr(inner(reservoir), "module_"):
         return network_eigenvalues(reservoir, X, context)
+    if hasattr(reservoir, "get_params"):
+        reservoir, X = unwrapped(reservoir, X)
     layers = layers_of(reservoir)
     units = sum(layer.units for layer in layers)
     tangent = Tangent(layers)
@@ -103,8 +106,8 @@ def largest_lyapunov_exponent(
     ----------
     model : Reservoir, sequence of Reservoir, or fitted estimator
         The dynamics: of an echo state network, or of a recurrent network of any cell that reads
-        in one direction, whose state is that of all layers. What makes predictions of it
-        plays no part.
+        in one direction, whose state is that of all layers; or a pipeline or search with one.
+        What makes predictions of it plays no part.
     X : array-like of shape (n_steps, n_inputs)
         The series that drives the states from their start, as the estimator takes it: with
         ``target="sequence"`` a list of one sequence.
@@ -155,6 +158,8 @@ def largest_lyapunov_exponent(
     True
     """
     rng = check_random_state(random_state)
+    if hasattr(model, "get_params"):
+        model, X = unwrapped(model, X)
     grown = list(
         growths(model, X, rng) if has_network(model) else _growths(model, X, feedback, rng)
     )

@@ -9,6 +9,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklseq.data import Sequences, is_table, read_sequences
+from sklseq.inspection.models import inner
 
 __all__ = ["sequence_permutation_importance"]
 
@@ -128,7 +129,7 @@ def _read(estimator: Any, X: Any) -> Sequences:
         )
     if is_table(X):
         table = np.asarray(X, dtype=float)
-        if getattr(estimator, "target", None) == "step":
+        if getattr(inner(estimator), "target", None) == "step":
             return Sequences(table, np.array([len(table)]), "series")
         return Sequences(table.reshape(-1, 1), np.full(len(table), table.shape[1]), "dense")
     data = read_sequences(X, allow_nan=True)

@@ -219,7 +219,8 @@ class AdversarialNetwork(nn.Module):
     def _average_unseen(self) -> None:
         """`after_step` on devices, where it waits for nothing."""
         self.n_steps += 1
-        weight = (10 / (10 + self.n_steps.double())).clamp(min=1 - _DECAY).to(self.mean.dtype)
+        # In the type of the weights: not every device has float64.
+        weight = (10 / (10 + self.n_steps.to(self.mean.dtype))).clamp(min=1 - _DECAY)
         averages, latest = self.average.parameters(), self.generator.parameters()
         lerp_all_by_(list(averages), list(latest), weight)
 

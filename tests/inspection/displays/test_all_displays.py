@@ -216,6 +216,15 @@ def test_intervals_are_those_that_were_calibrated_where_there_are_some():
     np.testing.assert_array_equal(display.upper, upper[:, 0])
 
 
+@pytest.mark.parametrize("n_history", [0, 7, 10**6])
+def test_so_much_of_the_history_is_drawn(n_history):
+    model, _ = recipe("ForecastDisplay")
+    display = inspection.ForecastDisplay.from_estimator(model, SERIES, 6, n_history=n_history)
+    assert len(display.history) == min(n_history, len(SERIES))
+    with pytest.raises(ValueError, match="n_history=-1"):
+        inspection.ForecastDisplay.from_estimator(model, SERIES, 6, n_history=-1)
+
+
 def test_images_are_drawn_in_their_shape():
     autoencoder, (rows,) = recipe("ReconstructionDisplay")
     display = inspection.ReconstructionDisplay.from_estimator(autoencoder, rows, image_shape=(2, 2))

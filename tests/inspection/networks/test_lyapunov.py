@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sklseq.inspection import largest_lyapunov_exponent
+from sklseq.inspection import jacobian_eigenvalues, largest_lyapunov_exponent
 from sklseq.nn.recurrent.layer import by_part
 from sklseq.recurrent import GRUClassifier, RecurrentRegressor, RecurrentTransformer
+from sklseq.reservoir import ESNRegressor
 
 SMALL = {"hidden_size": 5, "random_state": 0, "dtype": "float64", "target": "step"}
 
@@ -62,6 +67,41 @@ def test_it_is_the_growth_of_a_small_difference(params):
             logs.append(torch.cat([d.ravel() for d in difference]).norm().log().item())
             state = stack.step(x_t, state)
     assert exponent == pytest.approx(np.mean(logs[30:]), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RecurrentRegressor(**SMALL, max_epochs=2),
+        ESNRegressor(target="step", reservoir_size=5, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_models_in_pipelines_and_searches_are_found(model):
+    X = series(150)
+    scaler = StandardScaler().fit(X)
+    pipeline = make_pipeline(scaler, clone(model)).fit(X, X[:, 0])
+    alone = clone(model).fit(scaler.transform(X), X[:, 0])
+    search = GridSearchCV(pipeline, {"standardscaler__with_mean": [True]}, cv=TimeSeriesSplit(2))
+    for other in (pipeline, search.fit(X, X[:, 0])):
+        assert largest_lyapunov_exponent(other, X, random_state=0) == pytest.approx(
+            largest_lyapunov_exponent(alone, scaler.transform(X), random_state=0)
+        )
+        np.testing.assert_allclose(
+            jacobian_eigenvalues(other, X[:5]),
+            jacobian_eigenvalues(alone, scaler.transform(X[:5])),
+        )
+
+
+def test_a_network_is_looked_at_on_the_cpu(monkeypatch):
+    """Wherever it lies: the differences are drawn there, and mps has no float64."""
+    model, X, moves = fitted(), series(130), []
+    monkeypatch.setattr(torch.nn.Module, "cpu", lambda module: moves.append("cpu") or module)
+    monkeypatch.setattr(
+        torch.nn.Module, "double", lambda module: moves.append("double") or module.to(torch.float64)
+    )
+    largest_lyapunov_exponent(model, X, random_state=0)
+    assert moves == ["cpu", "double"]
 
 
 def test_it_tells_chaos_from_order():

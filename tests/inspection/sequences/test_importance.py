@@ -207,6 +207,9 @@ def test_one_series_is_shuffled_in_time():
     model = GRURegressor(target="step", **SHORT).fit(series, series[:, 0])
     found = sequence_permutation_importance(model, series, series[:, 0], random_state=0)
     assert found.importances.shape == (2, 5)
+    pipeline = make_pipeline(FunctionTransformer(), model)
+    of_pipeline = sequence_permutation_importance(pipeline, series, series[:, 0], random_state=0)
+    assert_allclose(of_pipeline.importances, found.importances, atol=0)
     with pytest.raises(ValueError, match="one sequence"):
         sequence_permutation_importance(model, series, series[:, 0], unit="step")
 

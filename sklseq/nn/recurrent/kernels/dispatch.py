@@ -48,7 +48,9 @@ def kernel_for(
     if x.is_cuda:
         return on_cuda(cell, units, packing)
     kernel = ONE_DNN.get(cell, CPU[cell]) if _has_one_dnn(x.dtype) else CPU[cell]
-    length = chunk_length(packing, units, time.mode) if cell in IN_CHUNKS else 0
+    # To see whether states meet, chunks wait for them, which other devices would pay for.
+    can_be_cut = x.is_cpu and cell in IN_CHUNKS
+    length = chunk_length(packing, units, time.mode) if can_be_cut else 0
     if length and time.due():
         return partial(in_chunks, IN_CHUNKS[cell], kernel, length, time)
     return kernel

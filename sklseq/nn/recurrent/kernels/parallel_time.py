@@ -191,7 +191,11 @@ def _corrected(backward: cpu.BackwardPass, cut: Cut) -> Tensor | None:
 
 
 def _rounding(values: Tensor, least: float = 1.0) -> float:
-    return _ROUNDING * torch.finfo(values.dtype).eps * max(least, float(values.abs().max()))
+    """What is no difference between such values; beside an infinite one, any is."""
+    largest = float(values.abs().max())
+    if not math.isfinite(largest):
+        return 0.0
+    return _ROUNDING * torch.finfo(values.dtype).eps * max(least, largest)
 
 
 def _promising(changes: list[float], tolerance: float, n_chunks: int) -> bool:
