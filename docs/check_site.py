@@ -87,6 +87,7 @@ def check_files(site):
             if urlparse(link).scheme or link.startswith("//"):
                 continue
             address, anchor = urldefrag(urljoin(path.as_uri(), link))
+            anchor = anchor.partition(":~:")[0]  # what follows is a text to be marked
             target = Path(unquote(urlparse(address).path))
             if not target.exists():
                 yield path, f"dead link: {link}"
